@@ -1,0 +1,22 @@
+#pragma once
+// Settings of an AsioRuntime.
+
+#include <type_traits>
+
+#include "razor/base/log.h"
+#include "razor/base/time.h"
+
+namespace razor::asio {
+
+struct AsioConfig {
+  /// How long the thread looks for work before it sleeps. A thread that sleeps wakes in 20–25 µs; one that spins takes
+  /// a whole core. Zero: sleep at once. Used by AsioRuntime::run and block_on, not with an io_context of the user's.
+  base::Duration spin = base::Duration::zero();
+
+  /// Where log lines go; must outlive the runtime. Null: warnings and errors to stderr.
+  base::LogSink* log = nullptr;
+};
+
+static_assert(std::is_trivially_copyable_v<AsioConfig>);
+
+}  // namespace razor::asio

@@ -1,0 +1,448 @@
+// The network of an AsioRuntime: TCP and Unix sockets as ByteStreams and Listeners.
+//
+// A socket is read and written directly, without blocking; Asio is only asked when it would block, to say when it no
+// longer does. So no buffer is ever lent to Asio, a cancelled read loses no bytes, and a batch costs no handler of its
+// own on the way out.
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "razor/runtime/asio/asio_core.h"
+
+namespace razor::asio {
+namespace {
+
+using boost::system::error_code;
+using Socket = boost::asio::generic::stream_protocol::socket;
+using Endpoint = boost::asio::generic::stream_protocol::endpoint;
+using Tcp = boost::asio::ip::tcp;
+using Local = boost::asio::local::stream_protocol;
+using runtime::Address;
+using runtime::ByteStream;
+
+// Buffers of one write that go to the system at once; what is left is the next write's.
+constexpr std::size_t kWriteBuffersMax = 64;
+
+int family_of(const Endpoint& endpoint) { return endpoint.protocol().family(); }
+
+Address address_of(const Endpoint& endpoint, const std::string& unix_path) {
+  if (family_of(endpoint) == AF_UNIX) return Address::unix_socket(unix_path);
+  Tcp::endpoint tcp;
+  tcp.resize(endpoint.size());
+  std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
+  return Address::tcp(tcp.address().to_string(), tcp.port());
+}
+
+// --- A stream --------------------------------------------------------------------------------------------------------
+
+class AsioStream final : public ByteStream {
+ public:
+  // Shared by the stream and by the handlers that Asio holds.
+  struct State : std::enable_shared_from_this<State> {
+    explicit State(std::shared_ptr<AsioCore> runtime_core) : core(std::move(runtime_core)), socket(core->context()) {}
+
+    std::shared_ptr<AsioCore> core;
+    Socket socket;
+    Read* reader = nullptr;    // the read that waits
+    Write* writer = nullptr;   // the write that waits
+    bool read_wait_pending = false;
+    bool write_wait_pending = false;
+    bool maybe_readable = false;  // the last read filled its buffer: there may be more
+
+    bool try_read(Read& read);
+    bool try_write(Write& write);
+    void wait_readable();
+    void wait_writable();
+    void close();
+  };
+
+  AsioStream(std::shared_ptr<State> state, Address local, Address peer)
+      : state_(std::move(state)), local_(std::move(local)), peer_(std::move(peer)) {}
+  ~AsioStream() override { state_->close(); }
+
+  base::Result<void> shutdown_write() override;
+  void reset() override;
+  std::size_t bytes_readable() const override;
+  const Address& local_address() const override { return local_; }
+  const Address& peer_address() const override { return peer_; }
+
+ protected:
+  bool start(Read& read) override;
+  bool start(Write& write) override;
+  void cancel(Read&) override { state_->reader = nullptr; }
+  void cancel(Write&) override { state_->writer = nullptr; }
+
+ private:
+  std::shared_ptr<State> state_;
+  Address local_;
+  Address peer_;
+};
+
+bool AsioStream::State::try_read(Read& read) {
+  error_code error;
+  const base::MutableBytes buffer = read.buffer();
+  const std::size_t count = socket.read_some(boost::asio::buffer(buffer.data(), buffer.size()), error);
+  maybe_readable = count == buffer.size();
+  if (error == boost::asio::error::would_block) return false;
+  if (error == boost::asio::error::eof) {
+    read.finish(std::size_t{0});
+  } else if (error) {
+    read.finish(portable_error(error));
+  } else {
+    read.finish(count);
+  }
+  return true;
+}
+
+bool AsioStream::State::try_write(Write& write) {
+  std::array<boost::asio::const_buffer, kWriteBuffersMax> buffers;
+  const std::size_t count = std::min(write.buffers().size(), buffers.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    buffers[i] = boost::asio::const_buffer(write.buffers()[i].data(), write.buffers()[i].size());
+  }
+  error_code error;
+  std::size_t written = 0;
+  if (count == 1) {
+    written = socket.write_some(buffers[0], error);
+  } else {
+    written = socket.write_some(std::span<const boost::asio::const_buffer>(buffers.data(), count), error);
+  }
+  if (error == boost::asio::error::would_block) return false;
+  if (error) {
+    write.finish(portable_error(error));
+  } else {
+    write.finish(written);
+  }
+  return true;
+}
+
+void AsioStream::State::wait_readable() {
+  if (std::exchange(read_wait_pending, true)) return;
+  socket.async_wait(Socket::wait_read, [self = shared_from_this()](const error_code&) {
+    self->read_wait_pending = false;
+    if (self->reader == nullptr || self->core->closed()) return;
+    AsioCore::Turn turn(*self->core);
+    if (self->try_read(*self->reader)) {
+      self->core->make_ready(*std::exchange(self->reader, nullptr));
+    } else {
+      self->wait_readable();
+    }
+  });
+}
+
+void AsioStream::State::wait_writable() {
+  if (std::exchange(write_wait_pending, true)) return;
+  socket.async_wait(Socket::wait_write, [self = shared_from_this()](const error_code&) {
+    self->write_wait_pending = false;
+    if (self->writer == nullptr || self->core->closed()) return;
+    AsioCore::Turn turn(*self->core);
+    if (self->try_write(*self->writer)) {
+      self->core->make_ready(*std::exchange(self->writer, nullptr));
+    } else {
+      self->wait_writable();
+    }
+  });
+}
+
+void AsioStream::State::close() {
+  const std::error_code canceled = make_error_code(std::errc::operation_canceled);
+  if (Read* read = std::exchange(reader, nullptr)) {
+    read->finish(canceled);
+    core->make_ready(*read);
+  }
+  if (Write* write = std::exchange(writer, nullptr)) {
+    write->finish(canceled);
+    core->make_ready(*write);
+  }
+  error_code ignored;
+  socket.close(ignored);
+}
+
+bool AsioStream::start(Read& read) {
+  RAZOR_CHECK(state_->reader == nullptr, "two reads at a time on {}", peer_);
+  RAZOR_CHECK(!read.buffer().empty(), "read into an empty buffer");
+  if (!state_->socket.is_open()) {
+    read.finish(make_error_code(std::errc::operation_canceled));
+    return true;
+  }
+  if (state_->maybe_readable && state_->try_read(read)) return true;
+  state_->reader = &read;
+  state_->wait_readable();
+  return false;
+}
+
+bool AsioStream::start(Write& write) {
+  RAZOR_CHECK(state_->writer == nullptr, "two writes at a time on {}", peer_);
+  if (!state_->socket.is_open()) {
+    write.finish(make_error_code(std::errc::operation_canceled));
+    return true;
+  }
+  if (state_->try_write(write)) return true;
+  state_->writer = &write;
+  state_->wait_writable();
+  return false;
+}
+
+base::Result<void> AsioStream::shutdown_write() {
+  error_code error;
+  state_->socket.shutdown(Socket::shutdown_send, error);
+  if (error) return portable_error(error);
+  return {};
+}
+
+void AsioStream::reset() {
+  if (!state_->socket.is_open()) return;
+  error_code ignored;
+  state_->socket.set_option(boost::asio::socket_base::linger(true, 0), ignored);
+  state_->close();
+}
+
+std::size_t AsioStream::bytes_readable() const {
+  error_code error;
+  const std::size_t count = state_->socket.available(error);
+  return error ? 0 : count;
+}
+
+// Makes a connected socket ready for use. Fails when the peer is gone already.
+base::Result<std::unique_ptr<ByteStream>> finish_stream(std::shared_ptr<AsioStream::State> state,
+                                                        const std::string& unix_path) {
+  error_code error;
+  const Endpoint local = state->socket.local_endpoint(error);
+  if (error) return portable_error(error);
+  const Endpoint peer = state->socket.remote_endpoint(error);
+  if (error) return portable_error(error);
+  state->socket.non_blocking(true, error);
+  if (error) return portable_error(error);
+  if (family_of(local) != AF_UNIX) state->socket.set_option(Tcp::no_delay(true), error);
+  if (error) return portable_error(error);
+  return std::unique_ptr<ByteStream>(
+      std::make_unique<AsioStream>(std::move(state), address_of(local, unix_path), address_of(peer, unix_path)));
+}
+
+// --- Connecting ------------------------------------------------------------------------------------------------------
+
+// Awaits one asynchronous operation of Asio. `State` is shared with its handler and has `waiter`, `error` and `core`.
+template <class State>
+class Completion final : public runtime::Waiter {
+ public:
+  explicit Completion(State& state) : state_(state) {}
+  ~Completion() {
+    state_.waiter = nullptr;
+    if (!finished_) state_.give_up();
+  }
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    state_.waiter = this;
+  }
+  error_code await_resume() {
+    finished_ = true;
+    return state_.error;
+  }
+
+  static void complete(State& state, const error_code& error) {
+    if (state.waiter == nullptr || state.core->closed()) return;
+    AsioCore::Turn turn(*state.core);
+    state.error = error;
+    state.core->make_ready(*std::exchange(state.waiter, nullptr));
+  }
+
+ private:
+  State& state_;
+  bool finished_ = false;
+};
+
+struct Connecting {
+  std::shared_ptr<AsioCore> core;
+  std::shared_ptr<AsioStream::State> stream;
+  runtime::Waiter* waiter = nullptr;
+  error_code error;
+
+  void give_up() {
+    error_code ignored;
+    stream->socket.close(ignored);
+  }
+};
+
+struct Resolving {
+  explicit Resolving(std::shared_ptr<AsioCore> runtime_core) : core(std::move(runtime_core)), resolver(core->context()) {}
+  std::shared_ptr<AsioCore> core;
+  Tcp::resolver resolver;
+  Tcp::resolver::results_type results;
+  runtime::Waiter* waiter = nullptr;
+  error_code error;
+
+  void give_up() { resolver.cancel(); }
+};
+
+runtime::Task<base::Result<std::vector<Endpoint>>> endpoints_of(std::shared_ptr<AsioCore> core, Address address) {
+  std::vector<Endpoint> endpoints;
+  if (address.family() == Address::Family::unix_socket) {
+    endpoints.emplace_back(Local::endpoint(address.host()));
+    co_return endpoints;
+  }
+  error_code error;
+  const auto numeric = boost::asio::ip::make_address(address.host(), error);
+  if (!error) {
+    endpoints.emplace_back(Tcp::endpoint(numeric, address.port()));
+    co_return endpoints;
+  }
+  auto resolving = std::make_shared<Resolving>(std::move(core));
+  resolving->resolver.async_resolve(address.host(), std::to_string(address.port()), Tcp::resolver::numeric_service,
+                                    [resolving](const error_code& failed, Tcp::resolver::results_type results) {
+                                      resolving->results = std::move(results);
+                                      Completion<Resolving>::complete(*resolving, failed);
+                                    });
+  error = co_await Completion<Resolving>(*resolving);
+  if (error) co_return portable_error(error);
+  for (const auto& result : resolving->results) endpoints.emplace_back(result.endpoint());
+  if (endpoints.empty()) co_return std::make_error_code(std::errc::address_not_available);
+  co_return endpoints;
+}
+
+runtime::Task<base::Result<std::unique_ptr<ByteStream>>> connect_to(std::shared_ptr<AsioCore> core, Endpoint endpoint,
+                                                                    std::string unix_path) {
+  auto connecting = std::make_shared<Connecting>();
+  connecting->core = core;
+  connecting->stream = std::make_shared<AsioStream::State>(std::move(core));
+  connecting->stream->socket.async_connect(
+      endpoint, [connecting](const error_code& error) { Completion<Connecting>::complete(*connecting, error); });
+  const error_code error = co_await Completion<Connecting>(*connecting);
+  if (error) co_return portable_error(error);
+  co_return finish_stream(connecting->stream, unix_path);
+}
+
+// --- Listening -------------------------------------------------------------------------------------------------------
+
+class AsioListener final : public runtime::Listener {
+ public:
+  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::generic::stream_protocol>;
+
+  // Shared by the listener and by the handler that Asio holds.
+  struct State {
+    explicit State(std::shared_ptr<AsioCore> runtime_core) : core(std::move(runtime_core)), acceptor(core->context()) {}
+    std::shared_ptr<AsioCore> core;
+    Acceptor acceptor;
+    runtime::Waiter* waiter = nullptr;
+    error_code error;
+    bool wait_pending = false;  // outlives the accept that asked for it: the next one makes use of it
+
+    void give_up() {}
+  };
+
+  AsioListener(std::shared_ptr<State> state, Address address) : state_(std::move(state)), address_(std::move(address)) {}
+  ~AsioListener() override;
+
+  runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(state_, address_); }
+  const Address& address() const override { return address_; }
+
+ private:
+  static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<State> state,
+                                                                             Address address);
+
+  std::shared_ptr<State> state_;
+  Address address_;
+};
+
+AsioListener::~AsioListener() {
+  if (runtime::Waiter* waiter = std::exchange(state_->waiter, nullptr)) {
+    state_->error = boost::asio::error::operation_aborted;
+    state_->core->make_ready(*waiter);
+  }
+  error_code ignored;
+  state_->acceptor.close(ignored);
+  if (address_.family() == Address::Family::unix_socket) ::unlink(address_.host().c_str());
+}
+
+runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_one(std::shared_ptr<State> state,
+                                                                                  Address address) {
+  while (true) {
+    if (!state->acceptor.is_open()) co_return std::make_error_code(std::errc::operation_canceled);
+    auto stream = std::make_shared<AsioStream::State>(state->core);
+    error_code error;
+    state->acceptor.accept(stream->socket, error);
+    if (!error) co_return finish_stream(std::move(stream), address.host());
+    if (error != boost::asio::error::would_block) co_return portable_error(error);
+    if (!std::exchange(state->wait_pending, true)) {
+      state->acceptor.async_wait(Acceptor::wait_read, [state](const error_code& failed) {
+        state->wait_pending = false;
+        Completion<State>::complete(*state, failed);
+      });
+    }
+    error = co_await Completion<State>(*state);
+    if (error) co_return portable_error(error);
+  }
+}
+
+// A Unix socket's file stays behind when its process dies. Nobody listens there if connecting is refused.
+bool is_left_behind(const Endpoint& endpoint) {
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const int connected = ::connect(probe, endpoint.data(), static_cast<socklen_t>(endpoint.size()));
+  const bool refused = connected != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  return refused;
+}
+
+error_code open_acceptor(AsioListener::Acceptor& acceptor, const Endpoint& endpoint, int backlog) {
+  error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (error) return error;
+  if (family_of(endpoint) != AF_UNIX) acceptor.set_option(boost::asio::socket_base::reuse_address(true), error);
+  if (error) return error;
+  acceptor.bind(endpoint, error);
+  if (error == boost::asio::error::address_in_use && family_of(endpoint) == AF_UNIX && is_left_behind(endpoint)) {
+    ::unlink(reinterpret_cast<const sockaddr_un*>(endpoint.data())->sun_path);
+    error = {};
+    acceptor.bind(endpoint, error);
+  }
+  if (error) return error;
+  acceptor.listen(backlog, error);
+  if (error) return error;
+  acceptor.non_blocking(true, error);
+  return error;
+}
+
+}  // namespace
+
+runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioCore::connect(Address address) {
+  const auto core = shared_from_this();
+  const auto endpoints = co_await endpoints_of(core, address);
+  if (!endpoints) co_return endpoints.error();
+  base::Result<std::unique_ptr<ByteStream>> last = std::make_error_code(std::errc::address_not_available);
+  for (const Endpoint& endpoint : *endpoints) {
+    last = co_await connect_to(core, endpoint, address.host());
+    if (last) break;
+  }
+  co_return last;
+}
+
+base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address,
+                                                                  runtime::ListenOptions options) {
+  Endpoint endpoint;
+  if (address.family() == Address::Family::unix_socket) {
+    endpoint = Local::endpoint(address.host());
+  } else {
+    error_code error;
+    const std::string host = address.host() == "localhost" ? "127.0.0.1" : address.host();
+    const auto numeric = boost::asio::ip::make_address(host, error);
+    if (error) return std::make_error_code(std::errc::address_not_available);
+    endpoint = Tcp::endpoint(numeric, address.port());
+  }
+  auto state = std::make_shared<AsioListener::State>(shared_from_this());
+  if (const error_code error = open_acceptor(state->acceptor, endpoint, options.backlog)) return portable_error(error);
+  error_code error;
+  const Endpoint bound = state->acceptor.local_endpoint(error);
+  if (error) return portable_error(error);
+  Address bound_address = address_of(bound, address.host());
+  return std::unique_ptr<runtime::Listener>(std::make_unique<AsioListener>(std::move(state), std::move(bound_address)));
+}
+
+}  // namespace razor::asio

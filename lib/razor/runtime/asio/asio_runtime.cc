@@ -1,0 +1,176 @@
+#include "razor/runtime/asio/asio_runtime.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <functional>
+
+#include "razor/runtime/asio/asio_core.h"
+
+namespace razor::asio {
+namespace {
+
+// How often a Turn goes back to the ready queue before it lets the io_context look at sockets and timers again.
+constexpr int kReadyRoundsMax = 16;
+
+}  // namespace
+
+// --- AsioCore --------------------------------------------------------------------------------------------------------
+
+AsioCore::AsioCore(boost::asio::io_context& context, const AsioConfig& config)
+    : context_(context), log_(config.log != nullptr ? *config.log : stderr_log_), wake_timer_(context) {}
+
+void AsioCore::close() {
+  RAZOR_CHECK(!in_turn_, "an AsioRuntime is destroyed by its own task");
+  in_turn_ = true;  // what becomes ready from here on is not run
+  foreign_.close();
+  destroy_roots();
+  ready_.clear();
+  timers_.clear();
+  wake_timer_.cancel();
+  closed_ = true;
+}
+
+base::TimePoint AsioCore::now() const {
+  return base::TimePoint(
+      std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void AsioCore::arm(runtime::Timer& timer, base::TimePoint at) {
+  timers_.insert(timer, at);
+  if (!in_turn_) schedule_wake();
+}
+
+void AsioCore::disarm(runtime::Timer& timer) { timers_.remove(timer); }
+
+void AsioCore::make_ready(runtime::Ready& work) {
+  ready_.push_back(work);
+  if (!in_turn_) post_turn();
+}
+
+void AsioCore::post(runtime::Posted& work) {
+  switch (foreign_.push(work)) {
+    case runtime::ForeignQueue::Pushed::runtime_knows: return;
+    case runtime::ForeignQueue::Pushed::closed: work.drop(); return;
+    case runtime::ForeignQueue::Pushed::wake_the_runtime: break;
+  }
+  boost::asio::post(context_, [core = shared_from_this()] {
+    if (core->closed_) return;
+    Turn turn(*core);
+    core->foreign_.run_all();
+  });
+}
+
+bool AsioCore::runs_in_this_thread() const {
+  if (!knows_running_thread_) return context_.get_executor().running_in_this_thread();
+  const std::thread::id running = running_thread_.load(std::memory_order_relaxed);
+  return running == std::thread::id() || running == std::this_thread::get_id();
+}
+
+std::uint64_t AsioCore::seed_for(std::string_view purpose) {
+  const std::uint64_t entropy = (std::uint64_t{entropy_()} << 32) | entropy_();
+  return entropy ^ std::hash<std::string_view>{}(purpose);
+}
+
+void AsioCore::post_turn() {
+  if (std::exchange(turn_posted_, true)) return;
+  boost::asio::post(context_, [core = shared_from_this()] {
+    core->turn_posted_ = false;
+    if (!core->closed_) Turn turn(*core);
+  });
+}
+
+void AsioCore::end_turn() {
+  for (int round = 0; round < kReadyRoundsMax && !ready_.empty(); ++round) {
+    runtime::ReadyQueue now_ready;
+    now_ready.splice_back(ready_);
+    while (runtime::Ready* work = now_ready.pop_front()) work->run();
+  }
+  in_turn_ = false;
+  if (!ready_.empty()) post_turn();
+  schedule_wake();
+}
+
+void AsioCore::schedule_wake() {
+  // A wake-up that comes too early is cheaper than moving the timer each time: on_wake sets it anew.
+  if (timers_.empty() || timers_.earliest() >= wake_at_) return;
+  wake_at_ = timers_.earliest();
+  wake_timer_.expires_at(std::chrono::steady_clock::time_point(wake_at_.time_since_epoch()));
+  wake_timer_.async_wait([core = shared_from_this()](const boost::system::error_code& error) { core->on_wake(error); });
+}
+
+void AsioCore::on_wake(const boost::system::error_code& error) {
+  if (error || closed_) return;  // moved, or the runtime is gone
+  wake_at_ = base::TimePoint::max();
+  Turn turn(*this);
+  const base::TimePoint reached = now();
+  // Timers that are armed meanwhile wait for the next turn, even if their time has come.
+  for (std::size_t left = timers_.size(); left > 0 && timers_.fire_one(reached); --left) {
+  }
+}
+
+std::error_code portable_error(const boost::system::error_code& error) {
+  if (error.category() == boost::system::system_category() || error.category() == boost::system::generic_category()) {
+    if (error == boost::system::errc::operation_canceled) return make_error_code(std::errc::operation_canceled);
+    return std::error_code(error.value(), std::generic_category());
+  }
+  return make_error_code(std::errc::address_not_available);  // a name that does not resolve
+}
+
+// --- AsioRuntime -----------------------------------------------------------------------------------------------------
+
+AsioRuntime::AsioRuntime(const AsioConfig& config)
+    : config_(config),
+      own_context_(std::make_unique<boost::asio::io_context>(1)),
+      core_(std::make_shared<AsioCore>(*own_context_, config)) {
+  core_->know_running_thread();
+}
+
+AsioRuntime::AsioRuntime(boost::asio::io_context& context, const AsioConfig& config)
+    : config_(config), core_(std::make_shared<AsioCore>(context, config)) {}
+
+AsioRuntime::~AsioRuntime() { core_->close(); }
+
+runtime::Clock& AsioRuntime::clock() { return *core_; }
+runtime::Spawner& AsioRuntime::spawner() { return *core_; }
+runtime::Random& AsioRuntime::random() { return *core_; }
+runtime::Network& AsioRuntime::network() { return *core_; }
+base::LogSink& AsioRuntime::log() { return core_->log(); }
+boost::asio::io_context& AsioRuntime::context() { return core_->context(); }
+
+void AsioRuntime::run() {
+  const bool never = false;
+  run_until(never);
+}
+
+void AsioRuntime::stop() { context().stop(); }
+
+void AsioRuntime::run_until(const bool& finished) {
+  RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
+  boost::asio::io_context& context = *own_context_;
+  const auto work = boost::asio::make_work_guard(context);
+  core_->set_running_thread(std::this_thread::get_id());
+  base::TimePoint spin_until = core_->now() + config_.spin;
+  while (!finished && !context.stopped()) {
+    if (config_.spin == base::Duration::zero()) {
+      context.run_one();
+    } else if (context.poll_one() > 0) {
+      spin_until = core_->now() + config_.spin;
+    } else if (core_->now() >= spin_until) {
+      context.run_one();
+      spin_until = core_->now() + config_.spin;
+    }
+  }
+  core_->set_running_thread({});
+  if (!finished) context.restart();  // stop() ended this run, not the next one
+}
+
+AsioThread::AsioThread(const AsioConfig& config) : runtime_(config), thread_([this] { runtime_.run(); }) {
+  runtime_.core_->set_running_thread(thread_.get_id());  // true from here on, whatever the new thread has reached
+}
+
+AsioThread::~AsioThread() {
+  runtime_.stop();
+  thread_.join();
+}
+
+}  // namespace razor::asio

@@ -1,0 +1,195 @@
+#pragma once
+// AsioRuntime: the Runtime of production, on one Boost.Asio io_context and one thread.
+//
+//   razor::AsioRuntime runtime;                      // its own io_context, run by whoever calls run() or block_on()
+//   razor::AsioRuntime runtime(io_context);          // one that the user owns and runs, on one thread
+//   razor::AsioThread background;                    // its own io_context on a thread of its own, for blocking callers
+//
+// To await razor calls in an asio::awaitable, or start them with a completion token: interop.h.
+
+#include <boost/asio/io_context.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "razor/runtime/asio/asio_config.h"
+#include "razor/runtime/runtime.h"
+#include "razor/runtime/thread_signal.h"
+
+namespace razor::asio {
+
+class AsioCore;
+
+class AsioRuntime final : public runtime::Runtime {
+ public:
+  /// Errors: throws boost::system::system_error when the system has no descriptor left for an epoll.
+  explicit AsioRuntime(const AsioConfig& config = {});
+  /// Lives on `context`, which outlives it and is run on one thread at a time. Destroy the runtime on that thread, or
+  /// while nobody runs the context.
+  explicit AsioRuntime(boost::asio::io_context& context, const AsioConfig& config = {});
+  /// Destroys all tasks and drops what other threads posted. What was made from the runtime is destroyed before it.
+  ~AsioRuntime() override;
+
+  runtime::Clock& clock() override;
+  runtime::Spawner& spawner() override;
+  runtime::Random& random() override;
+  runtime::Network& network() override;
+  base::LogSink& log() override;
+
+  boost::asio::io_context& context();
+
+  /// Runs until `stop()`. Only with an io_context of its own.
+  void run();
+  /// Makes `run` return soon; a call before `run` counts. Any thread; not from a signal handler.
+  void stop();
+
+  /// Runs until `task` has finished and gives its result: how a plain main() calls coroutines. Only with an io_context
+  /// of its own, while nobody runs it.
+  /// Errors: throws what escaped the task.
+  template <class T>
+  T block_on(runtime::Task<T> task);
+
+  /// The first of `signals` that the process receives from now on, without its usual effect.
+  /// Cancel: destroying the Task gives the signals their usual effect back.
+  runtime::Task<int> wait_for_signal(std::vector<int> signals);
+
+ private:
+  friend class AsioThread;
+  void run_until(const bool& finished);
+
+  AsioConfig config_;
+  std::unique_ptr<boost::asio::io_context> own_context_;
+  std::shared_ptr<AsioCore> core_;
+};
+
+/// An AsioRuntime that runs on a background thread until it is destroyed.
+///
+/// Threads: all members from any thread but its own.
+class AsioThread {
+ public:
+  explicit AsioThread(const AsioConfig& config = {});
+  ~AsioThread();
+
+  AsioRuntime& runtime() { return runtime_; }
+
+  /// Calls `make()` on the background thread, runs the Task that it returns there, and waits for its result.
+  /// Errors: throws what escaped the task.
+  template <class Make>
+  auto block_on(Make make) -> typename std::invoke_result_t<Make&>::value_type;
+
+ private:
+  AsioRuntime runtime_;
+  std::thread thread_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+/// What a Task ended with, kept where another thread or a plain function can take it.
+template <class T>
+class Outcome {
+ public:
+  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+  bool finished() const { return finished_; }
+  const bool& finished_flag() const { return finished_; }
+
+  T take() {
+    if (error_) std::rethrow_exception(error_);
+    if constexpr (!std::is_void_v<T>) return *std::move(value_);
+  }
+
+  void fail(const char* what) {
+    error_ = std::make_exception_ptr(std::runtime_error(what));
+    finished_ = true;
+  }
+
+  static runtime::Task<void> capture(runtime::Task<T> task, Outcome& outcome) {
+    try {
+      if constexpr (std::is_void_v<T>) {
+        co_await task;
+      } else {
+        outcome.value_.emplace(co_await task);
+      }
+    } catch (...) {
+      outcome.error_ = std::current_exception();
+    }
+    outcome.finished_ = true;
+  }
+
+ private:
+  std::optional<Value> value_;
+  std::exception_ptr error_;
+  bool finished_ = false;
+};
+
+/// Starts a Task on a Runtime's thread for a thread that waits.
+template <class Make>
+class BlockingRun final : public runtime::Posted {
+ public:
+  using T = typename std::invoke_result_t<Make&>::value_type;
+
+  BlockingRun(runtime::Spawner& spawner, Make& make) : spawner_(spawner), make_(make) {}
+
+  T wait() {
+    spawner_.post(*this);
+    finished_.wait();
+    return outcome_.take();
+  }
+
+  void run() override { spawner_.spawn("AsioThread::block_on", finish(make_(), *this, WakeAtEnd(*this))); }
+  void drop() override { WakeAtEnd wake(*this); }
+
+ private:
+  // Held by the coroutine, so that the thread wakes also when the Task is destroyed.
+  class WakeAtEnd {
+   public:
+    explicit WakeAtEnd(BlockingRun& owner) : owner_(&owner) {}
+    WakeAtEnd(WakeAtEnd&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    ~WakeAtEnd() {
+      if (owner_ == nullptr) return;
+      if (!owner_->outcome_.finished()) owner_->outcome_.fail("AsioThread::block_on: the runtime ended before the task");
+      owner_->finished_.wake();
+    }
+
+   private:
+    BlockingRun* owner_;
+  };
+
+  static runtime::Task<void> finish(runtime::Task<T> task, BlockingRun& run, WakeAtEnd) {
+    co_await Outcome<T>::capture(std::move(task), run.outcome_);
+  }
+
+  runtime::Spawner& spawner_;
+  Make& make_;
+  Outcome<T> outcome_;
+  runtime::ThreadSignal finished_;
+};
+
+}  // namespace detail
+
+template <class T>
+T AsioRuntime::block_on(runtime::Task<T> task) {
+  detail::Outcome<T> outcome;
+  spawner().spawn("AsioRuntime::block_on", detail::Outcome<T>::capture(std::move(task), outcome));
+  run_until(outcome.finished_flag());
+  return outcome.take();
+}
+
+template <class Make>
+auto AsioThread::block_on(Make make) -> typename std::invoke_result_t<Make&>::value_type {
+  return detail::BlockingRun<Make>(runtime_.spawner(), make).wait();
+}
+
+}  // namespace razor::asio
+
+namespace razor {
+using asio::AsioConfig;
+using asio::AsioRuntime;
+using asio::AsioThread;
+}  // namespace razor

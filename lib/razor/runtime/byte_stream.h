@@ -1,0 +1,157 @@
+#pragma once
+// ByteStream: a connected, ordered, reliable stream of bytes in both directions, as TCP gives it. Listener: where such
+// streams arrive. Both are half of the seam between the library and its Runtime; the other half is runtime.h.
+//
+// One reader and one writer at a time. Both directions are independent. Each call crosses the virtual seam once, for a
+// whole batch of frames.
+
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "razor/base/bytes.h"
+#include "razor/base/result.h"
+#include "razor/runtime/address.h"
+#include "razor/runtime/task.h"
+
+namespace razor::runtime {
+
+class ByteStream {
+ public:
+  class Read;
+  class Write;
+
+  /// Closes both directions without waiting. Bytes written before still go out, unless unread bytes make the system
+  /// reset the connection instead (as TCP does). A read or write that still waits ends with operation_canceled.
+  virtual ~ByteStream() = default;
+
+  /// `co_await stream.read(buffer)`: a `Result<std::size_t>` with the number of bytes that arrived, 1 .. buffer.size();
+  /// 0 is the end: the peer shut its writing side.
+  ///
+  /// Bytes:  `buffer` must live until the await ends; it is not empty.
+  /// Errors: connection_reset and the like; operation_canceled after `reset()`.
+  /// Cancel: destroying the await leaves the bytes in the stream for the next read.
+  Read read(base::MutableBytes buffer);
+
+  /// `co_await stream.write(buffers)`: a `Result<std::size_t>` with the number of bytes taken, at least 1, from the
+  /// front of `buffers`, which are written as if they were one. Waits while the stream has no room.
+  ///
+  /// Bytes:  `buffers`, and what they point at, must live until the await ends; there is at least one byte.
+  /// Errors: broken_pipe, connection_reset and the like; operation_canceled after `reset()`.
+  /// Cancel: destroying a waiting write has written nothing.
+  Write write(std::span<const base::ByteView> buffers);
+
+  /// The peer will read what was written, then the end. No `write` may follow.
+  virtual base::Result<void> shutdown_write() = 0;
+
+  /// Ends both directions at once: unsent bytes are dropped, the peer sees connection_reset, a waiting read or write
+  /// here ends with operation_canceled.
+  virtual void reset() = 0;
+
+  /// How many bytes a read would find now without waiting.
+  virtual std::size_t bytes_readable() const = 0;
+
+  virtual const Address& local_address() const = 0;
+  virtual const Address& peer_address() const = 0;
+
+ protected:
+  /// Begins the operation. True when it finished at once (`finish` was called); false when it waits: the maker then
+  /// calls `finish` and puts it into the ready queue.
+  virtual bool start(Read& read) = 0;
+  virtual bool start(Write& write) = 0;
+  /// The operation that waits, and was not finished, is destroyed.
+  virtual void cancel(Read& read) = 0;
+  virtual void cancel(Write& write) = 0;
+
+  friend class Read;
+  friend class Write;
+};
+
+namespace detail {
+
+/// What an awaited read and an awaited write have in common.
+class StreamOperation : public Waiter {
+ public:
+  StreamOperation(const StreamOperation&) = delete;
+  StreamOperation& operator=(const StreamOperation&) = delete;
+
+  void finish(base::Result<std::size_t> result) { result_.emplace(std::move(result)); }
+  bool finished() const { return result_.has_value(); }
+
+  base::Result<std::size_t> await_resume() { return *std::move(result_); }
+
+ protected:
+  explicit StreamOperation(ByteStream& stream) : stream_(stream) {}
+  ~StreamOperation() = default;
+
+  ByteStream& stream_;
+  bool started_ = false;
+
+ private:
+  std::optional<base::Result<std::size_t>> result_;
+};
+
+}  // namespace detail
+
+class [[nodiscard]] ByteStream::Read final : public detail::StreamOperation {
+ public:
+  Read(ByteStream& stream, base::MutableBytes buffer) : StreamOperation(stream), buffer_(buffer) {}
+  ~Read() {
+    if (started_ && !finished()) stream_.cancel(*this);
+  }
+  base::MutableBytes buffer() const { return buffer_; }
+
+  bool await_ready() {
+    started_ = true;
+    return stream_.start(*this);
+  }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+  }
+
+ private:
+  base::MutableBytes buffer_;
+};
+
+class [[nodiscard]] ByteStream::Write final : public detail::StreamOperation {
+ public:
+  Write(ByteStream& stream, std::span<const base::ByteView> buffers) : StreamOperation(stream), buffers_(buffers) {}
+  ~Write() {
+    if (started_ && !finished()) stream_.cancel(*this);
+  }
+  std::span<const base::ByteView> buffers() const { return buffers_; }
+
+  bool await_ready() {
+    started_ = true;
+    return stream_.start(*this);
+  }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+  }
+
+ private:
+  std::span<const base::ByteView> buffers_;
+};
+
+inline ByteStream::Read ByteStream::read(base::MutableBytes buffer) { return Read(*this, buffer); }
+inline ByteStream::Write ByteStream::write(std::span<const base::ByteView> buffers) { return Write(*this, buffers); }
+
+/// Where connections arrive.
+class Listener {
+ public:
+  /// Stops listening. A waiting accept ends with operation_canceled. The path of a Unix socket is removed.
+  virtual ~Listener() = default;
+
+  /// The next connection. One accept at a time.
+  ///
+  /// Errors: what the system says (too_many_files_open …); the listener stays usable after every error.
+  /// Cancel: destroying the Task leaves the connection for the next accept.
+  virtual Task<base::Result<std::unique_ptr<ByteStream>>> accept() = 0;
+
+  /// With the port that the system chose, where it was asked to.
+  virtual const Address& address() const = 0;
+};
+
+}  // namespace razor::runtime

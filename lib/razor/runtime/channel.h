@@ -1,0 +1,181 @@
+#pragma once
+// Channel<T>: a bounded queue between coroutines of one Runtime, first in, first out. Senders wait while it is full,
+// receivers while it is empty; both are served in the order they came.
+
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "razor/runtime/runtime.h"
+
+namespace razor::runtime {
+
+template <class T>
+class Channel {
+ public:
+  /// `capacity` is at least 1. `spawner` outlives the channel, and the channel those who wait in it.
+  Channel(Spawner& spawner, std::size_t capacity) : spawner_(spawner), capacity_(capacity) {
+    RAZOR_CHECK(capacity > 0, "a channel without capacity passes nothing on");
+  }
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  class Send;
+  class Receive;
+
+  /// `co_await channel.send(value)`: true when it was queued, false when the channel is or was closed meanwhile.
+  /// Cancel: destroying the await takes the value back, unless it was queued.
+  Send send(T value) { return Send(*this, std::move(value)); }
+
+  /// `co_await channel.receive()`: the next value, or nothing once the channel is closed and empty.
+  /// Cancel: destroying the await takes no value; one that it had been promised goes to the next receiver.
+  Receive receive() { return Receive(*this); }
+
+  /// Queues `value` if there is room and nobody waits to send; false (and `value` untouched) otherwise.
+  bool try_send(T&& value) {
+    if (closed_ || queue_.size() >= capacity_ || promised_places_ > 0 || !senders_.empty()) return false;
+    queue_.push_back(std::move(value));
+    promise_value();
+    return true;
+  }
+
+  /// The next value that is not promised to a waiting receiver.
+  std::optional<T> try_receive() {
+    if (queue_.size() <= promised_values_) return std::nullopt;
+    return take();
+  }
+
+  /// No more sends. What is queued can still be received.
+  void close() {
+    closed_ = true;
+    while (Ready* sender = senders_.pop_front()) spawner_.make_ready(*sender);
+    while (Ready* receiver = receivers_.pop_front()) spawner_.make_ready(*receiver);
+  }
+
+  bool closed() const { return closed_; }
+  std::size_t size() const { return queue_.size(); }
+  std::size_t capacity() const { return capacity_; }
+
+ private:
+  // A woken waiter runs only in a later turn. What it was woken for is promised to it until then: a value to a
+  // receiver, a place to a sender. Both give the promise on when they are destroyed instead.
+
+  void promise_value() {
+    if (queue_.size() <= promised_values_) return;
+    if (Ready* receiver = receivers_.pop_front()) {
+      ++promised_values_;
+      static_cast<Receive*>(receiver)->promised_ = true;
+      spawner_.make_ready(*receiver);
+    }
+  }
+
+  void promise_place() {
+    if (queue_.size() + promised_places_ >= capacity_) return;
+    if (Ready* sender = senders_.pop_front()) {
+      ++promised_places_;
+      static_cast<Send*>(sender)->promised_ = true;
+      spawner_.make_ready(*sender);
+    }
+  }
+
+  T take() {
+    T value = std::move(queue_.front());
+    queue_.pop_front();
+    promise_place();
+    return value;
+  }
+
+  Spawner& spawner_;
+  std::size_t capacity_;
+  std::deque<T> queue_;
+  std::size_t promised_values_ = 0;
+  std::size_t promised_places_ = 0;
+  ReadyQueue senders_;
+  ReadyQueue receivers_;
+  bool closed_ = false;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+class [[nodiscard]] Channel<T>::Send final : public Waiter {
+ public:
+  Send(Channel& channel, T value) : channel_(channel), value_(std::move(value)) {}
+  ~Send() {
+    if (!promised_) return;
+    --channel_.promised_places_;
+    channel_.promise_place();
+  }
+
+  bool await_ready() {
+    if (channel_.closed_) return true;
+    queued_ = channel_.try_send(std::move(value_));
+    return queued_;
+  }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    channel_.senders_.push_back(*this);
+  }
+  bool await_resume() {
+    if (promised_) {
+      promised_ = false;
+      --channel_.promised_places_;
+      if (!channel_.closed_) {
+        channel_.queue_.push_back(std::move(value_));
+        channel_.promise_value();
+        channel_.promise_place();  // a place may have become free while this one was promised
+        queued_ = true;
+      }
+    }
+    return queued_;
+  }
+
+ private:
+  friend Channel;
+  Channel& channel_;
+  T value_;
+  bool promised_ = false;
+  bool queued_ = false;
+};
+
+template <class T>
+class [[nodiscard]] Channel<T>::Receive final : public Waiter {
+ public:
+  explicit Receive(Channel& channel) : channel_(channel) {}
+  ~Receive() {
+    if (!promised_) return;
+    --channel_.promised_values_;
+    channel_.promise_value();
+  }
+
+  bool await_ready() {
+    received_ = channel_.try_receive();
+    return received_.has_value() || channel_.closed_;
+  }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    channel_.receivers_.push_back(*this);
+  }
+  std::optional<T> await_resume() {
+    if (promised_) {
+      promised_ = false;
+      --channel_.promised_values_;
+      received_ = channel_.take();
+    }
+    return std::move(received_);
+  }
+
+ private:
+  friend Channel;
+  Channel& channel_;
+  bool promised_ = false;
+  std::optional<T> received_;
+};
+
+}  // namespace razor::runtime
+
+namespace razor {
+using runtime::Channel;
+}  // namespace razor

@@ -1,0 +1,146 @@
+#pragma once
+// Runtime: the seam. Time, chance, the network and the thread reach the library only through it, so the same compiled
+// library runs on Boost.Asio (runtime/asio) and inside a simulated world.
+//
+// One Runtime, one thread: all that is made from a Runtime belongs to its thread, unless it says otherwise. Other
+// threads come in through `Spawner::post`.
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "razor/base/log.h"
+#include "razor/base/time.h"
+#include "razor/runtime/byte_stream.h"
+#include "razor/runtime/foreign_queue.h"
+#include "razor/runtime/ready.h"
+#include "razor/runtime/root.h"
+#include "razor/runtime/task.h"
+#include "razor/runtime/timer.h"
+
+namespace razor::runtime {
+
+/// The Runtime's monotonic clock.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  /// Costs about 25 ns on real machines: loops read it once per batch.
+  virtual base::TimePoint now() const = 0;
+
+  class Sleep;
+  /// `co_await clock.sleep_until(at)`; destroying the await disarms it.
+  Sleep sleep_until(base::TimePoint at);
+  Sleep sleep_for(base::Duration span);
+
+ protected:
+  friend class Timer;
+  virtual void arm(Timer& timer, base::TimePoint at) = 0;
+  virtual void disarm(Timer& timer) = 0;
+};
+
+/// Runs work on the Runtime's thread.
+class Spawner {
+ public:
+  virtual ~Spawner() = default;
+
+  /// Runs `work` in a turn of its own, soon. It must be in no list. On the Runtime's thread only.
+  virtual void make_ready(Ready& work) = 0;
+
+  /// Runs `work` on the Runtime's thread, in the order of posting. Any thread. After the Runtime is gone, or while it
+  /// goes, `work` is dropped, possibly before `post` returns. The Runtime object must outlive the call.
+  virtual void post(Posted& work) = 0;
+
+  /// False when another thread runs this Runtime now: then only `post` may be used.
+  virtual bool runs_in_this_thread() const = 0;
+
+  /// Runs `task` to its end, from the next turn on. `name` appears when an exception escapes it, which ends the
+  /// program; it must outlive the task (a literal). The Runtime owns the task and destroys it when it is closed.
+  void spawn(std::string_view name, Task<void> task);
+
+ protected:
+  friend class TaskScope;
+  RootList& roots() { return roots_; }
+  /// For makers: destroys all roots, also those that are destroyed by destroying others.
+  void destroy_roots() { cancel_all(roots_); }
+
+ private:
+  RootList roots_;
+};
+
+/// Chance. Real entropy in production; derived from the world's seed in simulation.
+class Random {
+ public:
+  virtual ~Random() = default;
+
+  /// A seed for a generator of the caller's own. Every purpose has its own sequence of seeds: drawing for one moves no
+  /// draw of another.
+  virtual std::uint64_t seed_for(std::string_view purpose) = 0;
+};
+
+struct ListenOptions {
+  int backlog = 1024;  ///< connections that wait to be accepted; what comes above is refused or waits, as the system does
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  /// Connects; TCP streams have Nagle's delay off.
+  ///
+  /// Time:   as long as the system tries; bound it with `with_deadline`.
+  /// Errors: connection_refused, timed_out, host_unreachable, address_not_available (the name has no address) …
+  /// Cancel: destroying the Task gives the attempt up.
+  virtual Task<base::Result<std::unique_ptr<ByteStream>>> connect(Address address) = 0;
+
+  /// Listens at once. A Unix path that a dead process left behind is replaced; one that is served is not.
+  ///
+  /// Errors: address_in_use, permission_denied, address_not_available …
+  virtual base::Result<std::unique_ptr<Listener>> listen(const Address& address, ListenOptions options) = 0;
+  base::Result<std::unique_ptr<Listener>> listen(const Address& address) { return listen(address, ListenOptions{}); }
+};
+
+class Runtime {
+ public:
+  virtual ~Runtime() = default;
+
+  virtual Clock& clock() = 0;
+  virtual Spawner& spawner() = 0;
+  virtual Random& random() = 0;
+  virtual Network& network() = 0;
+  virtual base::LogSink& log() = 0;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+class [[nodiscard]] Clock::Sleep final : public Waiter {
+ public:
+  Sleep(Clock& clock, base::TimePoint at) : timer_{clock, *this}, at_(at) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    timer_.arm(at_);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  struct WakeTimer final : Timer {
+    WakeTimer(Clock& clock, Sleep& owner)
+        : Timer(clock, [](Timer& timer) { static_cast<WakeTimer&>(timer).sleep.resume_now(); }), sleep(owner) {}
+    Sleep& sleep;
+  };
+
+  WakeTimer timer_;
+  base::TimePoint at_;
+};
+
+inline Clock::Sleep Clock::sleep_until(base::TimePoint at) { return Sleep(*this, at); }
+inline Clock::Sleep Clock::sleep_for(base::Duration span) { return Sleep(*this, base::saturating_add(now(), span)); }
+
+}  // namespace razor::runtime
+
+namespace razor {
+using runtime::Runtime;
+}  // namespace razor

@@ -1,0 +1,2 @@
+#include <gtest/gtest.h>
+#include "razor/base/intrusive_list.h"
