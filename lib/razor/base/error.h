@@ -5,7 +5,6 @@
 // dispatched to a handler? A handler's own error is not an Errc: it travels as the E of `Reply<T, E>`.
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -39,12 +38,6 @@ Ran ran(Errc errc);
 
 std::string_view name_of(Errc errc);
 std::string_view name_of(Ran ran);
-
-/// `unreachable` as "rpc_unreachable": the text that travels in an answer.
-/// Source: wire/protocol.md, "Errors of the framework".
-std::string_view wire_text_of(Errc errc);
-/// The failure that a text in an answer stands for; none when it is not one of the framework's.
-std::optional<Errc> errc_from_wire_text(std::string_view text);
 
 /// Lets an Errc travel in a std::error_code, beside the errors of the transport.
 const std::error_category& errc_category();

@@ -1,0 +1,47 @@
+#include "razor/wire/wire_error.h"
+
+#include <array>
+
+namespace razor::wire {
+namespace {
+
+using base::Errc;
+
+struct ErrorText {
+  Errc errc;
+  std::string_view text;
+};
+
+constexpr std::array kTexts = {
+    ErrorText{Errc::unreachable, "rpc_unreachable"},
+    ErrorText{Errc::connection_lost, "rpc_io_err"},
+    ErrorText{Errc::deadline_exceeded, "rpc_timeout"},
+    ErrorText{Errc::method_not_found, "rpc_method_notfound"},
+    ErrorText{Errc::service_not_found, "rpc_service_notfound"},
+    ErrorText{Errc::encode, "rpc_encode"},
+    ErrorText{Errc::decode, "rpc_decode"},
+    ErrorText{Errc::internal, "rpc_internal_err"},
+    ErrorText{Errc::invalid_version, "rpc_invalid_ver"},
+    ErrorText{Errc::overloaded, "rpc_overloaded"},
+    ErrorText{Errc::draining, "rpc_draining"},
+    ErrorText{Errc::too_large, "rpc_too_large"},
+};
+
+}  // namespace
+
+std::string_view text_of(Errc errc) {
+  for (const ErrorText& known : kTexts) {
+    if (known.errc == errc) return known.text;
+  }
+  return text_of(Errc::internal);
+}
+
+std::optional<Errc> errc_of(std::string_view text) {
+  if (!text.starts_with("rpc_")) return std::nullopt;
+  for (const ErrorText& known : kTexts) {
+    if (known.text == text) return known.errc;
+  }
+  return std::nullopt;
+}
+
+}  // namespace razor::wire
