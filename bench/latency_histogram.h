@@ -1,5 +1,5 @@
-// A log-linear histogram of durations: 128 steps per power of two, so a percentile is off by less than 1 %. Recording is
-// one increment at a computed index, and takes a count, so that calls which share their times are recorded at once.
+// A log-linear histogram of durations: 128 steps per power of two, so a percentile is off by less than 1 %. Recording
+// is one increment at a computed index, and takes a count, so that calls which share their times are recorded at once.
 #pragma once
 
 #include <bit>
@@ -34,8 +34,8 @@ class LatencyHistogram {
   static constexpr int kStepBits = 7;
   static constexpr uint64_t kSteps = uint64_t{1} << kStepBits;
 
-  // Values below 2 * kSteps have a step each; above, a value keeps its kStepBits + 1 highest bits, and each power of two
-  // takes the next kSteps places.
+  // Values below 2 * kSteps have a step each; above, a value keeps its kStepBits + 1 highest bits, and each power of
+  // two takes the next kSteps places.
   static uint64_t index_of(uint64_t value) {
     if (value < 2 * kSteps) return value;
     const auto shift = static_cast<uint64_t>(std::bit_width(value) - kStepBits - 1);

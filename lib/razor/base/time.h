@@ -22,9 +22,10 @@ struct RuntimeTimeline {
 
 using TimePoint = RuntimeTimeline::time_point;
 
-/// `time + span`, held at the end of the time line instead of wrapping: "no limit" is `Duration::max()`.
+/// `time + span`, held at the ends of the time line instead of wrapping: "no limit" is `Duration::max()`.
 constexpr TimePoint saturating_add(TimePoint time, Duration span) {
   if (span > Duration::zero() && time > TimePoint::max() - span) return TimePoint::max();
+  if (span < Duration::zero() && time < TimePoint::min() - span) return TimePoint::min();
   return time + span;
 }
 

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -69,9 +70,19 @@ class UniqueFunction<R(Args...)> {
   static constexpr bool fits_inline = sizeof(Held) <= kInlineBytes && alignof(Held) <= alignof(std::max_align_t) &&
                                       std::is_nothrow_move_constructible_v<Held>;
 
+  // std::invoke_r of C++23: an R of void drops the result.
+  template <class Held>
+  static R invoke(Held& held, Args&&... args) {
+    if constexpr (std::is_void_v<R>) {
+      std::invoke(held, std::forward<Args>(args)...);
+    } else {
+      return std::invoke(held, std::forward<Args>(args)...);
+    }
+  }
+
   template <class Held>
   static constexpr Operations kInline = {
-      [](void* at, Args&&... args) -> R { return (*static_cast<Held*>(at))(std::forward<Args>(args)...); },
+      [](void* at, Args&&... args) -> R { return invoke(*static_cast<Held*>(at), std::forward<Args>(args)...); },
       [](void* from, void* to) noexcept {
         ::new (to) Held(std::move(*static_cast<Held*>(from)));
         static_cast<Held*>(from)->~Held();
@@ -81,7 +92,7 @@ class UniqueFunction<R(Args...)> {
 
   template <class Held>
   static constexpr Operations kAllocated = {
-      [](void* at, Args&&... args) -> R { return (**static_cast<Held**>(at))(std::forward<Args>(args)...); },
+      [](void* at, Args&&... args) -> R { return invoke(**static_cast<Held**>(at), std::forward<Args>(args)...); },
       [](void* from, void* to) noexcept { ::new (to) Held*(*static_cast<Held**>(from)); },
       [](void* at) noexcept { delete *static_cast<Held**>(at); },
   };

@@ -98,6 +98,9 @@ class Network {
   /// Errors: address_in_use, permission_denied, address_not_available …
   virtual base::Result<std::unique_ptr<Listener>> listen(const Address& address, ListenOptions options) = 0;
   base::Result<std::unique_ptr<Listener>> listen(const Address& address) { return listen(address, ListenOptions{}); }
+
+  /// How many connections one server should hold at most: the smaller of 10,000 and what the system leaves us.
+  virtual std::uint32_t connections_max() const = 0;
 };
 
 class Runtime {

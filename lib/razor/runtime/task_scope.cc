@@ -12,7 +12,7 @@ class SpawnedTask final : public Root, public Continuation, public Ready {
   SpawnedTask(std::string_view name, Task<void> task)
       : Ready([](Ready& ready) { static_cast<SpawnedTask&>(ready).start(); }), name_(name), task_(std::move(task)) {}
 
-  void cancel() override { delete this; }
+  void cancel() override { end(); }
 
   void start() {
     task_.promise().set_continuation(this);
@@ -21,11 +21,17 @@ class SpawnedTask final : public Root, public Continuation, public Ready {
 
   void child_finished() override {
     abort_if_it_threw();
-    delete this;
+    end();
   }
 
  private:
   ~SpawnedTask() = default;
+
+  // Out of the lists first: destroying the Task may destroy the scope that has this in its list.
+  void end() {
+    leave_lists();
+    delete this;
+  }
 
   void abort_if_it_threw() {
     const std::exception_ptr& escaped = task_.promise().exception();

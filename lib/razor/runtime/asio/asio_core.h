@@ -49,6 +49,7 @@ class AsioCore final : public runtime::Clock,
   runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> connect(runtime::Address address) override;
   base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
                                                           runtime::ListenOptions options) override;
+  std::uint32_t connections_max() const override;
 
   /// Open while the Runtime's code runs; the outermost one runs what became ready before it ends.
   class Turn {

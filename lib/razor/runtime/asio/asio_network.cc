@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -28,6 +29,10 @@ using runtime::ByteStream;
 
 // Buffers of one write that go to the system at once; what is left is the next write's.
 constexpr std::size_t kWriteBuffersMax = 64;
+
+constexpr rlim_t kConnectionsMax = 10'000;
+// Descriptors that are left for listeners, logs and the user.
+constexpr rlim_t kDescriptorsKept = 64;
 
 int family_of(const Endpoint& endpoint) { return endpoint.protocol().family(); }
 
@@ -443,6 +448,13 @@ base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address&
   if (error) return portable_error(error);
   Address bound_address = address_of(bound, address.host());
   return std::unique_ptr<runtime::Listener>(std::make_unique<AsioListener>(std::move(state), std::move(bound_address)));
+}
+
+std::uint32_t AsioCore::connections_max() const {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return kConnectionsMax;
+  const rlim_t left = descriptors.rlim_cur > kDescriptorsKept ? descriptors.rlim_cur - kDescriptorsKept : 1;
+  return static_cast<std::uint32_t>(std::min(kConnectionsMax, left));
 }
 
 }  // namespace razor::asio

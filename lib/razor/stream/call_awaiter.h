@@ -1,0 +1,68 @@
+#pragma once
+// CallAwaiter: a call that a coroutine awaits. The call is under way from the moment it is made, so calls are pipelined
+// by making several before the first is awaited; no frame, no allocation.
+
+#include "razor/runtime/coroutine.h"
+#include "razor/stream/channel.h"
+#include "razor/wire/encoder.h"
+
+namespace razor::stream {
+
+/// Threads: the channel's.
+class CallAwaiter : public PendingCall, public runtime::Waiter {
+ public:
+  bool await_ready() const noexcept { return done_; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    suspended_ = true;
+  }
+
+  /// True once awaiting gives the result at once.
+  bool done() const { return done_; }
+
+  /// Stops waiting, as destroying the call does; awaiting it gives `cancelled` then. The server may still run the
+  /// request. Nothing happens when the call is done.
+  void reset() {
+    if (done_) return;
+    const base::Ran ran = was_sent() ? base::Ran::maybe : base::Ran::no;
+    abandon();
+    failed(base::CallError(base::Errc::cancelled, ran));
+  }
+
+ protected:
+  CallAwaiter() = default;
+  /// Not while a coroutine awaits it.
+  CallAwaiter(CallAwaiter&& other) noexcept : PendingCall(std::move(other)), Waiter(), done_(other.done_) {
+    RAZOR_CHECK(!other.suspended_ || other.done_, "a call is moved while it is awaited");
+  }
+  ~CallAwaiter() = default;
+
+  template <class Encode>
+  void start(Channel& channel, const wire::Action& action, const CallOptions& options, Encode&& encode_message,
+             base::Bytes blob = {}) {
+    wire::Encoder to(channel.begin(*this, action, options));
+    try {
+      encode_message(to);
+    } catch (const std::exception& error) {
+      channel.refuse(*this, base::CallError(base::Errc::encode, base::Ran::no, error.what()));
+      return;
+    } catch (...) {
+      channel.refuse(*this, base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
+      return;
+    }
+    channel.commit(*this, std::move(blob));
+  }
+
+  /// The result is there.
+  void finish() {
+    done_ = true;
+    if (suspended_) channel()->spawner().make_ready(*this);
+  }
+
+ private:
+  bool done_ = false;
+  bool suspended_ = false;
+};
+
+}  // namespace razor::stream

@@ -1,0 +1,52 @@
+#pragma once
+// Channel: what carries calls. A ClientStream is one. Callers see nothing else.
+//
+//   ByteSink& sink = channel.begin(call, action, options);   encode the message into `sink`
+//   channel.commit(call, blob);                               or channel.refuse(call, why)
+//
+// With room in the window the message is encoded straight into the connection's output.
+
+#include "razor/runtime/runtime.h"
+#include "razor/stream/call_options.h"
+#include "razor/stream/pending_call.h"
+#include "razor/wire/byte_sink.h"
+
+namespace razor::stream {
+
+/// Threads: the runtime's only, `runtime()` and `spawner()` excepted.
+class Channel {
+ public:
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  /// Starts a call. `commit` or `refuse` follows before anything else is asked of the channel.
+  /// Bytes:  `action` is copied; the sink lives until `commit` or `refuse`.
+  virtual wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) = 0;
+
+  /// Hands the call over. It completes exactly once, after `commit` has returned.
+  /// Errors: all by `PendingCall::failed`.
+  virtual void commit(PendingCall& call, base::Bytes&& blob) = 0;
+
+  /// The message could not be encoded: the call fails with `why`, after `refuse` has returned.
+  virtual void refuse(PendingCall& call, base::CallError why) = 0;
+
+  runtime::Runtime& runtime() const { return runtime_; }
+  runtime::Spawner& spawner() const { return spawner_; }
+
+ protected:
+  explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), spawner_(runtime.spawner()) {}
+  ~Channel() = default;
+
+ private:
+  friend class PendingCall;
+
+  /// The call's owner waits no more.
+  virtual void abandon(PendingCall& call) = 0;
+  /// `to` has taken over the links and fields of a call that moved.
+  virtual void relocated(PendingCall& to) = 0;
+
+  runtime::Runtime& runtime_;
+  runtime::Spawner& spawner_;
+};
+
+}  // namespace razor::stream

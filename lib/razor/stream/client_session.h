@@ -1,0 +1,94 @@
+#pragma once
+// ClientSession: what a client knows of the calls on one connection: their seqs, the window, who waits for which
+// answer, and until when. Pure; the loops of client_stream.cc do what it says.
+
+#include "razor/stream/client_stream_config.h"
+#include "razor/stream/deadline_wheel.h"
+#include "razor/stream/in_flight.h"
+#include "razor/stream/keepalive.h"
+#include "razor/stream/pending_call.h"
+#include "razor/stream/window.h"
+
+namespace razor::stream {
+
+class ClientSession {
+ public:
+  /// `first_seq` is 1, except in tests of its end.
+  explicit ClientSession(const ClientStreamConfig& config, wire::Seq first_seq = 1)
+      : window_(config.window),
+        in_flight_(config.window),
+        deadlines_(std::max(config.tick, kTickMin)),
+        keepalive_(config.ping_interval, config.ping_timeout),
+        next_seq_(first_seq) {}
+
+  /// False once seqs would wrap: then the connection takes no more calls.
+  bool has_seqs() const { return next_seq_ < kSeqEnd; }
+  bool has_room() const { return window_.has_room(); }
+
+  /// The call goes out now, with this seq. Only while there are seqs and room.
+  wire::Seq send(PendingCall& call) {
+    window_.acquire();
+    const wire::Seq seq = take_seq();
+    call.seq_ = seq;
+    call.where_ = PendingCall::Where::in_flight;
+    in_flight_.insert(seq, call);
+    return seq;
+  }
+  /// A ping goes out now.
+  wire::Seq send_ping() { return ping_seq_ = take_seq(); }
+
+  enum class Answer {
+    expected,    ///< `call` gets it
+    pong,        ///< of the last ping
+    late,        ///< of a call that has ended, or a second one: skipped and counted
+    never_sent,  ///< the peer breaks the protocol
+  };
+  /// An answer with this seq has come. The call, if any, is no longer in flight.
+  Answer on_answer(wire::Seq seq, PendingCall*& call) {
+    call = in_flight_.take(seq);
+    if (call != nullptr) [[likely]] {
+      ended(*call);
+      return Answer::expected;
+    }
+    if (seq == 0 || seq >= next_seq_) return Answer::never_sent;
+    return seq == ping_seq_ ? Answer::pong : Answer::late;
+  }
+
+  /// The call ends without an answer: its place in the window is free.
+  void end(PendingCall& call) {
+    in_flight_.take(call.seq_);
+    ended(call);
+  }
+  /// `call` has taken over from another object.
+  void relocated(PendingCall& call) { in_flight_.replace(call.seq_, call); }
+
+  bool owes() const { return !in_flight_.empty(); }
+  std::size_t in_flight() const { return in_flight_.size(); }
+  /// In the order of their seqs.
+  std::vector<PendingCall*> all_in_flight() const { return in_flight_.all(); }
+
+  DeadlineWheel& deadlines() { return deadlines_; }
+  Keepalive& keepalive() { return keepalive_; }
+  const Window& window() const { return window_; }
+
+ private:
+  static constexpr wire::Seq kSeqEnd = ~wire::Seq{0} - 1;  // one is left for a last ping
+
+  wire::Seq take_seq() { return next_seq_++; }
+
+  void ended(PendingCall& call) {
+    call.where_ = PendingCall::Where::nowhere;
+    DeadlineWheel::remove(call);
+    window_.release();
+    if (in_flight_.empty()) keepalive_.on_nothing_owed();
+  }
+
+  Window window_;
+  InFlight in_flight_;
+  DeadlineWheel deadlines_;
+  Keepalive keepalive_;
+  wire::Seq next_seq_;
+  wire::Seq ping_seq_ = 0;
+};
+
+}  // namespace razor::stream

@@ -1,0 +1,706 @@
+#include "razor/stream/client_stream.h"
+
+#include <fmt/chrono.h>
+
+#include "razor/runtime/event.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/runtime/with_deadline.h"
+#include "razor/stream/client_session.h"
+#include "razor/stream/client_task_call.h"
+#include "razor/wire/frame_reader.h"
+#include "razor/wire/frame_writer.h"
+#include "razor/wire/output_buffer.h"
+
+namespace razor::stream {
+namespace {
+
+using base::CallError;
+using base::Errc;
+using base::LogLevel;
+using base::Ran;
+using base::Ref;
+
+constexpr std::size_t kBuffersInAWrite = 16;
+
+// A call whose caller stopped waiting: keeps its place in the window until the answer or the deadline comes.
+class AbandonedCall final : public PendingCall {
+ public:
+  explicit AbandonedCall(PendingCall&& call) : PendingCall(std::move(call)) {}
+  void answered(const wire::ResponseFrame&) override { delete this; }
+  void failed(CallError) override { delete this; }
+  std::string describe() const override { return "an abandoned call"; }
+
+ private:
+  ~AbandonedCall() = default;
+};
+
+std::string in_seconds(base::Duration span) { return fmt::format("{:g} s", std::chrono::duration<double>(span).count()); }
+
+}  // namespace
+
+// One connection: owned by its ClientStream, and by its loops while they run.
+class ClientStreamCore final : public Channel, public base::RefCounted<ClientStreamCore> {
+ public:
+  ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
+                   const ClientStreamConfig& config);
+
+  void start() {
+    loops_.spawn("ClientStream::read_loop", read_loop(Ref(this)));
+    loops_.spawn("ClientStream::write_loop", write_loop(Ref(this)));
+  }
+
+  wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) override;
+  void commit(PendingCall& call, base::Bytes&& blob) override;
+  void refuse(PendingCall& call, CallError why) override;
+  void submit(ClientTask task);
+
+  static runtime::Task<void> close(Ref<ClientStreamCore> self, base::Duration limit);
+  /// Ends the connection; all calls fail with `errc`, those that were never sent with ran: no. `why` is for a person.
+  void end(Errc errc, std::string why);
+
+  bool is_open() const { return state_ == State::open; }
+  const std::string& end_reason() const { return end_reason_; }
+  const runtime::Address& peer() const { return peer_; }
+  ClientStats stats() const;
+
+ private:
+  enum class State {
+    open,
+    draining,  // takes no new calls; what is owed may still come
+    ended,
+  };
+  using CallQueue = base::IntrusiveList<PendingCall, CallQueueTag>;
+
+  // --- What arrives
+  static runtime::Task<void> read_loop(Ref<ClientStreamCore> self);
+  bool read_some(std::size_t count);
+  bool on_answer(const wire::ResponseFrame& frame);
+
+  // --- What goes out
+  static runtime::Task<void> write_loop(Ref<ClientStreamCore> self);
+  bool can_send() const {
+    return session_.has_room() && session_.has_seqs() && out_.queued() < config_.write_buffer_max;
+  }
+  wire::RequestHead head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const;
+  void enqueue(PendingCall& call, base::Bytes&& blob);
+  void admit_queued();
+  void leave_queue(PendingCall& call);
+  // What may have reached the transport: a call whose frame begins behind this was never sent.
+  base::ByteCount sent_up_to() const { return std::max(out_.consumed(), writing_up_to_); }
+  bool was_handed_over(const PendingCall& call) const { return call.sent_from_ < sent_up_to(); }
+
+  // --- Time
+  void schedule_settling() {
+    if (!settling_.is_linked()) spawner().make_ready(settling_);
+  }
+  void settle();
+  void on_timer();
+  void arm_timer(base::TimePoint now);
+  void look_at_deadlines(base::TimePoint now);
+  void fail_due();
+  void look_at_peer(base::TimePoint now);
+
+  // --- Ends of calls
+  void abandon(PendingCall& call) override;
+  void relocated(PendingCall& to) override {
+    if (to.where_ == PendingCall::Where::in_flight) session_.relocated(to);
+  }
+  void fail_later(PendingCall& call, CallError error);
+  void deliver_failures();
+  void drop_unsent(const std::string& why);
+  void note_progress_of_draining();
+
+  // --- State
+  void transition(State to, std::string why);
+
+  struct Settling final : runtime::Ready {
+    explicit Settling(ClientStreamCore& owner)
+        : Ready([](Ready& ready) { static_cast<Settling&>(ready).core.settle(); }), core(owner) {}
+    ClientStreamCore& core;
+  };
+  struct Delivering final : runtime::Ready {
+    explicit Delivering(ClientStreamCore& owner)
+        : Ready([](Ready& ready) { static_cast<Delivering&>(ready).core.deliver_failures(); }), core(owner) {}
+    ClientStreamCore& core;
+  };
+  struct SessionTimer final : runtime::Timer {
+    SessionTimer(runtime::Clock& clock, ClientStreamCore& owner)
+        : Timer(clock, [](Timer& timer) { static_cast<SessionTimer&>(timer).core.on_timer(); }), core(owner) {}
+    ClientStreamCore& core;
+  };
+
+  // The call between `begin` and `commit`.
+  struct Begun {
+    bool direct = false;  // built in `out_`; else in `scratch_`
+    std::uint32_t action = 0;
+    std::size_t name_bytes = 0;
+  };
+
+  ClientStreamConfig config_;
+  runtime::Clock& clock_;
+  std::unique_ptr<runtime::ByteStream> stream_;  // null once ended
+  runtime::Address peer_;
+  std::uint64_t client_id_;
+  State state_ = State::open;
+  std::string end_reason_;
+
+  ClientSession session_;
+  wire::ResponseReader reader_;
+  wire::OutputBuffer out_;
+  base::ByteCount writing_up_to_ = 0;  // end of what a write that waits was given
+  runtime::Event write_wanted_;
+  Begun begun_;
+  wire::BytesSink scratch_;
+
+  DeadlineList fresh_;  // calls whose deadline is reckoned when the batch is settled
+  DeadlineList due_;    // calls that end unless their answer is among the bytes that can be read already
+  base::ByteCount due_after_received_ = 0;
+  CallQueue queue_;
+  std::size_t queued_ = 0;
+  base::ByteCount queued_bytes_ = 0;
+  CallQueue refused_;  // calls that fail in a turn of their own
+  Settling settling_;
+  Delivering delivering_;
+  SessionTimer timer_;
+
+  runtime::Event drained_;
+  ClientStats stats_;
+  runtime::TaskScope loops_;
+};
+
+ClientStreamCore::ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
+                                   const ClientStreamConfig& config)
+    : Channel(runtime),
+      config_(config),
+      clock_(runtime.clock()),
+      stream_(std::move(stream)),
+      peer_(stream_->peer_address()),
+      client_id_(runtime.random().seed_for("ClientStream client_id")),
+      session_(config),
+      reader_(config.limits),
+      write_wanted_(runtime.spawner()),
+      settling_(*this),
+      delivering_(*this),
+      timer_(runtime.clock(), *this),
+      drained_(runtime.spawner()),
+      loops_(runtime.spawner()) {}
+
+void ClientStreamCore::transition(State to, std::string why) {
+  const bool allowed = (state_ == State::open && to != State::open) ||
+                       (state_ == State::draining && to == State::ended);
+  RAZOR_CHECK(allowed, "connection to {} cannot go from state {} to {}", peer_, static_cast<int>(state_),
+              static_cast<int>(to));
+  runtime().log().log(LogLevel::debug, "connection to {}: {}", peer_, why);
+  if (end_reason_.empty()) end_reason_ = std::move(why);
+  state_ = to;
+}
+
+// --- Submitting ------------------------------------------------------------------------------------------------------
+
+wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& action, const CallOptions& options) {
+  call.channel_ = this;
+  call.timeout_ = options.timeout > base::Duration::zero() ? options.timeout : config_.call_timeout;
+  call.deadline_ = options.deadline;
+  begun_.action = wire::action_field(action);
+  begun_.name_bytes = action.name().size();
+  begun_.direct = state_ == State::open && queue_.empty() && can_send();
+  if (begun_.direct) {
+    out_.begin_frame();
+    wire::begin_request(out_, action);
+    return out_;
+  }
+  scratch_.clear();
+  wire::begin_request(scratch_, action);
+  return scratch_;
+}
+
+wire::RequestHead ClientStreamCore::head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const {
+  wire::RequestHead head;
+  head.action = action;
+  head.client_id = client_id_;
+  head.msg_bytes = static_cast<std::uint32_t>(frame.size() - wire::kRequestHeadBytes - head.name_bytes());
+  head.blob_bytes = static_cast<std::uint32_t>(blob.size());
+  return head;
+}
+
+void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
+  const base::ByteView frame = begun_.direct ? base::ByteView(out_.frame()) : scratch_.view();
+  const wire::FrameLimits& limits = config_.limits;
+  const std::size_t msg_bytes = frame.size() - wire::kRequestHeadBytes - begun_.name_bytes;
+  if (msg_bytes > limits.msg_bytes_max || blob.size() > limits.blob_bytes_max ||
+      begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
+    refuse(call, CallError(Errc::too_large, Ran::no,
+                           fmt::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), blob of "
+                                       "{} (limit {})",
+                                       call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max, msg_bytes,
+                                       limits.msg_bytes_max, blob.size(), limits.blob_bytes_max)));
+    return;
+  }
+  if (!begun_.direct) {
+    enqueue(call, std::move(blob));
+    return;
+  }
+  ++stats_.calls_submitted;
+  wire::RequestHead head = head_of(frame, begun_.action, blob);
+  call.sent_from_ = out_.appended();
+  head.seq = session_.send(call);
+  wire::store_head(out_.frame().data(), head);
+  out_.end_frame();
+  if (!blob.empty()) out_.append_owned(std::move(blob));
+  fresh_.push_back(call);
+  schedule_settling();
+}
+
+void ClientStreamCore::refuse(PendingCall& call, CallError why) {
+  if (begun_.direct) out_.abandon_frame();
+  begun_.direct = false;
+  ++stats_.calls_submitted;
+  fail_later(call, std::move(why));
+}
+
+// The call waits for the window. Its head is written now, all but the seq.
+void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
+  if (state_ != State::open) {
+    const Errc errc = state_ == State::ended ? Errc::unreachable : Errc::closed;
+    refuse(call, CallError(errc, Ran::no, fmt::format("call {} on {}: {}", call.describe(), peer_, end_reason_)));
+    return;
+  }
+  if (!session_.has_seqs()) {
+    refuse(call, CallError(Errc::unreachable, Ran::no, fmt::format("connection to {} has used up its seqs", peer_)));
+    return;
+  }
+  const base::ByteCount bytes = scratch_.size() + blob.size();
+  if (queued_ >= config_.queue_calls_max || queued_bytes_ + bytes > config_.queue_bytes_max) {
+    refuse(call, CallError(Errc::overloaded, Ran::no,
+                           fmt::format("call {} on {}: {} calls with {} bytes wait already (limits {} and {})",
+                                       call.describe(), peer_, queued_, queued_bytes_, config_.queue_calls_max,
+                                       config_.queue_bytes_max)));
+    return;
+  }
+  ++stats_.calls_submitted;
+  call.held_ = std::make_unique<PendingCall::Held>();
+  call.held_->frame = base::to_bytes(scratch_.view());
+  call.held_->blob = std::move(blob);
+  wire::store_head(call.held_->frame.data(), head_of(call.held_->frame, begun_.action, call.held_->blob));
+  call.where_ = PendingCall::Where::queued;
+  queue_.push_back(call);
+  ++queued_;
+  queued_bytes_ += bytes;
+  fresh_.push_back(call);
+  schedule_settling();
+}
+
+void ClientStreamCore::leave_queue(PendingCall& call) {
+  static_cast<base::ListLink<CallQueueTag>&>(call).unlink();
+  --queued_;
+  queued_bytes_ -= call.held_->frame.size() + call.held_->blob.size();
+}
+
+void ClientStreamCore::admit_queued() {
+  if (queue_.empty() || state_ == State::ended) return;
+  while (!queue_.empty() && can_send()) {
+    PendingCall& call = queue_.front();
+    leave_queue(call);
+    const std::unique_ptr<PendingCall::Held> held = std::move(call.held_);
+    call.sent_from_ = out_.appended();
+    wire::RequestHead head = wire::load_request_head(held->frame.data());
+    head.seq = session_.send(call);
+    wire::store_head(held->frame.data(), head);
+    out_.append_copy(held->frame);
+    if (!held->blob.empty()) out_.append_owned(std::move(held->blob));
+  }
+  schedule_settling();
+}
+
+void ClientStreamCore::submit(ClientTask task) {
+  ClientTask::Call& call = *task.call_.release();  // owns itself from here on
+  wire::ByteSink& sink = begin(call, call.action(), call.options);
+  if (call.encode_error) {
+    refuse(call, *std::move(call.encode_error));
+    return;
+  }
+  sink.put(call.message());
+  commit(call, std::move(call.blob));
+}
+
+// --- Writing ---------------------------------------------------------------------------------------------------------
+
+runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
+  std::array<base::ByteView, kBuffersInAWrite> buffers;
+  while (self->state_ != State::ended) {
+    if (self->out_.empty()) {
+      self->write_wanted_.reset();
+      co_await self->write_wanted_.wait();
+      continue;
+    }
+    const std::size_t count = self->out_.gather(buffers);
+    self->writing_up_to_ = self->out_.appended();
+    const auto written = co_await self->stream_->write(std::span(buffers).first(count));
+    if (self->state_ == State::ended) break;
+    if (!written) {
+      // Answers that arrived before may still be read; read_loop sees the end.
+      const std::string why = fmt::format("write to {}: {}", self->peer_, written.error().message());
+      if (self->state_ == State::open) self->transition(State::draining, why);
+      self->drop_unsent(why);
+      break;
+    }
+    self->out_.consume(*written);
+    self->writing_up_to_ = self->out_.consumed();
+    ++self->stats_.writes;
+    self->admit_queued();
+  }
+}
+
+// Nothing goes out any more: what was not sent fails, what was may still be answered.
+void ClientStreamCore::drop_unsent(const std::string& why) {
+  const base::ByteCount sent = out_.consumed();
+  for (PendingCall* call : session_.all_in_flight()) {
+    if (call->sent_from_ < sent) continue;
+    session_.end(*call);
+    fail_later(*call, CallError(Errc::connection_lost, Ran::no, why));
+  }
+  while (!queue_.empty()) {
+    PendingCall& call = queue_.front();
+    leave_queue(call);
+    fail_later(call, CallError(Errc::connection_lost, Ran::no, why));
+  }
+  note_progress_of_draining();
+}
+
+// --- Reading ---------------------------------------------------------------------------------------------------------
+
+runtime::Task<void> ClientStreamCore::read_loop(Ref<ClientStreamCore> self) {
+  while (true) {
+    base::MutableBytes room;
+    try {
+      room = self->reader_.prepare();
+    } catch (const std::bad_alloc&) {
+      self->end(Errc::connection_lost, fmt::format("read from {}: out of memory", self->peer_));
+      co_return;
+    }
+    const auto count = co_await self->stream_->read(room);
+    if (self->state_ == State::ended) co_return;
+    if (!count) {
+      self->end(Errc::connection_lost, fmt::format("read from {}: {}", self->peer_, count.error().message()));
+      co_return;
+    }
+    if (*count == 0) {
+      self->end(Errc::connection_lost, fmt::format("{} closed the connection", self->peer_));
+      co_return;
+    }
+    if (!self->read_some(*count)) co_return;
+  }
+}
+
+// False when the connection has ended.
+bool ClientStreamCore::read_some(std::size_t count) {
+  reader_.commit(count);
+  ++stats_.reads;
+  stats_.bytes_received += count;
+  session_.keepalive().on_bytes(clock_.now());
+  while (true) {
+    switch (reader_.next()) {
+      case wire::ResponseReader::Found::frame:
+        if (!on_answer(reader_.frame())) return false;
+        continue;
+      case wire::ResponseReader::Found::fault:
+        end(Errc::bad_frame, fmt::format("{} sent a broken head: magic {:#06x}, version {}, flag {}, message of {} "
+                                         "bytes, blob of {}",
+                                         peer_, reader_.faulty_head().magic, reader_.faulty_head().version,
+                                         reader_.faulty_head().flag, reader_.faulty_head().msg_bytes(),
+                                         reader_.faulty_head().blob_bytes));
+        return false;
+      case wire::ResponseReader::Found::need_more: break;
+    }
+    break;
+  }
+  admit_queued();
+  if (!due_.empty() && stats_.bytes_received >= due_after_received_) {
+    fail_due();
+    look_at_deadlines(clock_.now());
+  }
+  return state_ != State::ended;
+}
+
+// False when the connection has ended: also a completion may have ended it.
+bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
+  PendingCall* call;
+  switch (session_.on_answer(frame.head.seq, call)) {
+    case ClientSession::Answer::expected:
+      if (!was_handed_over(*call)) [[unlikely]] {
+        fail_later(*call, CallError(Errc::bad_frame, Ran::no, fmt::format("{} answered before it was asked", peer_)));
+        break;
+      }
+      ++stats_.calls_answered;
+      call->answered(frame);
+      if (state_ == State::draining) note_progress_of_draining();
+      return state_ != State::ended;
+    case ClientSession::Answer::pong: return true;
+    case ClientSession::Answer::late: ++stats_.answers_late; return true;
+    case ClientSession::Answer::never_sent:
+      if (frame.head.seq == 0) {
+        ++stats_.answers_control;
+        return true;
+      }
+      break;
+  }
+  end(Errc::bad_frame, fmt::format("{} answered seq {}, which was never sent", peer_, frame.head.seq));
+  return false;
+}
+
+// --- Time ------------------------------------------------------------------------------------------------------------
+
+// Once after each batch of submissions: one look at the clock for all their deadlines, one write for all their frames.
+void ClientStreamCore::settle() {
+  const base::TimePoint now = clock_.now();
+  while (DeadlineEntry* entry = fresh_.pop_front()) {
+    auto& call = static_cast<PendingCall&>(*entry);
+    call.deadline_ = std::min(call.deadline_, base::saturating_add(now, call.timeout_));
+    session_.deadlines().insert(call, call.deadline_);
+  }
+  stats_.in_flight_peak = std::max(stats_.in_flight_peak, session_.window().used());
+  if (session_.owes()) session_.keepalive().on_owed(now);
+  arm_timer(now);
+  if (!out_.empty()) write_wanted_.set();
+}
+
+void ClientStreamCore::arm_timer(base::TimePoint now) {
+  if (!session_.owes() && queue_.empty()) return;
+  const base::TimePoint next = std::min(session_.deadlines().next_tick(now), session_.keepalive().next_check());
+  if (!timer_.armed() || timer_.at() > next) timer_.arm(next);
+}
+
+void ClientStreamCore::on_timer() {
+  const Ref self(this);
+  settle();
+  const base::TimePoint now = clock_.now();
+  look_at_deadlines(now);
+  if (state_ != State::ended) look_at_peer(now);
+  if (state_ != State::ended) arm_timer(now);
+}
+
+// Answers that can be read already come first, also after the process was stopped for a while: then what is due ends
+// only when those bytes have been looked at.
+void ClientStreamCore::look_at_deadlines(base::TimePoint now) {
+  if (!due_.empty() || state_ == State::ended) return;
+  session_.deadlines().expire(now, due_);
+  if (due_.empty()) return;
+  const std::size_t readable = stream_->bytes_readable();
+  if (readable > 0) {
+    due_after_received_ = stats_.bytes_received + readable;
+    return;
+  }
+  fail_due();
+}
+
+void ClientStreamCore::fail_due() {
+  while (DeadlineEntry* entry = due_.pop_front()) {
+    auto& call = static_cast<PendingCall&>(*entry);
+    const bool was_sent = call.where_ == PendingCall::Where::in_flight;
+    const std::string why =
+        fmt::format("call {} on {}: no {} within {}", call.describe(), peer_,
+                    was_sent ? "answer" : "room in the window", in_seconds(call.timeout_));
+    if (was_sent) {
+      session_.end(call);
+    } else {
+      leave_queue(call);
+    }
+    fail_later(call, CallError(Errc::deadline_exceeded, was_sent ? Ran::maybe : Ran::no, why));
+  }
+  admit_queued();
+  deliver_failures();
+  note_progress_of_draining();
+}
+
+void ClientStreamCore::look_at_peer(base::TimePoint now) {
+  switch (session_.keepalive().check(now)) {
+    case Keepalive::Verdict::alive: return;
+    case Keepalive::Verdict::send_ping: {
+      wire::RequestHead ping;
+      ping.seq = session_.send_ping();
+      ping.client_id = client_id_;
+      std::array<std::byte, wire::kRequestHeadBytes> frame;
+      wire::store_head(frame.data(), ping);
+      out_.append_copy(frame);
+      ++stats_.pings_sent;
+      write_wanted_.set();
+      return;
+    }
+    case Keepalive::Verdict::dead: break;
+  }
+  if (stream_->bytes_readable() > 0) {
+    session_.keepalive().on_bytes(now);  // they count, though nobody has read them yet
+    return;
+  }
+  end(Errc::connection_lost, fmt::format("{} sent nothing for {} and did not answer a ping within {}", peer_,
+                                         in_seconds(now - session_.keepalive().silent_since()),
+                                         in_seconds(config_.ping_timeout)));
+}
+
+// --- Ends ------------------------------------------------------------------------------------------------------------
+
+void ClientStreamCore::abandon(PendingCall& call) {
+  switch (call.where_) {
+    case PendingCall::Where::nowhere: return;
+    case PendingCall::Where::in_flight: new AbandonedCall(std::move(call)); break;
+    case PendingCall::Where::queued: leave_queue(call); break;
+    case PendingCall::Where::refused: static_cast<base::ListLink<CallQueueTag>&>(call).unlink(); break;
+  }
+  ++stats_.calls_abandoned;
+  call.where_ = PendingCall::Where::nowhere;
+  DeadlineWheel::remove(call);
+  call.held_.reset();
+}
+
+// The call is out of all lists but, perhaps, that of its deadline.
+void ClientStreamCore::fail_later(PendingCall& call, CallError error) {
+  DeadlineWheel::remove(call);
+  call.where_ = PendingCall::Where::refused;
+  call.held_ = std::make_unique<PendingCall::Held>();
+  call.held_->error = std::move(error);
+  refused_.push_back(call);
+  if (!delivering_.is_linked()) spawner().make_ready(delivering_);
+}
+
+// Those that fail because of what is run here wait for another turn: a caller that tries again at once does not keep
+// this loop going.
+void ClientStreamCore::deliver_failures() {
+  const Ref self(this);
+  CallQueue failing;
+  failing.splice_back(refused_);
+  while (PendingCall* call = failing.pop_front()) {
+    const std::unique_ptr<PendingCall::Held> held = std::move(call->held_);
+    call->where_ = PendingCall::Where::nowhere;
+    ++stats_.calls_failed;
+    call->failed(std::move(held->error));
+  }
+}
+
+void ClientStreamCore::end(Errc errc, std::string why) {
+  if (state_ == State::ended) return;
+  const Ref self(this);
+  transition(State::ended, std::move(why));
+  const base::ByteCount sent = sent_up_to();
+  for (PendingCall* call : session_.all_in_flight()) {
+    session_.end(*call);
+    fail_later(*call, CallError(errc, call->sent_from_ < sent ? Ran::maybe : Ran::no,
+                                fmt::format("call {}: {}", call->describe(), end_reason_)));
+  }
+  while (!queue_.empty()) {
+    PendingCall& call = queue_.front();
+    leave_queue(call);
+    fail_later(call, CallError(errc, Ran::no, fmt::format("call {}: {}", call.describe(), end_reason_)));
+  }
+  timer_.disarm();
+  settling_.unlink();
+  stream_.reset();  // wakes the loops, which find the state and end
+  write_wanted_.set();
+  drained_.set();
+  deliver_failures();
+}
+
+void ClientStreamCore::note_progress_of_draining() {
+  if (state_ == State::draining && !session_.owes() && queue_.empty()) drained_.set();
+}
+
+runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Duration limit) {
+  if (self->state_ == State::open) self->transition(State::draining, "closed by its owner");
+  self->note_progress_of_draining();
+  struct Drained {
+    static runtime::Task<void> wait(runtime::Event& drained) { co_await drained.wait(); }
+  };
+  const base::TimePoint until = base::saturating_add(self->clock_.now(), limit);
+  const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
+  self->end(Errc::closed, drained ? "closed by its owner" : "closed by its owner before all answers had come");
+  self->deliver_failures();
+}
+
+ClientStats ClientStreamCore::stats() const {
+  ClientStats stats = stats_;
+  stats.bytes_sent = out_.consumed();
+  stats.in_flight = session_.window().used();
+  stats.queued = static_cast<std::uint32_t>(queued_);
+  stats.queued_bytes = queued_bytes_;
+  return stats;
+}
+
+// --- ClientStream ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Closes a stream whose handle was destroyed on another thread.
+class CloseElsewhere final : public runtime::Posted {
+ public:
+  explicit CloseElsewhere(Ref<ClientStreamCore> core) : core_(std::move(core)) {}
+  void run() override {
+    core_->end(Errc::closed, "closed by its owner");
+    delete this;
+  }
+  void drop() override { run(); }
+
+ private:
+  Ref<ClientStreamCore> core_;
+};
+
+void close_now(Ref<ClientStreamCore> core) {
+  if (!core) return;
+  if (core->spawner().runs_in_this_thread()) {
+    core->end(Errc::closed, "closed by its owner");
+    return;
+  }
+  runtime::Spawner& spawner = core->spawner();
+  spawner.post(*new CloseElsewhere(std::move(core)));
+}
+
+}  // namespace
+
+runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime& runtime, runtime::Address address,
+                                                                ClientStreamConfig config) {
+  const base::TimePoint until = base::saturating_add(runtime.clock().now(), config.connect_timeout);
+  auto stream = co_await runtime::with_deadline(runtime.clock(), until, runtime.network().connect(std::move(address)));
+  if (!stream) co_return stream.error();
+  co_return ClientStream(runtime, *std::move(stream), config);
+}
+
+ClientStream::ClientStream(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
+                           ClientStreamConfig config)
+    : core_(base::make_ref<ClientStreamCore>(runtime, std::move(stream), config)) {
+  core_->start();
+}
+
+ClientStream::ClientStream(ClientStream&&) noexcept = default;
+
+ClientStream& ClientStream::operator=(ClientStream&& other) noexcept {
+  std::swap(core_, other.core_);
+  return *this;
+}
+
+ClientStream::~ClientStream() { close_now(std::move(core_)); }
+
+void ClientStream::submit(ClientTask task) { core_->submit(std::move(task)); }
+
+StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView message, base::Bytes blob,
+                                      const CallOptions& options) {
+  return StreamCall(channel(), action, options, [message](wire::Encoder& to) { to.sink().put(message); },
+                    std::move(blob));
+}
+
+runtime::Task<void> ClientStream::close(base::Duration limit) { return ClientStreamCore::close(core_, limit); }
+
+bool ClientStream::is_open() const { return core_->is_open(); }
+std::string ClientStream::end_reason() const { return core_->end_reason(); }
+const runtime::Address& ClientStream::peer_address() const { return core_->peer(); }
+ClientStats ClientStream::stats() const { return core_->stats(); }
+Channel& ClientStream::channel() { return *core_; }
+
+std::string StreamCall::describe() const { return action_.empty() ? fmt::format("action {}", number_) : action_; }
+
+std::string ClientStats::to_string() const {
+  return fmt::format(
+      "{} calls: {} answered, {} failed, {} abandoned, {} in flight (peak {}), {} queued ({} B); {} B sent in {} writes, "
+      "{} B received in {} reads; {} pings, {} late answers",
+      calls_submitted, calls_answered, calls_failed, calls_abandoned, in_flight, in_flight_peak, queued, queued_bytes,
+      bytes_sent, writes, bytes_received, reads, pings_sent, answers_late + answers_control);
+}
+
+}  // namespace razor::stream

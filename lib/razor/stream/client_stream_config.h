@@ -1,0 +1,47 @@
+#pragma once
+// Settings of a ClientStream. Each says its unit, what happens at the limit, and which file enforces it.
+
+#include <chrono>
+#include <type_traits>
+
+#include "razor/base/bytes.h"
+#include "razor/base/time.h"
+#include "razor/wire/frame.h"
+
+namespace razor::stream {
+
+struct ClientStreamConfig {
+  /// Calls that were sent and have no answer yet. Above it, calls wait in the queue. (window.h)
+  std::uint32_t window = 128;
+  /// Calls that wait for the window, and the bytes of their frames. Above either, a call fails: overloaded, ran: no.
+  /// (client_stream.cc)
+  std::uint32_t queue_calls_max = 1024;
+  base::ByteCount queue_bytes_max = 64 * base::kMiB;
+  /// Bytes that the transport has not taken yet, above which calls wait in the queue. (client_stream.cc)
+  base::ByteCount write_buffer_max = 256 * base::kKiB;
+
+  /// Deadline of a call that names none, counted from its submission. (client_stream.cc)
+  base::Duration call_timeout = std::chrono::seconds(20);
+  /// Deadlines are checked in batches, once a tick: a call ends up to one tick after its deadline, never before it.
+  /// At least 10 ms. (deadline_wheel.h)
+  base::Duration tick = std::chrono::seconds(1);
+  /// Silence of the server, while it owes an answer, after which it is asked for a sign of life, and how long it has
+  /// for that. Then the connection is dead. (keepalive.h)
+  base::Duration ping_interval = std::chrono::seconds(1);
+  base::Duration ping_timeout = std::chrono::seconds(2);
+  /// For `ClientStream::connect`. (client_stream.cc)
+  base::Duration connect_timeout = std::chrono::seconds(10);
+
+  /// Sizes of what is sent (a larger call fails alone: too_large, ran: no) and accepted (a larger answer is a protocol
+  /// error). (client_stream.cc, wire/frame.h)
+  wire::FrameLimits limits;
+};
+static_assert(std::is_trivially_copyable_v<ClientStreamConfig>);
+
+inline constexpr base::Duration kTickMin = std::chrono::milliseconds(10);
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::ClientStreamConfig;
+}  // namespace razor

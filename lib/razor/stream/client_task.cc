@@ -1,0 +1,101 @@
+#include "razor/stream/client_task.h"
+
+#include <fmt/format.h>
+
+#include "razor/stream/client_task_call.h"
+
+namespace razor::stream {
+
+// --- Answer ----------------------------------------------------------------------------------------------------------
+
+Answer::Answer(const wire::ResponseFrame& frame) {
+  switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
+    case wire::ResponseFlag::success:
+      msg_ = frame.msg;
+      blob_ = frame.blob;
+      return;
+    case wire::ResponseFlag::error_number:
+      kind_ = Kind::error_number;
+      number_ = frame.head.msg_bytes_or_number;
+      return;
+    case wire::ResponseFlag::error_bytes: break;
+  }
+  // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
+  if (const auto errc = wire::errc_of(base::as_text(frame.blob))) {
+    kind_ = Kind::failed;
+    error_.emplace(*errc, base::Ran::maybe, "answered by the server");
+    return;
+  }
+  kind_ = Kind::error_bytes;
+  blob_ = frame.blob;
+}
+
+std::string Answer::message() const {
+  switch (kind_) {
+    case Kind::success: return fmt::format("success: {} bytes of message, {} of blob", msg_.size(), blob_.size());
+    case Kind::error_number: return fmt::format("error number {}", static_cast<std::int32_t>(number_));
+    case Kind::error_bytes: return fmt::format("error of {} bytes", blob_.size());
+    case Kind::failed: return error_->message();
+  }
+  return "?";
+}
+
+// --- ClientTask ------------------------------------------------------------------------------------------------------
+
+ClientTask::ClientTask(const wire::Action& action, Completion completion)
+    : call_(new Call(action, std::move(completion))) {}
+
+ClientTask ClientTask::with_encoded(const wire::Action& action, base::ByteView message, Completion completion) {
+  ClientTask task(action, std::move(completion));
+  task.message_sink().put(message);
+  return task;
+}
+
+ClientTask&& ClientTask::with_blob(base::Bytes blob) && {
+  call_->blob = std::move(blob);
+  return std::move(*this);
+}
+
+ClientTask&& ClientTask::with_options(const CallOptions& options) && {
+  call_->options = options;
+  return std::move(*this);
+}
+
+wire::ByteSink& ClientTask::message_sink() { return call_->name_and_message; }
+
+void ClientTask::refuse_to_encode(const char* why) {
+  call_->encode_error.emplace(base::Errc::encode, base::Ran::no, why);
+}
+
+void ClientTask::DropCall::operator()(Call* call) const {
+  call->failed(base::CallError(base::Errc::cancelled, base::Ran::no, "the task was dropped before it was submitted"));
+}
+
+// --- The call inside -------------------------------------------------------------------------------------------------
+
+void ClientTask::Call::answered(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
+
+void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move(error))); }
+
+void ClientTask::Call::complete(const Answer& answer) {
+  try {
+    if (completion) completion(answer);
+  } catch (const std::exception& error) {
+    report(error.what());
+  } catch (...) {
+    report("an exception of unknown type");
+  }
+  delete this;
+}
+
+void ClientTask::Call::report(const char* what) {
+  if (channel() == nullptr) return;
+  channel()->runtime().log().log(base::LogLevel::error, "completion of {} threw: {}", describe(), what);
+}
+
+std::string ClientTask::Call::describe() const {
+  const wire::Action called = action();
+  return called.is_name() ? std::string(called.name()) : fmt::format("action {}", called.number());
+}
+
+}  // namespace razor::stream

@@ -1,0 +1,118 @@
+#pragma once
+// ClientTask: one call of the stream interface, handed over to a ClientStream as a whole: an action, a message, an
+// optional blob, and what to do with the answer. Move-only; completes exactly once, also when it is dropped unsent.
+//
+//   stream.submit(razor::ClientTask(kRead, ReadRequest{inode, offset, length}, [](const razor::Answer& answer) {
+//     if (answer.ok()) use(answer.blob());
+//   }));
+
+#include <memory>
+#include <string>
+
+#include "razor/base/result.h"
+#include "razor/base/unique_function.h"
+#include "razor/stream/call_options.h"
+#include "razor/stream/pending_call.h"
+#include "razor/wire/codec.h"
+
+namespace razor::stream {
+
+/// How a stream call ended: the peer's answer, or why there is none. Views live as long as who hands it out says.
+class Answer {
+ public:
+  enum class Kind {
+    success,       ///< `msg`, `blob`
+    error_number,  ///< the handler's error: `number`
+    error_bytes,   ///< the handler's error: `blob`
+    failed,        ///< the framework's: `error`
+  };
+
+  explicit Answer(const wire::ResponseFrame& frame);
+  explicit Answer(base::CallError error) : kind_(Kind::failed), error_(std::move(error)) {}
+
+  Kind kind() const { return kind_; }
+  bool ok() const { return kind_ == Kind::success; }
+
+  /// Empty unless `ok()`.
+  base::ByteView msg() const { return msg_; }
+  /// The blob, or the bytes of the handler's error.
+  base::ByteView blob() const { return blob_; }
+  /// The handler's error number; as a signed number by two's complement.
+  std::uint32_t number() const { return number_; }
+  /// Only when `kind()` is `failed`.
+  const base::CallError& error() const { return *error_; }
+
+  /// Decodes the message. False when there is none or it does not decode; then `why` says more.
+  template <class T>
+  bool decode(T& value, std::string* why = nullptr) const {
+    if (!ok()) {
+      if (why != nullptr) *why = message();
+      return false;
+    }
+    return wire::decode_whole(msg_, value, why);
+  }
+
+  /// One line for a person.
+  std::string message() const;
+
+ private:
+  Kind kind_ = Kind::success;
+  std::uint32_t number_ = 0;
+  base::ByteView msg_;
+  base::ByteView blob_;
+  std::optional<base::CallError> error_;
+};
+
+/// Called once, on the stream's thread, and never inside `submit`. The Answer lives until it returns. It may submit,
+/// close and destroy. An exception that escapes it is logged.
+using Completion = base::UniqueFunction<void(const Answer&)>;
+
+class ClientTask {
+ public:
+  /// Encodes `message` now.
+  /// Errors: what cannot be encoded fails alone, when the task is submitted: encode, ran: no.
+  template <class Message>
+  ClientTask(const wire::Action& action, const Message& message, Completion completion)
+      : ClientTask(action, std::move(completion)) {
+    wire::Encoder to(message_sink());
+    try {
+      wire::encode(to, message);
+    } catch (const std::exception& error) {
+      refuse_to_encode(error.what());
+    }
+  }
+  /// Without a message.
+  ClientTask(const wire::Action& action, Completion completion);
+  /// With a message that is encoded already.
+  static ClientTask with_encoded(const wire::Action& action, base::ByteView message, Completion completion);
+
+  ClientTask(ClientTask&&) noexcept = default;
+  ClientTask& operator=(ClientTask&&) noexcept = default;
+  /// Completes with `cancelled`, ran: no, unless it was submitted.
+  ~ClientTask() = default;
+
+  /// Sent behind the message, untouched by the codec; a large one is not copied.
+  ClientTask&& with_blob(base::Bytes blob) &&;
+  ClientTask&& with_options(const CallOptions& options) &&;
+
+ private:
+  friend class ClientStreamCore;
+  class Call;
+
+  struct DropCall {
+    void operator()(Call* call) const;
+  };
+
+  wire::ByteSink& message_sink();
+  void refuse_to_encode(const char* why);
+
+  std::unique_ptr<Call, DropCall> call_;
+};
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::Answer;
+using stream::ClientTask;
+using wire::Action;
+}  // namespace razor

@@ -1,0 +1,49 @@
+#pragma once
+// The call inside a ClientTask: lives from the task's making until its completion has run. Private to stream.
+
+#include "razor/runtime/frame_pool.h"
+#include "razor/stream/channel.h"
+#include "razor/stream/client_task.h"
+#include "razor/wire/wire_error.h"
+
+namespace razor::stream {
+
+/// Owns itself once it is submitted: `answered` or `failed` ends it.
+class ClientTask::Call final : public PendingCall {
+ public:
+  static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
+  static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
+
+  Call(const wire::Action& action, Completion call_completion)
+      : completion(std::move(call_completion)), is_name_(action.is_name()), number_(action.number()) {
+    name_and_message.put(base::as_bytes(action.name()));
+    name_bytes_ = action.name().size();
+  }
+
+  wire::Action action() const {
+    if (!is_name_) return wire::Action(number_);
+    return wire::Action(base::as_text(name_and_message.view().first(name_bytes_)));
+  }
+  base::ByteView message() const { return name_and_message.view().subspan(name_bytes_); }
+
+  void answered(const wire::ResponseFrame& frame) override;
+  void failed(base::CallError error) override;
+  std::string describe() const override;
+
+  wire::InlineSink<160> name_and_message;
+  base::Bytes blob;
+  CallOptions options;
+  Completion completion;
+  std::optional<base::CallError> encode_error;
+
+ private:
+  ~Call() = default;
+  void complete(const Answer& answer);
+  void report(const char* what);
+
+  bool is_name_;
+  std::uint32_t number_;
+  std::size_t name_bytes_;
+};
+
+}  // namespace razor::stream

@@ -1,0 +1,127 @@
+#pragma once
+// Dispatch: what a user of the stream interface writes to serve requests; api/dispatch is one, for services.
+//
+//   struct FileServer final : razor::Dispatch {
+//     void dispatch(const razor::Request& request, razor::Responder respond) override {
+//       if (request.action == razor::Action(kOpen)) return respond.reply(open(request));
+//       respond.fail(razor::Errc::decode);
+//     }
+//   };
+
+#include <string_view>
+
+#include "razor/base/error.h"
+#include "razor/base/ref.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/wire/codec.h"
+#include "razor/wire/frame.h"
+
+namespace razor::stream {
+
+class ServerStreamCore;
+
+/// A request that has arrived whole. The views live until `dispatch` returns: decode, or copy what is to be kept.
+struct Request {
+  wire::Action action;
+  base::ByteView msg;
+  base::ByteView blob;
+  wire::Seq seq;
+  /// Lives as long as the Responder.
+  const runtime::Address& peer;
+
+  /// Decodes the message. False when it does not decode; then `why` says more.
+  template <class T>
+  bool decode(T& value, std::string* why = nullptr) const {
+    return wire::decode_whole(msg, value, why);
+  }
+};
+
+/// The duty to answer one request. Move-only. Of `reply` and `fail` the first counts, and the others are counted and
+/// dropped; a Responder that is destroyed without answers rpc_internal_err. It may be kept and answered later, on the
+/// server's thread; when the peer or the server is gone by then, the answer is dropped and counted.
+class Responder {
+ public:
+  Responder(base::Ref<ServerStreamCore> connection, wire::Seq seq) : connection_(std::move(connection)), seq_(seq) {}
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&& other) noexcept {
+    std::swap(connection_, other.connection_);
+    std::swap(seq_, other.seq_);
+    std::swap(answered_, other.answered_);
+    return *this;
+  }
+  ~Responder() {
+    if (connection_ && !answered_) fail(base::Errc::internal);
+  }
+
+  /// Success without a message.
+  void reply() { reply_encoded({}); }
+  /// Success. What cannot be encoded, or is too large, is answered rpc_encode or rpc_too_large instead.
+  template <class Message>
+  void reply(const Message& message, base::Bytes blob = {});
+  /// Success, with a message that is encoded already, or empty.
+  void reply_encoded(base::ByteView message, base::Bytes blob = {});
+  /// The handler's own error: a number (an errno, an enum; a negative one by two's complement) …
+  void fail(std::uint32_t number);
+  void fail(std::errc number) { fail(static_cast<std::uint32_t>(number)); }
+  /// … or bytes (a text; msgpack).
+  void fail_bytes(base::ByteView error);
+  /// A failure of the framework.
+  void fail(base::Errc errc);
+
+  bool answered() const { return answered_; }
+  /// False when nobody waits for the answer any more.
+  bool peer_is_there() const;
+  const runtime::Address& peer() const;
+  runtime::Runtime& runtime() const;
+
+  /// Coroutines that work for this server: `handlers().run_inline("open", task)`. They are destroyed with it.
+  runtime::TaskScope& handlers() const;
+
+  /// For those who encode an answer in place, as api/dispatch does: `begin`, encode into the sink, then one `end`.
+  wire::ByteSink& begin();
+  void end_success(base::Bytes&& blob = {});
+  /// What was encoded is the handler's error.
+  void end_error_bytes();
+  /// What was encoded is dropped; `errc` is answered.
+  void end_failed(base::Errc errc);
+
+ private:
+  bool take_turn();
+
+  base::Ref<ServerStreamCore> connection_;
+  wire::Seq seq_;
+  bool answered_ = false;
+};
+
+/// Receives every request of a server, of all its connections, pings excepted.
+///
+/// Order:   per connection, in the order of the frames.
+/// Errors:  an exception that escapes is logged; the request is answered rpc_internal_err.
+/// Threads: the server's runtime's.
+class Dispatch {
+ public:
+  virtual ~Dispatch() = default;
+  virtual void dispatch(const Request& request, Responder respond) = 0;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class Message>
+void Responder::reply(const Message& message, base::Bytes blob) {
+  wire::Encoder to(begin());
+  try {
+    wire::encode(to, message);
+  } catch (...) {
+    end_failed(base::Errc::encode);
+    return;
+  }
+  end_success(std::move(blob));
+}
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::Dispatch;
+using stream::Request;
+using stream::Responder;
+}  // namespace razor

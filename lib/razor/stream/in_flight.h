@@ -1,0 +1,66 @@
+#pragma once
+// InFlight: which call waits for which answer. Pure.
+//
+// Seqs are consecutive, so the table is a ring indexed by their low bits: 2-8 ns an operation, where a hash map takes
+// 14-47. A slow call does not keep the ring from turning: it is moved to an overflow map when its place is needed.
+
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "razor/wire/frame.h"
+
+namespace razor::stream {
+
+class PendingCall;
+
+class InFlight {
+ public:
+  /// Made for up to `expected` calls at a time; more work too, slower.
+  explicit InFlight(std::uint32_t expected);
+
+  /// `seq` is above all seqs before.
+  void insert(wire::Seq seq, PendingCall& call) {
+    if (slots_[seq & mask_].call != nullptr) [[unlikely]] make_room(seq);
+    slots_[seq & mask_] = {seq, &call};
+    ++size_;
+  }
+
+  /// Takes the call with this seq out; null when there is none.
+  PendingCall* take(wire::Seq seq) {
+    Slot& slot = slots_[seq & mask_];
+    if (slot.seq == seq && slot.call != nullptr) [[likely]] {
+      --size_;
+      return std::exchange(slot.call, nullptr);
+    }
+    return overflow_.empty() ? nullptr : take_overflow(seq);
+  }
+
+  /// Another object stands for the call with this seq, which is in the table, from now on.
+  void replace(wire::Seq seq, PendingCall& call);
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  /// All calls, in the order of their seqs.
+  std::vector<PendingCall*> all() const;
+
+ private:
+  struct Slot {
+    wire::Seq seq = 0;
+    PendingCall* call = nullptr;
+  };
+
+  void make_room(wire::Seq seq);
+  void grow();
+  PendingCall* take_overflow(wire::Seq seq);
+
+  std::vector<Slot> slots_;
+  std::uint64_t mask_;
+  std::size_t slots_max_;
+  std::map<wire::Seq, PendingCall*> overflow_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace razor::stream

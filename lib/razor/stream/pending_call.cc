@@ -1,0 +1,26 @@
+#include "razor/stream/pending_call.h"
+
+#include "razor/stream/channel.h"
+
+namespace razor::stream {
+
+PendingCall::PendingCall(PendingCall&& other) noexcept
+    : DeadlineEntry(std::move(other)),
+      base::ListLink<CallQueueTag>(std::move(other)),
+      channel_(other.channel_),
+      where_(std::exchange(other.where_, Where::nowhere)),
+      seq_(other.seq_),
+      sent_from_(other.sent_from_),
+      timeout_(other.timeout_),
+      deadline_(other.deadline_),
+      held_(std::move(other.held_)) {
+  if (under_way()) channel_->relocated(*this);
+}
+
+PendingCall::~PendingCall() { abandon(); }
+
+void PendingCall::abandon() {
+  if (under_way()) channel_->abandon(*this);
+}
+
+}  // namespace razor::stream

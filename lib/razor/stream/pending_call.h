@@ -1,0 +1,66 @@
+#pragma once
+// PendingCall: a call under way, seen by the channel that carries it. The links of every list it can be in are inside
+// it, so a call costs no allocation: it is part of an awaiter in the caller's coroutine, or of a ClientTask.
+
+#include <memory>
+#include <string_view>
+
+#include "razor/base/bytes.h"
+#include "razor/base/error.h"
+#include "razor/base/intrusive_list.h"
+#include "razor/stream/deadline_wheel.h"
+#include "razor/wire/frame.h"
+
+namespace razor::stream {
+
+class Channel;
+
+struct CallQueueTag {};
+
+class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
+ public:
+  /// The answer has come. Its views live until the call returns. Exactly one of `answered` and `failed` is called, once,
+  /// on the channel's thread and never inside `Channel::commit`; `this` may be gone after.
+  virtual void answered(const wire::ResponseFrame& answer) = 0;
+  /// There will be no answer.
+  virtual void failed(base::CallError error) = 0;
+  /// "CalculatorService.add", or "action 3": for error messages.
+  virtual std::string describe() const = 0;
+
+ protected:
+  PendingCall() = default;
+  /// Takes the other call's place in its channel.
+  PendingCall(PendingCall&& other) noexcept;
+  /// Stops waiting: the channel frees the call's place in the window when the answer or the deadline comes.
+  ~PendingCall();
+
+  bool under_way() const { return where_ != Where::nowhere; }
+  bool was_sent() const { return where_ == Where::in_flight; }
+  /// As the destructor does.
+  void abandon();
+  /// The one that carries the call, or did last; null before.
+  Channel* channel() const { return channel_; }
+
+ private:
+  friend class ClientStreamCore;
+  friend class ClientSession;
+
+  enum class Where : std::uint8_t { nowhere, queued, in_flight, refused };
+
+  // What a call that is not on its way yet is kept as.
+  struct Held {
+    base::Bytes frame;
+    base::Bytes blob;
+    base::CallError error{base::Errc::cancelled, base::Ran::no};  // of a refused call
+  };
+
+  Channel* channel_ = nullptr;
+  Where where_ = Where::nowhere;
+  wire::Seq seq_ = 0;
+  base::ByteCount sent_from_ = 0;  // where its frame begins in all that the connection sends
+  base::Duration timeout_{};       // counts from the submission, whose time is read once a batch
+  base::TimePoint deadline_{};
+  std::unique_ptr<Held> held_;
+};
+
+}  // namespace razor::stream

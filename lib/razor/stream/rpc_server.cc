@@ -1,0 +1,110 @@
+#include "razor/stream/rpc_server.h"
+
+#include <fmt/format.h>
+
+#include "razor/runtime/with_deadline.h"
+#include "razor/stream/server_stream.h"
+
+namespace razor::stream {
+
+using base::LogLevel;
+using base::Ref;
+
+// One address that is served, with the loop that accepts there.
+struct RpcServer::Listening {
+  Listening(runtime::Spawner& spawner, std::unique_ptr<runtime::Listener> listener_there)
+      : listener(std::move(listener_there)), loop(spawner) {}
+  std::unique_ptr<runtime::Listener> listener;
+  runtime::TaskScope loop;
+};
+
+RpcServer::RpcServer(runtime::Runtime& runtime, Dispatch& dispatch, const ServerConfig& config)
+    : shared_(base::make_ref<ServerShared>(runtime, config)) {
+  shared_->dispatch = &dispatch;
+}
+
+RpcServer::~RpcServer() {
+  listening_.clear();
+  shared_->dispatch = nullptr;
+  while (!shared_->connections.empty()) shared_->connections.front().close("the server is gone");
+  shared_->handlers.cancel();
+}
+
+base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address) {
+  auto listener = shared_->runtime.network().listen(address, {.backlog = shared_->config.backlog});
+  if (!listener) return listener.error();
+  auto& listening = *listening_.emplace_back(
+      std::make_unique<Listening>(shared_->runtime.spawner(), *std::move(listener)));
+  listening.loop.spawn("RpcServer::accept_loop", accept_loop(shared_, *listening.listener));
+  return listening.listener->address();
+}
+
+runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Listener& listener) {
+  runtime::Runtime& runtime = shared->runtime;
+  const std::uint32_t connections_max =
+      shared->config.connections_max > 0 ? shared->config.connections_max : runtime.network().connections_max();
+  while (true) {
+    while (shared->stats.connections >= connections_max) {
+      shared->connection_closed.reset();
+      co_await shared->connection_closed.wait();
+    }
+    auto stream = co_await listener.accept();
+    if (stream) {
+      ++shared->stats.connections_accepted;
+      base::make_ref<ServerStreamCore>(shared, *std::move(stream))->start();
+      continue;
+    }
+    ++shared->stats.accept_errors;
+    runtime.log().log(LogLevel::warning, "accept on {}: {} (failure {}, next try in {} ms)", listener.address(),
+                      stream.error().message(), shared->stats.accept_errors,
+                      std::chrono::duration_cast<std::chrono::milliseconds>(shared->config.accept_pause).count());
+    co_await runtime.clock().sleep_for(shared->config.accept_pause);
+  }
+}
+
+namespace {
+
+runtime::Task<void> until_all_are_closed(Ref<ServerShared> shared) {
+  while (!shared->connections.empty()) {
+    shared->connection_closed.reset();
+    co_await shared->connection_closed.wait();
+  }
+}
+
+}  // namespace
+
+runtime::Task<void> RpcServer::close(base::Duration limit) {
+  const Ref<ServerShared> shared = shared_;
+  listening_.clear();
+  shared->connections.for_each([](ServerStreamCore& connection) { connection.drain(); });
+  const base::TimePoint until = base::saturating_add(shared->runtime.clock().now(), limit);
+  const auto all_closed =
+      co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));
+  if (all_closed) co_return;
+  while (!shared->connections.empty()) shared->connections.front().close("the server's limit for closing has passed");
+  shared->handlers.cancel();
+}
+
+ServerStats RpcServer::stats() const { return shared_->stats; }
+
+std::vector<ConnectionStats> RpcServer::connections() const {
+  std::vector<ConnectionStats> all;
+  shared_->connections.for_each([&all](ServerStreamCore& connection) { all.push_back(connection.stats()); });
+  return all;
+}
+
+std::string ServerStats::to_string() const {
+  return fmt::format(
+      "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} overloaded, {} draining; {} "
+      "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors",
+      connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, overloaded,
+      draining, answers, answers_failed, answers_dropped, handlers, handlers_peak, bytes_received, bytes_sent, pings,
+      accept_errors);
+}
+
+std::string ConnectionStats::to_string() const {
+  return fmt::format("{}: {} requests, {} answers, {} handlers; {} B received, {} B sent, {} B queued{}", peer,
+                     requests, answers, handlers, bytes_received, bytes_sent, bytes_queued, paused ? ", paused" : "");
+}
+
+}  // namespace razor::stream

@@ -1,0 +1,55 @@
+#pragma once
+// RpcServer: listens, accepts, and hands every request to a Dispatch.
+//
+// One reader and one writer coroutine per connection (server_stream.h). Answers go out in any order. More cores: more
+// Runtimes, each with its server. `razor::Server` (api/server.h) is an RpcServer for services.
+
+#include <memory>
+#include <vector>
+
+#include "razor/base/ref.h"
+#include "razor/stream/dispatch.h"
+#include "razor/stream/server_config.h"
+#include "razor/stream/server_stats.h"
+
+namespace razor::stream {
+
+struct ServerShared;
+
+class RpcServer {
+ public:
+  /// `runtime` and `dispatch` outlive the server.
+  RpcServer(runtime::Runtime& runtime, Dispatch& dispatch, const ServerConfig& config = {});
+  RpcServer(RpcServer&&) = delete;
+  /// Closes at once: unfinished handlers are destroyed, unwritten answers lost. On the runtime's thread.
+  ~RpcServer();
+
+  /// Serves this address too, from now on; gives it with the port that the system chose.
+  /// Errors: as Network::listen.
+  base::Result<runtime::Address> listen(const runtime::Address& address);
+
+  /// Closes gracefully: takes no new connections; every request that was dispatched is answered, later ones are answered
+  /// rpc_draining; each connection ends when its peer has read all that. What is left after `limit` is cut off.
+  /// May be called again.
+  ///
+  /// Time:   returns by `limit`.
+  /// Cancel: destroying the Task leaves the server draining.
+  runtime::Task<void> close(base::Duration limit);
+
+  ServerStats stats() const;
+  std::vector<ConnectionStats> connections() const;
+
+ private:
+  struct Listening;
+
+  static runtime::Task<void> accept_loop(base::Ref<ServerShared> shared, runtime::Listener& listener);
+
+  base::Ref<ServerShared> shared_;
+  std::vector<std::unique_ptr<Listening>> listening_;
+};
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::RpcServer;
+}  // namespace razor

@@ -1,0 +1,57 @@
+#pragma once
+// Settings of an RpcServer. Each says its unit, what happens at the limit, and which file enforces it.
+
+#include <chrono>
+#include <type_traits>
+
+#include "razor/base/bytes.h"
+#include "razor/base/time.h"
+#include "razor/wire/frame.h"
+
+namespace razor::stream {
+
+struct ServerConfig {
+  /// Requests whose handlers run, on one connection and on all. Above either a request is answered rpc_overloaded and
+  /// reading goes on. (server_stream.cc)
+  std::uint32_t handlers_per_connection_max = 1024;
+  std::uint32_t handlers_max = 65'536;
+
+  /// Answers that one peer has not taken. At this amount nothing more is read from it until half has gone; one more
+  /// frame may be on top of it. (server_stream.cc)
+  base::ByteCount write_queue_max = 4 * base::kMiB;
+  /// Handlers that run already may add answers to a queue that is full. At this amount the connection is closed.
+  /// (server_stream.cc)
+  base::ByteCount write_queue_hard_max = 128 * base::kMiB;
+
+  /// Connections at a time; 0: the smaller of 10,000 and the descriptor limit less 64. Above it, new ones wait to be
+  /// accepted. (rpc_server.cc)
+  std::uint32_t connections_max = 0;
+  /// Connections that wait to be accepted, for each address.
+  int backlog = 1024;
+  /// After an accept failed (no descriptors left …), the time before the next. (rpc_server.cc)
+  base::Duration accept_pause = std::chrono::milliseconds(100);
+
+  /// A connection is closed that sends no byte for this long after it was accepted, (server_session.h)
+  base::Duration first_byte_timeout = std::chrono::seconds(10);
+  /// … or none for this long between requests, while nothing is owed to it,
+  base::Duration idle_timeout = std::chrono::seconds(120);
+  /// … or does not complete a request's head within this time of its first byte,
+  base::Duration head_timeout = std::chrono::seconds(5);
+  /// … or sends less than `body_progress_bytes` of a request's body in this time,
+  base::Duration body_progress_timeout = std::chrono::seconds(5);
+  base::ByteCount body_progress_bytes = 1 * base::kKiB;
+  /// … or takes no byte of the answers for this long.
+  base::Duration write_stall_timeout = std::chrono::seconds(5);
+  /// After its last answer a peer has this long to read it and close. (server_stream.cc)
+  base::Duration linger_timeout = std::chrono::seconds(1);
+
+  /// Sizes of what is accepted (larger is answered rpc_too_large and closed) and answered (a larger answer fails alone).
+  wire::FrameLimits limits;
+};
+static_assert(std::is_trivially_copyable_v<ServerConfig>);
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::ServerConfig;
+}  // namespace razor

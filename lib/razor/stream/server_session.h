@@ -1,0 +1,106 @@
+#pragma once
+// ServerSession: what a server may expect of one connection, and until when. Pure: it is told what happens, and says
+// when to look again and why the connection should be closed.
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "razor/stream/server_config.h"
+
+namespace razor::stream {
+
+class ServerSession {
+ public:
+  /// How far the request has come that the peer is sending.
+  enum class Reading : std::uint8_t {
+    between,  // no byte of it
+    head,
+    body,
+    paused,  // we do not read: whatever the peer does, it cannot be late
+  };
+
+  /// Why a connection is closed.
+  enum class Overdue { nothing, first_byte, idle, head, body, write };
+
+  ServerSession(const ServerConfig& config, base::TimePoint accepted)
+      : config_(config), reading_since_(accepted), writing_since_(accepted) {}
+
+  /// `count` bytes have come, and reading has got as far as `reading`. `frames` requests were completed by them.
+  void on_bytes(base::TimePoint now, base::ByteCount count, std::size_t frames, Reading reading) {
+    has_spoken_ = true;
+    body_bytes_ += count;
+    const bool moved_on = frames > 0 || reading != reading_;
+    if (moved_on || (reading == Reading::body && body_bytes_ >= config_.body_progress_bytes)) start(now, reading);
+  }
+  /// Reading stops until the peer has taken answers, or goes on.
+  void on_pause(base::TimePoint now) { start(now, Reading::paused); }
+  void on_resume(base::TimePoint now, Reading reading) { start(now, reading); }
+
+  /// Answers wait to be written from now on; or the peer took some; or nothing is left to write.
+  void on_write_begins(base::TimePoint now) {
+    if (!writing_) writing_since_ = now;
+    writing_ = true;
+  }
+  void on_write_progress(base::TimePoint now) { writing_since_ = now; }
+  void on_written(base::TimePoint now) {
+    writing_ = false;
+    if (reading_ == Reading::between) reading_since_ = now;  // idle from here on
+  }
+
+  /// Requests that are being handled: while there are any, the connection is not idle. Each ends in a write.
+  void on_dispatched() { ++handlers_; }
+  void on_handled() { --handlers_; }
+  std::uint32_t handlers() const { return handlers_; }
+
+  Overdue check(base::TimePoint now) const {
+    if (writing_ && now >= write_deadline()) return Overdue::write;
+    if (now < read_deadline()) return Overdue::nothing;
+    switch (reading_) {
+      case Reading::head: return Overdue::head;
+      case Reading::body: return Overdue::body;
+      case Reading::between: return has_spoken_ ? Overdue::idle : Overdue::first_byte;
+      case Reading::paused: break;
+    }
+    return Overdue::nothing;
+  }
+
+  /// When to check again; max: not before something happens.
+  base::TimePoint next_check() const {
+    return writing_ ? std::min(read_deadline(), write_deadline()) : read_deadline();
+  }
+
+ private:
+  void start(base::TimePoint now, Reading reading) {
+    reading_ = reading;
+    reading_since_ = now;
+    body_bytes_ = 0;
+  }
+
+  base::TimePoint write_deadline() const { return base::saturating_add(writing_since_, config_.write_stall_timeout); }
+  base::TimePoint read_deadline() const {
+    switch (reading_) {
+      case Reading::head: return base::saturating_add(reading_since_, config_.head_timeout);
+      case Reading::body: return base::saturating_add(reading_since_, config_.body_progress_timeout);
+      case Reading::between:
+        if (writing_ || handlers_ > 0) break;
+        return base::saturating_add(reading_since_,
+                                    has_spoken_ ? config_.idle_timeout : config_.first_byte_timeout);
+      case Reading::paused: break;
+    }
+    return base::TimePoint::max();
+  }
+
+  const ServerConfig& config_;
+  Reading reading_ = Reading::between;
+  base::TimePoint reading_since_;
+  base::ByteCount body_bytes_ = 0;  // of the body being read, since `reading_since_`
+  bool has_spoken_ = false;
+  bool writing_ = false;
+  base::TimePoint writing_since_;
+  std::uint32_t handlers_ = 0;
+};
+
+std::string_view name_of(ServerSession::Overdue overdue);
+
+}  // namespace razor::stream

@@ -1,0 +1,446 @@
+#include "razor/stream/server_stream.h"
+
+#include <fmt/format.h>
+
+#include "razor/wire/frame_writer.h"
+#include "razor/wire/wire_error.h"
+
+namespace razor::stream {
+
+using base::Errc;
+using base::LogLevel;
+using base::Ref;
+
+namespace {
+
+constexpr std::size_t kBuffersInAWrite = 16;
+
+}  // namespace
+
+std::string_view name_of(ServerSession::Overdue overdue) {
+  switch (overdue) {
+    case ServerSession::Overdue::nothing: return "nothing is overdue";
+    case ServerSession::Overdue::first_byte: return "it never sent a byte";
+    case ServerSession::Overdue::idle: return "it was idle for too long";
+    case ServerSession::Overdue::head: return "it did not complete a head in time";
+    case ServerSession::Overdue::body: return "the body of its request made no progress";
+    case ServerSession::Overdue::write: return "it took no answers for too long";
+  }
+  return "?";
+}
+
+ServerStreamCore::ServerStreamCore(Ref<ServerShared> server, std::unique_ptr<runtime::ByteStream> stream)
+    : server_(std::move(server)),
+      clock_(server_->runtime.clock()),
+      stream_(std::move(stream)),
+      peer_(stream_->peer_address()),
+      session_(server_->config, clock_.now()),
+      reader_(server_->config.limits),
+      write_wanted_(server_->runtime.spawner()),
+      peer_took_some_(server_->runtime.spawner()),
+      timer_(clock_, *this),
+      loops_(server_->runtime.spawner()) {
+  stats_.peer = peer_;
+}
+
+void ServerStreamCore::start() {
+  server_->connections.push_back(*this);
+  ++server_->stats.connections;
+  arm_timer();
+  loops_.spawn("RpcServer::read_loop", read_loop(Ref(this)));
+  loops_.spawn("RpcServer::write_loop", write_loop(Ref(this)));
+}
+
+void ServerStreamCore::transition(State to) {
+  RAZOR_CHECK(to > state_, "connection of {} cannot go from state {} to {}", peer_, static_cast<int>(state_),
+              static_cast<int>(to));
+  state_ = to;
+}
+
+// --- Reading ---------------------------------------------------------------------------------------------------------
+
+runtime::Task<void> ServerStreamCore::read_loop(Ref<ServerStreamCore> self) {
+  while (self->state_ != State::closed) {
+    base::MutableBytes room;
+    try {
+      room = self->reader_.prepare();
+    } catch (const std::bad_alloc&) {
+      self->close("out of memory");
+      co_return;
+    }
+    const auto count = co_await self->stream_->read(room);
+    if (self->state_ == State::closed) co_return;
+    if (!count || *count == 0) {
+      self->on_peer_closed();
+      co_return;
+    }
+    self->stats_.bytes_received += *count;
+    self->server_->stats.bytes_received += *count;
+    if (!self->reads_requests()) continue;  // into the same room: it is dropped
+    self->reader_.commit(*count);
+    std::size_t frames = 0;
+    while (self->reads_requests()) {
+      if (self->must_pause()) {
+        self->session_.on_pause(self->clock_.now());
+        self->stats_.paused = true;
+        self->peer_took_some_.reset();
+        co_await self->peer_took_some_.wait();
+        self->stats_.paused = false;
+        self->session_.on_resume(self->clock_.now(), self->reading());
+        continue;
+      }
+      const auto found = self->reader_.next();
+      if (found == wire::RequestReader::Found::need_more) break;
+      if (found == wire::RequestReader::Found::fault) {
+        self->on_broken_head(self->reader_.faulty_head(), self->reader_.fault());
+        break;
+      }
+      ++frames;
+      self->on_request(self->reader_.frame());
+    }
+    if (self->state_ == State::closed) co_return;
+    self->session_.on_bytes(self->clock_.now(), *count, frames, self->reading());
+    self->arm_timer();
+    self->finish_if_done();
+  }
+}
+
+ServerSession::Reading ServerStreamCore::reading() const {
+  if (!reads_requests()) return ServerSession::Reading::paused;
+  if (reader_.partial_bytes() == 0) return ServerSession::Reading::between;
+  return reader_.has_partial_head() ? ServerSession::Reading::body : ServerSession::Reading::head;
+}
+
+void ServerStreamCore::on_request(const wire::RequestFrame& frame) {
+  if (frame.head.is_ping()) {
+    ++server_->stats.pings;
+    wire::ResponseHead pong;
+    pong.seq = frame.head.seq;
+    append_answer(pong, {});
+    return;
+  }
+  ++server_->stats.requests;
+  ++stats_.requests;
+  if (state_ == State::draining || server_->dispatch == nullptr) {
+    ++server_->stats.draining;
+    answer_failed(frame.head.seq, Errc::draining);
+    return;
+  }
+  if (session_.handlers() >= server_->config.handlers_per_connection_max ||
+      server_->stats.handlers >= server_->config.handlers_max) {
+    ++server_->stats.overloaded;
+    answer_failed(frame.head.seq, Errc::overloaded);
+    return;
+  }
+  dispatch(frame);
+}
+
+void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
+  ServerStats& stats = server_->stats;
+  ++stats.dispatched;
+  stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
+  session_.on_dispatched();
+  try {
+    server_->dispatch->dispatch(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_},
+                                Responder(Ref(this), frame.head.seq));
+    return;
+  } catch (const std::exception& error) {
+    server_->runtime.log().log(LogLevel::error, "dispatch of a request from {} threw: {}", peer_, error.what());
+  } catch (...) {
+    server_->runtime.log().log(LogLevel::error, "dispatch of a request from {} threw", peer_);
+  }
+  ++stats.handlers_threw;
+}
+
+void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadFault fault) {
+  ++server_->stats.connections_faulty;
+  const wire::FrameLimits& limits = server_->config.limits;
+  server_->runtime.log().log(
+      LogLevel::info,
+      "request from {} refused: magic {:#06x}, version {}, action of {} bytes (limit {}), message of {} (limit {}), blob "
+      "of {} (limit {})",
+      peer_, head.magic, head.version, head.name_bytes(), limits.action_bytes_max, head.msg_bytes,
+      limits.msg_bytes_max, head.blob_bytes, limits.blob_bytes_max);
+  switch (fault) {
+    case wire::HeadFault::version: answer_failed(head.seq, Errc::invalid_version); break;
+    case wire::HeadFault::too_large: answer_failed(head.seq, Errc::too_large); break;
+    case wire::HeadFault::magic:
+    case wire::HeadFault::flag:
+    case wire::HeadFault::none: break;
+  }
+  transition(State::refusing);
+  finish_if_done();
+}
+
+void ServerStreamCore::on_peer_closed() {
+  if (state_ == State::refusing || state_ == State::lingering) {
+    close("the peer closed");
+    return;
+  }
+  if (state_ == State::serving) transition(State::peer_closed);
+  drained_after_received_ = 0;  // nothing more will come
+  session_.on_pause(clock_.now());
+  finish_if_done();
+}
+
+// --- Answering -------------------------------------------------------------------------------------------------------
+
+wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
+  answer_counts_ = counts && is_open();
+  if (answer_counts_) {
+    out_.begin_frame();
+    wire::begin_response(out_);
+    return out_;
+  }
+  dropped_.clear();
+  wire::begin_response(dropped_);
+  return dropped_;
+}
+
+void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
+  const wire::FrameLimits& limits = server_->config.limits;
+  const std::size_t body = (answer_counts_ ? out_.frame().size() : dropped_.size()) - wire::kResponseHeadBytes;
+  const bool is_error = flag == wire::ResponseFlag::error_bytes;
+  if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
+    server_->runtime.log().log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} "
+                               "(limit {})", peer_, body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+    end_answer_failed(seq, Errc::too_large);
+    return;
+  }
+  if (!answer_counts_) {
+    ++server_->stats.answers_dropped;
+    return;
+  }
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(flag);
+  head.seq = seq;
+  if (is_error) {
+    head.blob_bytes = static_cast<std::uint32_t>(body);
+  } else {
+    head.msg_bytes_or_number = static_cast<std::uint32_t>(body);
+    head.blob_bytes = static_cast<std::uint32_t>(blob.size());
+  }
+  wire::store_head(out_.frame().data(), head);
+  out_.end_frame();
+  if (!blob.empty()) out_.append_owned(std::move(blob));
+  ++server_->stats.answers;
+  ++stats_.answers;
+  write_wanted_.set();
+  if (out_.queued() > server_->config.write_queue_hard_max) close("too many answers wait for a peer that does not read");
+}
+
+void ServerStreamCore::abandon_answer() {
+  if (answer_counts_) out_.abandon_frame();
+}
+
+void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
+  abandon_answer();
+  if (!answer_counts_) {
+    ++server_->stats.answers_dropped;
+    return;
+  }
+  answer_failed(seq, errc);
+}
+
+void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
+  if (!is_open()) {
+    ++server_->stats.answers_dropped;
+    return;
+  }
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+  head.msg_bytes_or_number = number;
+  head.seq = seq;
+  append_answer(head, {});
+}
+
+void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
+  const std::string_view text = wire::text_of(errc);
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes);
+  head.seq = seq;
+  head.blob_bytes = static_cast<std::uint32_t>(text.size());
+  ++server_->stats.answers_failed;
+  append_answer(head, base::as_bytes(text));
+}
+
+void ServerStreamCore::append_answer(const wire::ResponseHead& head, base::ByteView body) {
+  out_.begin_frame();
+  wire::begin_response(out_);
+  out_.put(body);
+  wire::store_head(out_.frame().data(), head);
+  out_.end_frame();
+  ++server_->stats.answers;
+  ++stats_.answers;
+  write_wanted_.set();
+}
+
+void ServerStreamCore::handled() {
+  --server_->stats.handlers;
+  session_.on_handled();
+  if (state_ != State::serving) finish_if_done();
+}
+
+// --- Writing ---------------------------------------------------------------------------------------------------------
+
+runtime::Task<void> ServerStreamCore::write_loop(Ref<ServerStreamCore> self) {
+  std::array<base::ByteView, kBuffersInAWrite> buffers;
+  while (self->state_ != State::closed) {
+    if (self->out_.empty()) {
+      self->finish_if_done();
+      if (self->state_ == State::closed) break;
+      self->write_wanted_.reset();
+      co_await self->write_wanted_.wait();
+      continue;
+    }
+    self->session_.on_write_begins(self->clock_.now());
+    self->arm_timer();
+    const std::size_t count = self->out_.gather(buffers);
+    const auto written = co_await self->stream_->write(std::span(buffers).first(count));
+    if (self->state_ == State::closed) break;
+    if (!written) {
+      self->close("it does not take answers any more");
+      break;
+    }
+    self->out_.consume(*written);
+    self->stats_.bytes_sent += *written;
+    self->server_->stats.bytes_sent += *written;
+    if (self->out_.empty()) {
+      self->session_.on_written(self->clock_.now());
+    } else {
+      self->session_.on_write_progress(self->clock_.now());
+    }
+    if (self->out_.queued() <= self->server_->config.write_queue_max / 2) self->peer_took_some_.set();
+  }
+}
+
+// --- Ending ----------------------------------------------------------------------------------------------------------
+
+void ServerStreamCore::drain() {
+  if (state_ != State::serving) return;
+  // What has arrived already is answered: rpc_draining says that it did not run.
+  drained_after_received_ = stats_.bytes_received + stream_->bytes_readable();
+  transition(State::draining);
+  finish_if_done();
+}
+
+// Goes on to the next state of ending, as far as nothing is owed any more.
+void ServerStreamCore::finish_if_done() {
+  if (state_ == State::serving || state_ == State::lingering || state_ == State::closed || !out_.empty()) return;
+  if (state_ == State::peer_closed) {
+    if (session_.handlers() == 0) close("the peer closed");
+    return;
+  }
+  if (state_ == State::draining &&
+      (session_.handlers() > 0 || stats_.bytes_received < drained_after_received_)) {
+    return;
+  }
+  transition(State::lingering);
+  if (!stream_->shutdown_write()) {
+    close("the peer is gone");
+    return;
+  }
+  linger_until_ = base::saturating_add(clock_.now(), server_->config.linger_timeout);
+  arm_timer();
+}
+
+void ServerStreamCore::close(std::string_view why) {
+  if (state_ == State::closed) return;
+  const Ref self(this);
+  transition(State::closed);
+  server_->runtime.log().log(LogLevel::debug, "connection of {} closed: {}", peer_, why);
+  timer_.disarm();
+  stream_.reset();  // wakes the loops, which find the state and end
+  write_wanted_.set();
+  peer_took_some_.set();
+  base::ListLink<>::unlink();
+  --server_->stats.connections;
+  ++server_->stats.connections_closed;
+  server_->connection_closed.set();
+}
+
+void ServerStreamCore::on_timer() {
+  const Ref self(this);
+  const base::TimePoint now = clock_.now();
+  if (now >= linger_until_) {
+    close("it did not close after its last answer");
+    return;
+  }
+  const ServerSession::Overdue overdue = session_.check(now);
+  if (overdue != ServerSession::Overdue::nothing) {
+    ++server_->stats.connections_overdue;
+    server_->runtime.log().log(LogLevel::info, "connection of {} closed: {}", peer_, name_of(overdue));
+    close(name_of(overdue));
+    return;
+  }
+  arm_timer();
+}
+
+void ServerStreamCore::arm_timer() {
+  if (state_ == State::closed) return;
+  const base::TimePoint next = std::min(session_.next_check(), linger_until_);
+  if (next != base::TimePoint::max() && (!timer_.armed() || timer_.at() > next)) timer_.arm(next);
+}
+
+ConnectionStats ServerStreamCore::stats() const {
+  ConnectionStats stats = stats_;
+  stats.handlers = session_.handlers();
+  stats.bytes_queued = out_.queued();
+  return stats;
+}
+
+// --- Responder -------------------------------------------------------------------------------------------------------
+
+bool Responder::take_turn() {
+  if (!answered_) return answered_ = true;
+  ++connection_->server().stats.answers_repeated;
+  return false;
+}
+
+void Responder::reply_encoded(base::ByteView message, base::Bytes blob) {
+  begin().put(message);
+  end_success(std::move(blob));
+}
+
+void Responder::fail_bytes(base::ByteView error) {
+  begin().put(error);
+  end_error_bytes();
+}
+
+void Responder::fail(std::uint32_t number) {
+  if (!take_turn()) return;
+  connection_->answer_number(seq_, number);
+  connection_->handled();
+}
+
+void Responder::fail(Errc errc) {
+  begin();
+  end_failed(errc);
+}
+
+wire::ByteSink& Responder::begin() { return connection_->begin_answer(!answered_); }
+
+void Responder::end_success(base::Bytes&& blob) {
+  if (!take_turn()) return connection_->abandon_answer();
+  connection_->end_answer(seq_, wire::ResponseFlag::success, std::move(blob));
+  connection_->handled();
+}
+
+void Responder::end_error_bytes() {
+  if (!take_turn()) return connection_->abandon_answer();
+  connection_->end_answer(seq_, wire::ResponseFlag::error_bytes, {});
+  connection_->handled();
+}
+
+void Responder::end_failed(Errc errc) {
+  if (!take_turn()) return connection_->abandon_answer();
+  connection_->end_answer_failed(seq_, errc);
+  connection_->handled();
+}
+
+bool Responder::peer_is_there() const { return connection_->is_open(); }
+const runtime::Address& Responder::peer() const { return connection_->peer(); }
+runtime::Runtime& Responder::runtime() const { return connection_->server().runtime; }
+runtime::TaskScope& Responder::handlers() const { return connection_->server().handlers; }
+
+}  // namespace razor::stream

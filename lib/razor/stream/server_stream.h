@@ -1,0 +1,119 @@
+#pragma once
+// ServerStream: one connection of an RpcServer. A reader coroutine cuts what arrives into requests and hands them to the
+// Dispatch; a writer coroutine writes what the handlers answered, many answers at a time. Private to stream.
+
+#include "razor/base/ref.h"
+#include "razor/runtime/event.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/stream/dispatch.h"
+#include "razor/stream/server_session.h"
+#include "razor/stream/server_stats.h"
+#include "razor/wire/frame_reader.h"
+#include "razor/wire/output_buffer.h"
+
+namespace razor::stream {
+
+class ServerStreamCore;
+
+/// What the connections of one server share. Outlives the server while a Responder is kept.
+struct ServerShared final : base::RefCounted<ServerShared> {
+  ServerShared(runtime::Runtime& server_runtime, const ServerConfig& server_config)
+      : runtime(server_runtime),
+        config(server_config),
+        handlers(server_runtime.spawner()),
+        connection_closed(server_runtime.spawner()) {}
+
+  runtime::Runtime& runtime;
+  const ServerConfig config;
+  Dispatch* dispatch = nullptr;  // null once the server is gone
+  ServerStats stats;
+  base::IntrusiveList<ServerStreamCore> connections;
+  runtime::TaskScope handlers;
+  runtime::Event connection_closed;
+};
+
+/// Owned by its loops while they run, and by its Responders; its server lists it until it is closed.
+class ServerStreamCore final : public base::RefCounted<ServerStreamCore>, public base::ListLink<> {
+ public:
+  ServerStreamCore(base::Ref<ServerShared> server, std::unique_ptr<runtime::ByteStream> stream);
+
+  /// Spawns the loops and enters the server's list.
+  void start();
+
+  /// Dispatches nothing more, lets the handlers that run answer, then closes so that the peer can read everything.
+  void drain();
+  /// Closes at once; what was not written is lost.
+  void close(std::string_view why);
+
+  // What a Responder calls.
+  wire::ByteSink& begin_answer(bool counts);
+  void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob);
+  void end_answer_failed(wire::Seq seq, base::Errc errc);
+  void answer_number(wire::Seq seq, std::uint32_t number);
+  void abandon_answer();
+  /// A Responder has done its duty.
+  void handled();
+
+  bool is_open() const { return state_ != State::closed; }
+  const runtime::Address& peer() const { return peer_; }
+  ServerShared& server() { return *server_; }
+  ConnectionStats stats() const;
+
+ private:
+  enum class State {
+    serving,
+    draining,     // requests are answered rpc_draining
+    peer_closed,  // the peer sends no more; it may still read answers
+    refusing,     // the peer broke the protocol; what is queued still goes out
+    lingering,    // our side is shut; what the peer still sends is dropped until it has closed too
+    closed,
+  };
+
+  struct ConnectionTimer final : runtime::Timer {
+    ConnectionTimer(runtime::Clock& clock, ServerStreamCore& owner)
+        : Timer(clock, [](Timer& timer) { static_cast<ConnectionTimer&>(timer).connection.on_timer(); }),
+          connection(owner) {}
+    ServerStreamCore& connection;
+  };
+
+  static runtime::Task<void> read_loop(base::Ref<ServerStreamCore> self);
+  static runtime::Task<void> write_loop(base::Ref<ServerStreamCore> self);
+
+  void transition(State to);
+  bool reads_requests() const { return state_ == State::serving || state_ == State::draining; }
+  bool must_pause() const { return out_.queued() >= server_->config.write_queue_max; }
+  ServerSession::Reading reading() const;
+
+  void on_request(const wire::RequestFrame& frame);
+  void dispatch(const wire::RequestFrame& frame);
+  void on_broken_head(const wire::RequestHead& head, wire::HeadFault fault);
+  void on_peer_closed();
+
+  void append_answer(const wire::ResponseHead& head, base::ByteView body);
+  void answer_failed(wire::Seq seq, base::Errc errc);
+  void finish_if_done();
+  void on_timer();
+  void arm_timer();
+
+  base::Ref<ServerShared> server_;
+  runtime::Clock& clock_;
+  std::unique_ptr<runtime::ByteStream> stream_;  // null once closed
+  runtime::Address peer_;
+  State state_ = State::serving;
+  ServerSession session_;
+
+  wire::RequestReader reader_;
+  wire::OutputBuffer out_;
+  wire::BytesSink dropped_;  // where answers go that nobody waits for
+  bool answer_counts_ = false;
+  runtime::Event write_wanted_;
+  runtime::Event peer_took_some_;
+
+  base::ByteCount drained_after_received_ = 0;
+  base::TimePoint linger_until_ = base::TimePoint::max();
+  ConnectionTimer timer_;
+  ConnectionStats stats_;
+  runtime::TaskScope loops_;
+};
+
+}  // namespace razor::stream

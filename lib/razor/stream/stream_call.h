@@ -1,0 +1,72 @@
+#pragma once
+// StreamCall: a call of the stream interface that a coroutine awaits.
+
+#include <optional>
+
+#include "razor/runtime/coroutine.h"
+#include "razor/stream/call_awaiter.h"
+#include "razor/stream/client_task.h"
+
+namespace razor::stream {
+
+/// An Answer that owns its bytes.
+class OwnedAnswer {
+ public:
+  explicit OwnedAnswer(const wire::ResponseFrame& frame)
+      : msg_(base::to_bytes(frame.msg)), blob_(base::to_bytes(frame.blob)), answer_(owned(frame)) {}
+  explicit OwnedAnswer(base::CallError error) : answer_(std::move(error)) {}
+
+  OwnedAnswer(OwnedAnswer&&) noexcept = default;
+  OwnedAnswer& operator=(OwnedAnswer&&) noexcept = default;
+
+  const Answer& operator*() const { return answer_; }
+  const Answer* operator->() const { return &answer_; }
+
+ private:
+  Answer owned(wire::ResponseFrame frame) const {
+    frame.msg = msg_;
+    frame.blob = blob_;
+    return Answer(frame);
+  }
+
+  // Bytes keep their address when they are moved, so the views of `answer_` stay valid.
+  base::Bytes msg_;
+  base::Bytes blob_;
+  Answer answer_;
+};
+
+/// `co_await` gives an OwnedAnswer. Started when it is made; movable, also while it is under way.
+class [[nodiscard]] StreamCall final : public CallAwaiter {
+ public:
+  template <class Encode>
+  StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, Encode encode,
+             base::Bytes blob = {})
+      : action_(action.name()), number_(action.number()) {
+    start(channel, action, options, encode, std::move(blob));
+  }
+  StreamCall(StreamCall&&) noexcept = default;
+
+  OwnedAnswer await_resume() { return *std::move(answer_); }
+
+ private:
+  void answered(const wire::ResponseFrame& frame) override {
+    answer_.emplace(frame);
+    finish();
+  }
+  void failed(base::CallError error) override {
+    answer_.emplace(std::move(error));
+    finish();
+  }
+  std::string describe() const override;
+
+  std::string action_;
+  std::uint32_t number_;
+  std::optional<OwnedAnswer> answer_;
+};
+
+}  // namespace razor::stream
+
+namespace razor {
+using stream::OwnedAnswer;
+using stream::StreamCall;
+}  // namespace razor

@@ -1,0 +1,608 @@
+#pragma once
+// encode and decode: user types to msgpack and back, without an object tree in between.
+//
+// Directly: integers, enums, floats, bool, std::string, Bytes (as bin), std::vector, std::array, std::map,
+// std::unordered_map, std::optional, std::pair, std::tuple, std::variant, Unit, types named by the macros of fields.h,
+// and types with MSGPACK_DEFINE_MAP, MSGPACK_DEFINE_ARRAY or MSGPACK_DEFINE. Every other type that msgpack-cxx has an
+// adaptor for goes through msgpack-cxx, with the same limits.
+//
+// Source: protocol.md, "msgpack".
+
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "razor/base/result.h"
+#include "razor/wire/decoder.h"
+#include "razor/wire/encoder.h"
+#include "razor/wire/fields.h"
+
+namespace razor::wire {
+
+/// Appends `value`.
+/// Errors: throws EncodeError, std::bad_alloc, and what an adaptor of the user's throws.
+template <class T>
+void encode(Encoder& to, const T& value);
+
+/// Reads one value into `value`, which is partly written when that fails. False on failure: see `from.error_message()`.
+/// Errors: throws std::bad_alloc, and what an adaptor of the user's throws.
+template <class T>
+bool decode(Decoder& from, T& value);
+
+/// What a value's bytes are, as a block of their own: for tests and tools.
+template <class T>
+base::Bytes encoded(const T& value) {
+  BytesSink sink;
+  Encoder to(sink);
+  encode(to, value);
+  return std::move(sink).take();
+}
+
+/// Reads the one value that `bytes` are, to their end. Exceptions count as failures. False: see `error`.
+template <class T>
+bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) {
+  Decoder from(bytes);
+  try {
+    if (decode(from, value) && from.finish()) return true;
+    if (error != nullptr) *error = from.error_message();
+  } catch (const std::exception& exception) {
+    if (error != nullptr) *error = exception.what();
+  }
+  return false;
+}
+
+/// The parameter list of a method: nil for none, one alone as it is, several as an array.
+template <class... Args>
+void encode_parameters(Encoder& to, const Args&... args) {
+  if constexpr (sizeof...(Args) == 0) to.put_nil();
+  if constexpr (sizeof...(Args) > 1) to.put_array(sizeof...(Args));
+  (encode(to, args), ...);
+}
+
+template <class... Args>
+bool decode_parameters(Decoder& from, std::tuple<Args...>& args) {
+  if constexpr (sizeof...(Args) == 0) {
+    return from.read_nil();
+  } else if constexpr (sizeof...(Args) == 1) {
+    return decode(from, std::get<0>(args));
+  } else {
+    return decode(from, args);
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class T, template <class...> class Template>
+inline constexpr bool is_a = false;
+template <class... Args, template <class...> class Template>
+inline constexpr bool is_a<Template<Args...>, Template> = true;
+
+template <class T>
+inline constexpr bool is_std_array = false;
+template <class T, std::size_t N>
+inline constexpr bool is_std_array<std::array<T, N>> = true;
+
+template <class T>
+concept Map = is_a<T, std::map> || is_a<T, std::unordered_map>;
+template <class T>
+concept TupleLike = is_a<T, std::tuple> || is_a<T, std::pair>;
+template <class T>
+concept Text = std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*>;
+template <class T>
+concept ByteElement = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::byte>;
+template <class T>
+concept Named = requires { T::razor_shape(); };
+
+template <class T>
+inline constexpr bool may_be_absent = is_a<T, std::optional>;
+
+// --- The fields of a struct, for decoding --------------------------------------------------------------------------
+
+/// A field where it lies. Trivial, so that an array of them costs nothing before it is filled.
+struct FieldRef {
+  const char* name_data;
+  std::size_t name_size;
+  void* address;
+  bool (*decode)(Decoder& from, void* address);
+  bool may_be_absent;
+
+  std::string_view name() const { return {name_data, name_size}; }
+};
+static_assert(std::is_trivially_default_constructible_v<FieldRef>);
+
+template <class T>
+bool decode_at(Decoder& from, void* address) {
+  return decode(from, *static_cast<T*>(address));
+}
+
+inline constexpr std::size_t kFieldsMax = 64;
+
+/// Reads a map into `fields`, whose order is that in which a peer is expected to send them; any order works.
+bool decode_fields(Decoder& from, std::span<FieldRef> fields);
+/// Reads an array with exactly these fields.
+bool decode_elements(Decoder& from, std::span<FieldRef> fields);
+
+#define RAZOR_UNSIGNED_PACKERS_                                                                              \
+  pack_uint8, pack_uint16, pack_uint32, pack_uint64, pack_fix_uint8, pack_fix_uint16, pack_fix_uint32,        \
+      pack_fix_uint64, pack_unsigned_char, pack_unsigned_short, pack_unsigned_int, pack_unsigned_long,        \
+      pack_unsigned_long_long
+#define RAZOR_SIGNED_PACKERS_                                                                                 \
+  pack_int8, pack_int16, pack_int32, pack_int64, pack_fix_int8, pack_fix_int16, pack_fix_int32, pack_fix_int64, \
+      pack_char, pack_signed_char, pack_wchar, pack_short, pack_int, pack_long, pack_long_long
+
+/// Takes the part of msgpack-cxx's packer in a type's msgpack_pack and notes where the fields lie, instead of packing
+/// them. What MSGPACK_DEFINE_MAP and its kin write is understood; hand-written packing that does more is recognised,
+/// and left to msgpack-cxx.
+class FieldCollector {
+ public:
+  FieldCollector(const void* object, std::size_t object_bytes)
+      : begin_(static_cast<const char*>(object)), end_(begin_ + object_bytes) {}
+
+  bool understood() const { return understood_ && (is_map_ || is_array_) && count_ == declared_ && !key_; }
+  bool is_map() const { return is_map_; }
+  std::span<FieldRef> fields() { return {fields_.data(), count_}; }
+
+  FieldCollector& pack_map(std::uint32_t count) { return begin(is_map_, count); }
+  FieldCollector& pack_array(std::uint32_t count) { return begin(is_array_, count); }
+
+  template <class T>
+  FieldCollector& pack(const T& value) {
+    if constexpr (std::is_array_v<T>) {
+      if (is_map_ && !key_ && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>) {
+        key_ = std::string_view(value);
+        return *this;
+      }
+      return give_up();
+    } else {
+      const char* at = reinterpret_cast<const char*>(&value);
+      const bool lies_in_object = at >= begin_ && at + sizeof(T) <= end_;
+      if (!lies_in_object || (is_map_ && !key_) || count_ == kFieldsMax) return give_up();
+      const std::string_view name = key_.value_or(std::string_view());
+      fields_[count_++] = {name.data(), name.size(), const_cast<T*>(&value), &decode_at<T>, may_be_absent<T>};
+      key_.reset();
+      return *this;
+    }
+  }
+  template <class T>
+  FieldCollector& operator<<(const T& value) {
+    return pack(value);
+  }
+
+  // The rest of a packer: only hand-written packing calls these.
+  FieldCollector& pack_nil() { return give_up(); }
+  FieldCollector& pack_true() { return give_up(); }
+  FieldCollector& pack_false() { return give_up(); }
+#define RAZOR_GIVE_UP_(name) \
+  template <class... Args>   \
+  FieldCollector& name(const Args&...) { \
+    return give_up();        \
+  }
+  RAZOR_FOR_EACH_(RAZOR_GIVE_UP_, RAZOR_UNSIGNED_PACKERS_, RAZOR_SIGNED_PACKERS_, pack_float, pack_double, pack_str,
+                  pack_str_body, pack_bin, pack_bin_body, pack_ext, pack_ext_body)
+#undef RAZOR_GIVE_UP_
+
+ private:
+  FieldCollector& begin(bool& shape, std::uint32_t count) {
+    if (is_map_ || is_array_) return give_up();
+    shape = true;
+    declared_ = count;
+    return *this;
+  }
+  FieldCollector& give_up() {
+    understood_ = false;
+    return *this;
+  }
+
+  const char* begin_;
+  const char* end_;
+  bool understood_ = true;
+  bool is_map_ = false;
+  bool is_array_ = false;
+  std::size_t declared_ = 0;
+  std::size_t count_ = 0;
+  std::optional<std::string_view> key_;
+  std::array<FieldRef, kFieldsMax> fields_;
+};
+
+template <class T>
+concept HasMsgpackPack = requires(const T& value, FieldCollector& collector) { value.msgpack_pack(collector); };
+
+// --- msgpack-cxx, for what has no direct way -------------------------------------------------------------------------
+
+/// The stream that msgpack-cxx packs into.
+struct PackStream {
+  ByteSink& sink;
+  void write(const char* data, std::size_t count) {
+    sink.put(base::ByteView(reinterpret_cast<const std::byte*>(data), count));
+  }
+};
+
+template <class T>
+void encode_by_adaptor(Encoder& to, const T& value) {
+  PackStream stream{to.sink()};
+  msgpack::pack(stream, value);
+}
+
+template <class T>
+bool decode_by_adaptor(Decoder& from, T& value) {
+  base::ByteView raw;
+  if (!from.read_raw(raw)) return false;  // also checks the limits, so that what msgpack-cxx sees is well formed
+  const msgpack::object_handle object = msgpack::unpack(reinterpret_cast<const char*>(raw.data()), raw.size());
+  try {
+    object.get().convert(value);
+  } catch (const msgpack::type_error&) {
+    return from.fail("the value does not fit the type");
+  }
+  return true;
+}
+
+/// What msgpack-cxx calls a packer, over an Encoder: types with a msgpack_pack of their own encode directly, and so do
+/// their fields. Integers take their shortest form, also where a size was asked for.
+class DirectPacker {
+ public:
+  explicit DirectPacker(Encoder& to) : to_(to) {}
+
+  template <class T>
+  DirectPacker& pack(const T& value) {
+    if constexpr (std::is_array_v<T>) {
+      to_.put_text(value);
+    } else {
+      encode(to_, value);
+    }
+    return *this;
+  }
+  template <class T>
+  DirectPacker& operator<<(const T& value) {
+    return pack(value);
+  }
+
+  DirectPacker& pack_map(std::uint32_t count) { return to_.put_map(count), *this; }
+  DirectPacker& pack_array(std::uint32_t count) { return to_.put_array(count), *this; }
+  DirectPacker& pack_nil() { return to_.put_nil(), *this; }
+  DirectPacker& pack_true() { return to_.put_bool(true), *this; }
+  DirectPacker& pack_false() { return to_.put_bool(false), *this; }
+  DirectPacker& pack_float(float value) { return to_.put_float(value), *this; }
+  DirectPacker& pack_double(double value) { return to_.put_double(value), *this; }
+#define RAZOR_PACK_UNSIGNED_(name) \
+  DirectPacker& name(std::uint64_t value) { return to_.put_unsigned(value), *this; }
+#define RAZOR_PACK_SIGNED_(name) \
+  DirectPacker& name(std::int64_t value) { return to_.put_signed(value), *this; }
+  RAZOR_FOR_EACH_(RAZOR_PACK_UNSIGNED_, RAZOR_UNSIGNED_PACKERS_)
+  RAZOR_FOR_EACH_(RAZOR_PACK_SIGNED_, RAZOR_SIGNED_PACKERS_)
+#undef RAZOR_PACK_UNSIGNED_
+#undef RAZOR_PACK_SIGNED_
+  DirectPacker& pack_str(std::uint32_t bytes) { return to_.put_text_head(bytes), *this; }
+  DirectPacker& pack_str_body(const char* data, std::uint32_t bytes) { return put_body(data, bytes); }
+  DirectPacker& pack_bin(std::uint32_t bytes) { return to_.put_binary_head(bytes), *this; }
+  DirectPacker& pack_bin_body(const char* data, std::uint32_t bytes) { return put_body(data, bytes); }
+  DirectPacker& pack_ext(std::size_t bytes, std::int8_t type) {
+    PackStream stream{to_.sink()};
+    msgpack::packer<PackStream>(stream).pack_ext(bytes, type);
+    return *this;
+  }
+  DirectPacker& pack_ext_body(const char* data, std::uint32_t bytes) { return put_body(data, bytes); }
+
+ private:
+  DirectPacker& put_body(const char* data, std::uint32_t bytes) {
+    return to_.sink().put(base::as_bytes({data, bytes})), *this;
+  }
+
+  Encoder& to_;
+};
+
+// --- Variants --------------------------------------------------------------------------------------------------------
+
+template <class T>
+constexpr std::string_view name_of_alternative() {
+  static_assert(Named<T>,
+                "an alternative of a variant travels by name: name it with RAZOR_UNIT, RAZOR_NEWTYPE, RAZOR_TUPLE or "
+                "RAZOR_FIELDS");
+  return T::razor_type_name();
+}
+
+template <class T>
+constexpr bool is_unit_alternative() {
+  return T::razor_shape() == Shape::unit;
+}
+
+template <class... T>
+void encode_variant(Encoder& to, const std::variant<T...>& value) {
+  std::visit(
+      [&to]<class Alternative>(const Alternative& alternative) {
+        constexpr std::string_view name = name_of_alternative<Alternative>();
+        if constexpr (is_unit_alternative<Alternative>()) {
+          to.put_text(name);
+        } else {
+          to.put_map(1);
+          to.put_text(name);
+          encode(to, alternative);
+        }
+      },
+      value);
+}
+
+template <class Variant, class Alternative>
+bool decode_alternative(Decoder& from, Variant& value, bool has_content) {
+  if constexpr (is_unit_alternative<Alternative>()) {
+    value.template emplace<Alternative>();
+    return !has_content || from.read_nil();
+  } else {
+    if (!has_content) return from.fail("the alternative lacks its content", name_of_alternative<Alternative>());
+    return decode(from, value.template emplace<Alternative>());
+  }
+}
+
+template <class... T>
+bool decode_variant(Decoder& from, std::variant<T...>& value) {
+  const bool has_content = from.next_is_map();
+  std::uint32_t count = 1;
+  std::string_view name;
+  if (has_content && (!from.read_map(count) || !from.enter())) return false;
+  if (count != 1) return from.fail("a variant has one alternative at a time");
+  if (!from.read_text(name)) return false;
+  bool known = false;
+  bool decoded = false;
+  const auto try_alternative = [&]<class Alternative>() {
+    if (known || name != name_of_alternative<Alternative>()) return;
+    known = true;
+    decoded = decode_alternative<std::variant<T...>, Alternative>(from, value, has_content);
+  };
+  (try_alternative.template operator()<T>(), ...);
+  if (!known) return from.fail("no such alternative");
+  if (has_content) from.leave();
+  return decoded;
+}
+
+// --- Containers and structs -----------------------------------------------------------------------------------------
+
+/// Room for `count` elements, but never for more than 64 KiB of them before the first has been read: a byte may declare
+/// an element of any size.
+template <class Container>
+void reserve_some(Container& container, std::uint32_t count) {
+  constexpr std::size_t kAtOnce = 64 * base::kKiB / sizeof(typename Container::value_type) + 1;
+  container.reserve(std::min<std::size_t>(count, kAtOnce));
+}
+
+template <class T>
+bool decode_vector(Decoder& from, std::vector<T>& value) {
+  std::uint32_t count = 0;
+  value.clear();
+  if (!from.read_array(count) || !from.enter()) return false;
+  reserve_some(value, count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if constexpr (std::is_same_v<T, bool>) {
+      bool element = false;
+      if (!decode(from, element)) return false;
+      value.push_back(element);
+    } else {
+      if (!decode(from, value.emplace_back())) return false;
+    }
+  }
+  from.leave();
+  return true;
+}
+
+/// Bytes arrive as bin or as an array of integers.
+template <ByteElement T>
+bool decode_bytes(Decoder& from, std::vector<T>& value) {
+  if (!from.next_is_array()) {
+    base::ByteView bytes;
+    if (!from.read_binary(bytes)) return false;
+    const T* data = reinterpret_cast<const T*>(bytes.data());
+    value.assign(data, data + bytes.size());
+    return true;
+  }
+  std::uint32_t count = 0;
+  if (!from.read_array(count)) return false;
+  value.clear();
+  value.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    std::uint64_t element;
+    if (!from.read_unsigned(element, 0xff)) return false;
+    value.push_back(static_cast<T>(element));
+  }
+  return true;
+}
+
+template <Map T>
+bool decode_map(Decoder& from, T& value) {
+  std::uint32_t count = 0;
+  value.clear();
+  if (!from.read_map(count) || !from.enter()) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    typename T::key_type key{};
+    if (!decode(from, key) || !decode(from, value[std::move(key)])) return false;
+  }
+  from.leave();
+  return true;
+}
+
+/// `elements` visits each element of a tuple or array: exactly those, in order.
+template <std::size_t Count, class Tuple>
+bool decode_tuple(Decoder& from, Tuple& value) {
+  std::uint32_t count = 0;
+  if (!from.read_array(count) || !from.enter()) return false;
+  if (count != Count) return from.fail("wrong number of elements");
+  const bool decoded = std::apply([&from](auto&... element) { return (decode(from, element) && ...); }, value);
+  from.leave();
+  return decoded;
+}
+
+template <Named T>
+void encode_named(Encoder& to, const T& value) {
+  if constexpr (T::razor_shape() == Shape::unit) {
+    to.put_nil();
+  } else if constexpr (T::razor_shape() == Shape::newtype) {
+    encode(to, std::get<0>(value.razor_fields()));
+  } else if constexpr (T::razor_shape() == Shape::tuple) {
+    encode(to, value.razor_fields());
+  } else {
+    constexpr auto names = T::razor_field_names();
+    to.put_map(names.size());
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      const auto fields = value.razor_fields();
+      ((to.put_text(names[I]), encode(to, std::get<I>(fields))), ...);
+    }(std::make_index_sequence<names.size()>{});
+  }
+}
+
+template <Named T>
+bool decode_named(Decoder& from, T& value) {
+  if constexpr (T::razor_shape() == Shape::unit) {
+    return from.read_nil();
+  } else if constexpr (T::razor_shape() == Shape::newtype) {
+    return decode(from, std::get<0>(value.razor_fields()));
+  } else {
+    constexpr auto names = T::razor_field_names();
+    static_assert(names.size() <= kFieldsMax, "a struct that travels has at most 64 fields");
+    auto fields = value.razor_fields();
+    if constexpr (T::razor_shape() == Shape::tuple) {
+      return decode_tuple<names.size()>(from, fields);
+    } else {
+      return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        FieldRef refs[] = {{names[I].data(), names[I].size(), &std::get<I>(fields),
+                            &decode_at<std::remove_reference_t<decltype(std::get<I>(fields))>>,
+                            may_be_absent<std::remove_reference_t<decltype(std::get<I>(fields))>>}...};
+        return decode_fields(from, refs);
+      }(std::make_index_sequence<names.size()>{});
+    }
+  }
+}
+
+template <HasMsgpackPack T>
+bool decode_msgpack_type(Decoder& from, T& value) {
+  FieldCollector collector(&value, sizeof value);
+  value.msgpack_pack(collector);
+  if (!collector.understood()) return decode_by_adaptor(from, value);
+  return collector.is_map() ? decode_fields(from, collector.fields()) : decode_elements(from, collector.fields());
+}
+
+template <class T>
+constexpr std::int64_t least_of = static_cast<std::int64_t>(std::numeric_limits<T>::min());
+
+}  // namespace detail
+
+template <class T>
+void encode(Encoder& to, const T& value) {
+  using namespace detail;
+  if constexpr (std::is_same_v<T, bool>) {
+    to.put_bool(value);
+  } else if constexpr (std::is_enum_v<T> && !std::is_same_v<T, std::byte>) {
+    encode(to, static_cast<std::underlying_type_t<T>>(value));
+  } else if constexpr (std::signed_integral<T>) {
+    to.put_signed(value);
+  } else if constexpr (std::unsigned_integral<T>) {
+    to.put_unsigned(value);
+  } else if constexpr (std::is_same_v<T, float>) {
+    to.put_float(value);
+  } else if constexpr (std::is_same_v<T, double>) {
+    to.put_double(value);
+  } else if constexpr (Text<T>) {
+    to.put_text(value);
+  } else if constexpr (std::is_same_v<T, base::Bytes> || std::is_same_v<T, base::ByteView>) {
+    to.put_binary(value);
+  } else if constexpr (std::is_same_v<T, Unit> || std::is_same_v<T, std::monostate>) {
+    to.put_nil();
+  } else if constexpr (is_a<T, std::optional>) {
+    if (value) {
+      encode(to, *value);
+    } else {
+      to.put_nil();
+    }
+  } else if constexpr (is_a<T, std::vector> || is_std_array<T>) {
+    to.put_array(value.size());
+    for (const auto& element : value) {
+      encode<typename T::value_type>(to, element);
+    }
+  } else if constexpr (Map<T>) {
+    to.put_map(value.size());
+    for (const auto& [key, mapped] : value) {
+      encode(to, key);
+      encode(to, mapped);
+    }
+  } else if constexpr (TupleLike<T>) {
+    to.put_array(std::tuple_size_v<T>);
+    std::apply([&to](const auto&... element) { (encode(to, element), ...); }, value);
+  } else if constexpr (is_a<T, std::variant>) {
+    encode_variant(to, value);
+  } else if constexpr (Named<T>) {
+    encode_named(to, value);
+  } else if constexpr (HasMsgpackPack<T>) {
+    DirectPacker packer(to);
+    value.msgpack_pack(packer);
+  } else {
+    encode_by_adaptor(to, value);
+  }
+}
+
+template <class T>
+bool decode(Decoder& from, T& value) {
+  using namespace detail;
+  if constexpr (std::is_same_v<T, bool>) {
+    return from.read_bool(value);
+  } else if constexpr (std::is_enum_v<T> && !std::is_same_v<T, std::byte>) {
+    std::underlying_type_t<T> number{};
+    if (!decode(from, number)) return false;
+    value = static_cast<T>(number);
+    return true;
+  } else if constexpr (std::signed_integral<T>) {
+    std::int64_t wide = 0;
+    if (!from.read_signed(wide, least_of<T>, std::numeric_limits<T>::max())) return false;
+    value = static_cast<T>(wide);
+    return true;
+  } else if constexpr (std::unsigned_integral<T>) {
+    std::uint64_t wide = 0;
+    if (!from.read_unsigned(wide, std::numeric_limits<T>::max())) return false;
+    value = static_cast<T>(wide);
+    return true;
+  } else if constexpr (std::is_floating_point_v<T>) {
+    double wide = 0;
+    if (!from.read_double(wide)) return false;
+    value = static_cast<T>(wide);
+    return true;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    std::string_view text;
+    if (!from.read_text(text)) return false;
+    value.assign(text);
+    return true;
+  } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, base::ByteView>) {
+    static_assert(!sizeof(T), "a view cannot be decoded into: it would point into a buffer that is used again");
+  } else if constexpr (std::is_same_v<T, Unit> || std::is_same_v<T, std::monostate>) {
+    return from.read_nil();
+  } else if constexpr (is_a<T, std::optional>) {
+    if (from.next_is_nil()) {
+      value.reset();
+      return from.read_nil();
+    }
+    return decode(from, value.emplace());
+  } else if constexpr (is_a<T, std::vector>) {
+    if constexpr (ByteElement<typename T::value_type>) {
+      return decode_bytes(from, value);
+    } else {
+      return decode_vector(from, value);
+    }
+  } else if constexpr (is_std_array<T>) {
+    return decode_tuple<std::tuple_size_v<T>>(from, value);
+  } else if constexpr (Map<T>) {
+    return decode_map(from, value);
+  } else if constexpr (TupleLike<T>) {
+    return decode_tuple<std::tuple_size_v<T>>(from, value);
+  } else if constexpr (is_a<T, std::variant>) {
+    return decode_variant(from, value);
+  } else if constexpr (Named<T>) {
+    return decode_named(from, value);
+  } else if constexpr (HasMsgpackPack<T>) {
+    return decode_msgpack_type(from, value);
+  } else {
+    return decode_by_adaptor(from, value);
+  }
+}
+
+}  // namespace razor::wire

@@ -1,0 +1,80 @@
+#pragma once
+// Decoder: reads msgpack values out of received bytes, one after the other, straight into the caller's variables.
+//
+// Nothing that it reads is trusted: depth is bounded, a declared number of elements is at most the bytes that are left,
+// and every length is checked before it is used. The first failure sticks: all later reads fail too, so a caller may
+// check once at the end.
+// Source: protocol.md, "msgpack".
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "razor/base/bytes.h"
+
+namespace razor::wire {
+
+class Decoder {
+ public:
+  static constexpr int kDepthMax = 64;
+
+  /// `bytes` outlives the decoder and every view it hands out.
+  explicit Decoder(base::ByteView bytes)
+      : begin_(bytes.data()), position_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+
+  bool ok() const { return what_ == nullptr; }
+  /// "expected an integer, found a string, in field 'age', at byte 12".
+  std::string error_message() const;
+
+  std::size_t bytes_left() const { return static_cast<std::size_t>(end_ - position_); }
+  /// All was read. Fails when bytes are left over.
+  bool finish() { return ok() && (position_ == end_ || fail("bytes are left over")); }
+
+  /// Notes a failure, unless there was one before. Always false. `what` and `name` are literals, or live as long.
+  bool fail(const char* what, std::string_view name = {});
+  /// Names the field in which a failure just happened, unless it has a name already. Always false.
+  bool fail_in(std::string_view name);
+
+  bool next_is_nil() const { return position_ != end_ && *position_ == std::byte{0xc0}; }
+  bool next_is_text() const;
+  bool next_is_array() const;
+  bool next_is_map() const;
+
+  bool read_nil();
+  bool read_bool(bool& value);
+  /// Any integer form, within [least, most].
+  bool read_signed(std::int64_t& value, std::int64_t least, std::int64_t most);
+  bool read_unsigned(std::uint64_t& value, std::uint64_t most);
+  /// A float of either size, or an integer.
+  bool read_double(double& value);
+  /// Borrowed from the decoded bytes.
+  bool read_text(std::string_view& text);
+  bool read_binary(base::ByteView& bytes);
+  /// How many values, or pairs, follow. Each is one level deeper: `enter` before the first, `leave` after the last.
+  bool read_array(std::uint32_t& count);
+  bool read_map(std::uint32_t& count);
+  /// One whole value, whatever it is.
+  bool skip();
+  /// The bytes of one whole value, which is skipped.
+  bool read_raw(base::ByteView& value);
+
+  bool enter() { return depth_++ < kDepthMax || fail("nested deeper than 64 levels"); }
+  void leave() { --depth_; }
+
+ private:
+  bool expected(const char* what);
+  bool read_length(std::size_t bytes, std::uint32_t& length);
+  bool take(std::size_t count, const std::byte*& from);
+  bool read_integer(std::uint64_t& value, bool& negative);
+
+  const std::byte* begin_;
+  const std::byte* position_;
+  const std::byte* end_;
+  int depth_ = 0;
+  const char* what_ = nullptr;
+  const char* found_ = nullptr;
+  std::string_view name_;
+  std::size_t failed_at_ = 0;
+};
+
+}  // namespace razor::wire

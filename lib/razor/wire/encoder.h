@@ -1,0 +1,130 @@
+#pragma once
+// Encoder: msgpack values, written straight into where they go.
+// Source: protocol.md, "msgpack"; the format itself: github.com/msgpack/msgpack/blob/master/spec.md.
+
+#include <bit>
+#include <stdexcept>
+#include <string_view>
+
+#include "razor/base/byte_order.h"
+#include "razor/wire/byte_sink.h"
+
+namespace razor::wire {
+
+/// What cannot be encoded: thrown by the encoding of a value, caught where the library calls it.
+class EncodeError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Every integer takes the shortest form; what is not negative takes an unsigned one, as the reference does.
+class Encoder {
+ public:
+  explicit Encoder(ByteSink& sink) : sink_(sink) {}
+
+  ByteSink& sink() { return sink_; }
+
+  void put_nil() { put_byte(0xc0); }
+  void put_bool(bool value) { put_byte(value ? 0xc3 : 0xc2); }
+
+  void put_unsigned(std::uint64_t value) {
+    if (value < 0x80) {
+      put_byte(static_cast<std::uint8_t>(value));
+    } else if (value <= 0xff) {
+      put_tagged<std::uint8_t>(0xcc, value);
+    } else if (value <= 0xffff) {
+      put_tagged<std::uint16_t>(0xcd, value);
+    } else if (value <= 0xffff'ffff) {
+      put_tagged<std::uint32_t>(0xce, value);
+    } else {
+      put_tagged<std::uint64_t>(0xcf, value);
+    }
+  }
+
+  void put_signed(std::int64_t value) {
+    if (value >= 0) {
+      put_unsigned(static_cast<std::uint64_t>(value));
+    } else if (value >= -32) {
+      put_byte(static_cast<std::uint8_t>(value));
+    } else if (value >= INT8_MIN) {
+      put_tagged<std::uint8_t>(0xd0, value);
+    } else if (value >= INT16_MIN) {
+      put_tagged<std::uint16_t>(0xd1, value);
+    } else if (value >= INT32_MIN) {
+      put_tagged<std::uint32_t>(0xd2, value);
+    } else {
+      put_tagged<std::uint64_t>(0xd3, value);
+    }
+  }
+
+  void put_float(float value) { put_tagged<std::uint32_t>(0xca, std::bit_cast<std::uint32_t>(value)); }
+  void put_double(double value) { put_tagged<std::uint64_t>(0xcb, std::bit_cast<std::uint64_t>(value)); }
+
+  void put_text(std::string_view text) { put_run(kText, base::as_bytes(text)); }
+  void put_binary(base::ByteView bytes) { put_run(kBinary, bytes); }
+  /// A string, or bin, whose `bytes` bytes are put into the sink next.
+  void put_text_head(std::size_t bytes) { sink_.advance(put_length(sink_.reserve(5), kText, bytes)); }
+  void put_binary_head(std::size_t bytes) { sink_.advance(put_length(sink_.reserve(5), kBinary, bytes)); }
+  /// `count` values follow.
+  void put_array(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kArray, count)); }
+  /// `count` pairs of key and value follow.
+  void put_map(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kMap, count)); }
+
+ private:
+  // The forms a length can take: inside the tag, or in 1, 2 or 4 bytes behind it.
+  struct LengthForms {
+    std::size_t inside_below;
+    std::uint8_t inside_tag;
+    std::size_t one_byte_max;  // 0: the type has no such form
+    std::uint8_t one_byte_tag;
+    std::uint8_t two_bytes_tag;
+    std::uint8_t four_bytes_tag;
+  };
+  static constexpr LengthForms kText = {32, 0xa0, 0xff, 0xd9, 0xda, 0xdb};
+  static constexpr LengthForms kBinary = {0, 0, 0xff, 0xc4, 0xc5, 0xc6};
+  static constexpr LengthForms kArray = {16, 0x90, 0, 0, 0xdc, 0xdd};
+  static constexpr LengthForms kMap = {16, 0x80, 0, 0, 0xde, 0xdf};
+
+  void put_byte(std::uint8_t byte) { sink_.put(std::byte{byte}); }
+
+  template <class Unsigned, class Value>
+  void put_tagged(std::uint8_t tag, Value value) {
+    std::byte* to = sink_.reserve(1 + sizeof(Unsigned));
+    to[0] = std::byte{tag};
+    base::store_big(to + 1, static_cast<Unsigned>(value));
+    sink_.advance(1 + sizeof(Unsigned));
+  }
+
+  void put_run(const LengthForms& forms, base::ByteView bytes) {
+    std::byte* to = sink_.reserve(5 + bytes.size());
+    const std::size_t head = put_length(to, forms, bytes.size());
+    if (!bytes.empty()) std::memcpy(to + head, bytes.data(), bytes.size());
+    sink_.advance(head + bytes.size());
+  }
+
+  // Writes the shortest form to `to`, which has room for 5 bytes; gives its size.
+  static std::size_t put_length(std::byte* to, const LengthForms& forms, std::size_t length) {
+    if (length < forms.inside_below) {
+      to[0] = static_cast<std::byte>(forms.inside_tag + length);
+      return 1;
+    }
+    if (length <= forms.one_byte_max) {
+      to[0] = std::byte{forms.one_byte_tag};
+      to[1] = static_cast<std::byte>(length);
+      return 2;
+    }
+    if (length <= 0xffff) {
+      to[0] = std::byte{forms.two_bytes_tag};
+      base::store_big(to + 1, static_cast<std::uint16_t>(length));
+      return 3;
+    }
+    if (length > 0xffff'ffff) throw EncodeError("a length over 4 GiB cannot travel");
+    to[0] = std::byte{forms.four_bytes_tag};
+    base::store_big(to + 1, static_cast<std::uint32_t>(length));
+    return 5;
+  }
+
+  ByteSink& sink_;
+};
+
+}  // namespace razor::wire

@@ -1,0 +1,166 @@
+#pragma once
+// The heads of protocol version 1: a request's 32 bytes, an answer's 20. All integers are little endian.
+// Source: protocol.md, "Request" and "Response". What a peer sent is only believed after `check`.
+
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "razor/base/bytes.h"
+
+namespace razor::wire {
+
+/// Counts a connection's requests, pings included: 1, 2, 3 … 0 is never a request's.
+using Seq = std::uint64_t;
+
+inline constexpr std::uint16_t kMagic = 19749;
+inline constexpr std::uint8_t kVersion = 1;
+inline constexpr std::size_t kRequestHeadBytes = 32;
+inline constexpr std::size_t kResponseHeadBytes = 20;
+
+/// What a request asks for: a number, or a name ("CalculatorService.add" in the api interface).
+/// A name is borrowed.
+class Action {
+ public:
+  static constexpr std::uint32_t kNumberMax = 0x7fff'ffff;
+  static constexpr std::uint32_t kNameBit = 0x8000'0000;
+
+  /// `number` is 1 .. kNumberMax: 0 is the ping.
+  constexpr Action(std::uint32_t number) : number_(number) {}
+  constexpr Action(std::string_view name) : name_(name), is_name_(true) {}
+  constexpr Action(const char* name) : Action(std::string_view(name)) {}
+
+  constexpr bool is_name() const { return is_name_; }
+  /// 0 for a name.
+  constexpr std::uint32_t number() const { return number_; }
+  /// Empty for a number.
+  constexpr std::string_view name() const { return name_; }
+
+  bool operator==(const Action&) const = default;
+
+ private:
+  std::uint32_t number_ = 0;
+  std::string_view name_;
+  bool is_name_ = false;
+};
+
+inline constexpr Action kPing{0u};
+
+/// Above these an action, a message or a blob is refused, from a peer and from a user.
+struct FrameLimits {
+  std::uint32_t action_bytes_max = 256;
+  std::uint32_t msg_bytes_max = 16 * base::kMiB;
+  std::uint32_t blob_bytes_max = 64 * base::kMiB;
+};
+static_assert(std::is_trivially_copyable_v<FrameLimits>);
+
+/// Why a head is refused. `too_large` is answered, and so is `version`; after `magic` nothing can be said.
+enum class HeadFault : std::uint8_t { none, magic, version, too_large, flag };
+
+struct RequestHead {
+  std::uint16_t magic = kMagic;
+  std::uint8_t version = kVersion;
+  std::uint8_t format = 0;
+  std::uint32_t action = 0;  ///< a number, or kNameBit + the length of the name that follows
+  Seq seq = 0;
+  std::uint64_t client_id = 0;
+  std::uint32_t msg_bytes = 0;
+  std::uint32_t blob_bytes = 0;
+
+  bool has_name() const { return (action & Action::kNameBit) != 0; }
+  std::uint32_t name_bytes() const { return has_name() ? action & Action::kNumberMax : 0; }
+  bool is_ping() const { return action == 0 && msg_bytes == 0 && blob_bytes == 0; }
+  /// What follows the head. Cannot wrap: the three lengths have 32 bits each.
+  std::uint64_t body_bytes() const { return std::uint64_t{name_bytes()} + msg_bytes + blob_bytes; }
+
+  HeadFault check(const FrameLimits& limits) const;
+};
+
+enum class ResponseFlag : std::uint8_t { success = 0, error_number = 1, error_bytes = 2 };
+
+struct ResponseHead {
+  std::uint16_t magic = kMagic;
+  std::uint8_t version = kVersion;
+  std::uint8_t flag = 0;
+  std::uint32_t msg_bytes_or_number = 0;  ///< with flag 1 the error number itself
+  Seq seq = 0;
+  std::uint32_t blob_bytes = 0;  ///< with flag 2 the length of the error bytes; an i32 that is never negative
+
+  std::uint32_t msg_bytes() const {
+    return flag == static_cast<std::uint8_t>(ResponseFlag::error_number) ? 0 : msg_bytes_or_number;
+  }
+  std::uint64_t body_bytes() const { return std::uint64_t{msg_bytes()} + blob_bytes; }
+
+  HeadFault check(const FrameLimits& limits) const;
+};
+
+/// `from` has kRequestHeadBytes; `to` has room for as many.
+RequestHead load_request_head(const std::byte* from);
+void store_head(std::byte* to, const RequestHead& head);
+/// `from` has kResponseHeadBytes; `to` has room for as many.
+ResponseHead load_response_head(const std::byte* from);
+void store_head(std::byte* to, const ResponseHead& head);
+
+/// A request that has arrived whole. The views live until the reader it came from is used again.
+struct RequestFrame {
+  using Head = RequestHead;
+  static constexpr std::size_t kHeadBytes = kRequestHeadBytes;
+  static Head load_head(const std::byte* from) { return load_request_head(from); }
+  RequestFrame() = default;
+  RequestFrame(const Head& request_head, const std::byte* body);
+
+  Head head;
+  Action action = kPing;
+  base::ByteView msg;
+  base::ByteView blob;
+};
+
+/// An answer that has arrived whole. The views live until the reader it came from is used again.
+struct ResponseFrame {
+  using Head = ResponseHead;
+  static constexpr std::size_t kHeadBytes = kResponseHeadBytes;
+  static Head load_head(const std::byte* from) { return load_response_head(from); }
+  ResponseFrame() = default;
+  ResponseFrame(const Head& response_head, const std::byte* body);
+
+  Head head;
+  base::ByteView msg;
+  base::ByteView blob;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// On the path of every frame, so inline.
+
+inline HeadFault RequestHead::check(const FrameLimits& limits) const {
+  if (magic != kMagic) return HeadFault::magic;
+  if (version != kVersion) return HeadFault::version;
+  if (name_bytes() > limits.action_bytes_max || msg_bytes > limits.msg_bytes_max ||
+      blob_bytes > limits.blob_bytes_max) {
+    return HeadFault::too_large;
+  }
+  return HeadFault::none;
+}
+
+inline HeadFault ResponseHead::check(const FrameLimits& limits) const {
+  if (magic != kMagic) return HeadFault::magic;
+  if (version != kVersion) return HeadFault::version;
+  if (flag > static_cast<std::uint8_t>(ResponseFlag::error_bytes)) return HeadFault::flag;
+  if (msg_bytes() > limits.msg_bytes_max || blob_bytes > limits.blob_bytes_max) return HeadFault::too_large;
+  return HeadFault::none;
+}
+
+inline RequestFrame::RequestFrame(const Head& request_head, const std::byte* body) : head(request_head) {
+  if (head.has_name()) {
+    action = Action(base::as_text({body, head.name_bytes()}));
+    body += head.name_bytes();
+  } else {
+    action = Action(head.action);
+  }
+  msg = {body, head.msg_bytes};
+  blob = {body + head.msg_bytes, head.blob_bytes};
+}
+
+inline ResponseFrame::ResponseFrame(const Head& response_head, const std::byte* body)
+    : head(response_head), msg(body, response_head.msg_bytes()), blob(body + msg.size(), response_head.blob_bytes) {}
+
+}  // namespace razor::wire

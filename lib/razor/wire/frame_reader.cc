@@ -1,0 +1,91 @@
+#include "razor/wire/frame_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "razor/base/check.h"
+
+namespace razor::wire {
+
+template <class Frame>
+base::MutableBytes FrameReader<Frame>::prepare() {
+  if (large_is_used_) {
+    large_.reset();
+    large_is_used_ = false;
+  }
+  if (large_) {
+    if (large_->filled == large_->buffer.capacity()) {
+      large_->buffer.reserve(std::min(large_->total, large_->filled + ReadBufferSizes::kLargeFrameStep));
+    }
+    const std::size_t room = std::min(large_->buffer.capacity(), large_->total) - large_->filled;
+    return {large_->buffer.data() + large_->filled, room};
+  }
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+  } else if (begin_ > 0) {
+    // Only the start of one frame is left, less than a buffer: moving it is cheaper than a ring.
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (filled_to_the_brim_ || end_ == buffer_.capacity()) {
+    filled_to_the_brim_ = false;
+    buffer_.reserve(std::min(2 * buffer_.capacity(), ReadBufferSizes::kMax));
+  }
+  return {buffer_.data() + end_, buffer_.capacity() - end_};
+}
+
+template <class Frame>
+void FrameReader<Frame>::commit(std::size_t count) {
+  if (large_) {
+    large_->filled += count;
+    RAZOR_CHECK(large_->filled <= large_->total, "read {} bytes beyond a frame", large_->filled - large_->total);
+    return;
+  }
+  end_ += count;
+  RAZOR_CHECK(end_ <= buffer_.capacity(), "read beyond the buffer");
+  filled_to_the_brim_ = end_ == buffer_.capacity();
+}
+
+template <class Frame>
+typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
+  if (large_) return use_large_frame();
+  if (fault_ != HeadFault::none) return Found::fault;
+  const std::size_t available = end_ - begin_;
+  if (available < Frame::kHeadBytes) return Found::need_more;
+  const std::byte* from = buffer_.data() + begin_;
+  head_ = Frame::load_head(from);
+  fault_ = head_.check(limits_);
+  if (fault_ != HeadFault::none) return Found::fault;
+  const std::size_t total = Frame::kHeadBytes + head_.body_bytes();
+  if (available < total) {
+    if (total > ReadBufferSizes::kMax) begin_large_frame(total);
+    return Found::need_more;
+  }
+  begin_ += total;
+  frame_ = Frame(head_, from + Frame::kHeadBytes);
+  return Found::frame;
+}
+
+template <class Frame>
+void FrameReader<Frame>::begin_large_frame(std::size_t total) {
+  LargeFrame& large = large_.emplace();
+  large.total = total;
+  large.filled = end_ - begin_;
+  large.buffer.reserve(std::min(total, large.filled + ReadBufferSizes::kLargeFrameStep));
+  std::memcpy(large.buffer.data(), buffer_.data() + begin_, large.filled);
+  begin_ = end_ = 0;
+}
+
+template <class Frame>
+typename FrameReader<Frame>::Found FrameReader<Frame>::use_large_frame() {
+  if (large_is_used_ || large_->filled < large_->total) return Found::need_more;
+  large_is_used_ = true;
+  frame_ = Frame(head_, large_->buffer.data() + Frame::kHeadBytes);
+  return Found::frame;
+}
+
+template class FrameReader<RequestFrame>;
+template class FrameReader<ResponseFrame>;
+
+}  // namespace razor::wire

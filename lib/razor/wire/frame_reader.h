@@ -1,0 +1,85 @@
+#pragma once
+// FrameReader: cuts what arrives on one connection into frames. Pure: it is given bytes and gives frames.
+//
+//   while (true) {
+//     n = read into reader.prepare();  reader.commit(n);
+//     while (reader.next() == FrameReader::Found::frame) use(reader.frame());
+//   }
+//
+// Small frames are used where they were read. A frame larger than the read buffer is collected in a block of its own
+// that grows with the bytes that have arrived, never with what the head promises (CONTRACT 23).
+
+#include <optional>
+
+#include "razor/base/byte_buffer.h"
+#include "razor/wire/frame.h"
+
+namespace razor::wire {
+
+/// Sizes of the memory that a reader holds.
+struct ReadBufferSizes {
+  static constexpr std::size_t kFirst = 4 * base::kKiB;  ///< until a read fills it
+  static constexpr std::size_t kMax = 64 * base::kKiB;   ///< larger ones swallow whole windows: both ends alternate
+  static constexpr std::size_t kLargeFrameStep = 64 * base::kKiB;
+};
+
+/// `Frame` is RequestFrame or ResponseFrame.
+template <class Frame>
+class FrameReader {
+ public:
+  using Head = typename Frame::Head;
+  enum class Found { frame, need_more, fault };
+
+  explicit FrameReader(const FrameLimits& limits) : limits_(limits), buffer_(ReadBufferSizes::kFirst) {}
+
+  /// Where the next bytes are to be put: at least one. Ends the life of the views of earlier frames.
+  /// Errors: throws std::bad_alloc.
+  base::MutableBytes prepare();
+  /// `count` bytes were put there.
+  void commit(std::size_t count);
+
+  /// Looks for the next frame. After `fault` there is none any more.
+  Found next();
+  /// The frame that `next` found; its views live until `prepare` or `next`.
+  const Frame& frame() const { return frame_; }
+  /// The head that `next` found faulty.
+  const Head& faulty_head() const { return head_; }
+  HeadFault fault() const { return fault_; }
+
+  /// Bytes of a frame that has begun and is not whole; 0 between frames.
+  base::ByteCount partial_bytes() const { return large_ ? large_->filled : end_ - begin_; }
+  /// True once the head of the frame that has begun is there.
+  bool has_partial_head() const { return partial_bytes() >= Frame::kHeadBytes; }
+  /// Memory held.
+  base::ByteCount capacity() const { return buffer_.capacity() + (large_ ? large_->buffer.capacity() : 0); }
+
+ private:
+  // A frame that is larger than the read buffer, on its way.
+  struct LargeFrame {
+    base::ByteBuffer buffer;
+    std::size_t filled = 0;
+    std::size_t total = 0;
+  };
+
+  Found use_large_frame();
+  void begin_large_frame(std::size_t total);
+
+  FrameLimits limits_;
+  base::ByteBuffer buffer_;
+  std::size_t begin_ = 0;  // the first byte that no frame has used
+  std::size_t end_ = 0;    // behind the last byte that has arrived
+  bool filled_to_the_brim_ = false;
+  std::optional<LargeFrame> large_;
+  bool large_is_used_ = false;
+  Frame frame_;
+  Head head_;
+  HeadFault fault_ = HeadFault::none;
+};
+
+extern template class FrameReader<RequestFrame>;
+extern template class FrameReader<ResponseFrame>;
+
+using RequestReader = FrameReader<RequestFrame>;
+using ResponseReader = FrameReader<ResponseFrame>;
+
+}  // namespace razor::wire

@@ -1,0 +1,103 @@
+#include "razor/wire/output_buffer.h"
+
+#include <algorithm>
+
+#include "razor/base/check.h"
+
+namespace razor::wire {
+namespace {
+
+constexpr std::size_t kFirstBlockBytes = 4 * base::kKiB;
+
+}  // namespace
+
+void OutputBuffer::append_copy(base::ByteView bytes) {
+  begin_frame();
+  put(bytes);
+  end_frame();
+}
+
+void OutputBuffer::append_owned(base::Bytes bytes) {
+  if (bytes.size() < kOwnedBlobFrom) {
+    append_copy(bytes);
+    return;
+  }
+  seal_last_block();
+  appended_ += bytes.size();
+  Block& block = blocks_.emplace_back();
+  block.owned = std::move(bytes);
+  block.begin = block.owned.data();
+  block.end = block.begin + block.owned.size();
+  position_ = end_ = const_cast<std::byte*>(block.end);  // full: the next frame begins a block
+}
+
+void OutputBuffer::seal_last_block() {
+  if (!blocks_.empty()) blocks_.back().end = filled_end();
+}
+
+void OutputBuffer::grow(std::size_t count) {
+  const std::size_t frame_bytes = frame_ != nullptr ? static_cast<std::size_t>(position_ - frame_) : 0;
+  const std::size_t last_capacity = blocks_.empty() ? 0 : blocks_.back().buffer.capacity();
+  const std::size_t usual = std::clamp(2 * last_capacity, kFirstBlockBytes, kBlockBytesMax);
+  const std::size_t needed = std::max(usual, frame_bytes + std::max(count, frame_bytes));
+
+  base::ByteBuffer buffer = std::move(spare_);
+  if (buffer.capacity() < needed) buffer = base::ByteBuffer(needed);
+
+  if (frame_bytes > 0) std::memcpy(buffer.data(), frame_, frame_bytes);
+  seal_last_block();
+  // A block that held nothing but the frame that moves on is of no use any more.
+  if (!blocks_.empty() && blocks_.back().begin == blocks_.back().end) blocks_.pop_back();
+
+  Block& block = blocks_.emplace_back();
+  block.begin = buffer.data();
+  end_ = buffer.data() + buffer.capacity();
+  if (frame_ != nullptr) frame_ = buffer.data();
+  position_ = buffer.data() + frame_bytes;
+  block.buffer = std::move(buffer);
+}
+
+std::size_t OutputBuffer::gather(std::span<base::ByteView> views) const {
+  std::size_t count = 0;
+  for (const Block& block : blocks_) {
+    if (count == views.size()) break;
+    const std::byte* end = end_of(block);
+    if (block.begin != end) views[count++] = {block.begin, end};
+  }
+  return count;
+}
+
+void OutputBuffer::consume(std::size_t count) {
+  RAZOR_CHECK(count <= queued(), "consume {} of {} bytes", count, queued());
+  RAZOR_CHECK(frame_ == nullptr, "consume inside a frame");
+  consumed_ += count;
+  while (!blocks_.empty()) {
+    Block& block = blocks_.front();
+    const std::size_t taken = std::min(count, static_cast<std::size_t>(end_of(block) - block.begin));
+    block.begin += taken;
+    count -= taken;
+    if (block.begin != end_of(block)) return;
+    if (blocks_.size() > 1) {
+      if (block.buffer.capacity() == kBlockBytesMax) spare_ = std::move(block.buffer);
+      blocks_.pop_front();
+      continue;
+    }
+    // All is written. The block is used again from its start, unless it is larger than usual.
+    if (block.buffer.capacity() > 0 && block.buffer.capacity() <= kBlockBytesMax) {
+      position_ = block.buffer.data();
+      block.begin = position_;
+    } else {
+      blocks_.clear();
+      position_ = end_ = nullptr;
+    }
+    return;
+  }
+}
+
+base::ByteCount OutputBuffer::capacity() const {
+  base::ByteCount total = spare_.capacity();
+  for (const Block& block : blocks_) total += block.buffer.capacity() + block.owned.size();
+  return total;
+}
+
+}  // namespace razor::wire

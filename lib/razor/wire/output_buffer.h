@@ -1,0 +1,79 @@
+#pragma once
+// OutputBuffer: what waits to be written to one connection, in order. Frames are built at its back, in place; writes
+// take from its front, many frames at a time. Bytes never move while a write holds views of them.
+
+#include <deque>
+#include <span>
+
+#include "razor/base/byte_buffer.h"
+#include "razor/wire/byte_sink.h"
+
+namespace razor::wire {
+
+class OutputBuffer final : public ByteSink {
+ public:
+  /// Memory is taken in blocks of up to this size; a larger frame, or a larger blob, is a block of its own.
+  static constexpr std::size_t kBlockBytesMax = 64 * base::kKiB;
+  /// A blob from this size on is kept as it is when it is handed over, instead of being copied.
+  static constexpr std::size_t kOwnedBlobFrom = 16 * base::kKiB;
+
+  OutputBuffer() = default;
+
+  /// Starts a frame at the back: what is put from here on is one contiguous run, until `end_frame` or `abandon_frame`.
+  void begin_frame() {
+    if (position_ == nullptr) [[unlikely]] grow(1);
+    frame_ = position_;
+  }
+  /// The frame so far; moves with the next `reserve` or `put`.
+  base::MutableBytes frame() { return {frame_, position_}; }
+  /// The frame is whole: it belongs to what is written.
+  void end_frame() {
+    appended_ += static_cast<std::size_t>(position_ - frame_);
+    frame_ = nullptr;
+  }
+  /// Takes the frame back, as if it had never been begun.
+  void abandon_frame() {
+    position_ = frame_;
+    frame_ = nullptr;
+  }
+
+  /// Appends bytes that belong to the frame that just ended. Large ones are kept, not copied.
+  void append_owned(base::Bytes bytes);
+  void append_copy(base::ByteView bytes);
+
+  /// Views of what is to be written next, at most `views.size()`; gives their number. They live until `consume`.
+  std::size_t gather(std::span<base::ByteView> views) const;
+  /// The first `count` bytes were taken by the transport.
+  void consume(std::size_t count);
+
+  /// Bytes that ended frames have, and that were consumed, since the beginning.
+  base::ByteCount appended() const { return appended_; }
+  base::ByteCount consumed() const { return consumed_; }
+  base::ByteCount queued() const { return appended_ - consumed_; }
+  bool empty() const { return appended_ == consumed_; }
+
+  /// Memory held, used or not.
+  base::ByteCount capacity() const;
+
+ private:
+  // A run of bytes in memory of its own. Of the last block only the part up to `position_` is filled.
+  struct Block {
+    base::ByteBuffer buffer;
+    base::Bytes owned;  // in use when `buffer` is empty
+    const std::byte* begin = nullptr;
+    const std::byte* end = nullptr;
+  };
+
+  void grow(std::size_t count) override;
+  void seal_last_block();
+  const std::byte* end_of(const Block& block) const { return &block == &blocks_.back() ? filled_end() : block.end; }
+  const std::byte* filled_end() const { return frame_ != nullptr ? frame_ : position_; }
+
+  std::deque<Block> blocks_;
+  base::ByteBuffer spare_;  // an emptied block, for the next grow
+  std::byte* frame_ = nullptr;
+  base::ByteCount appended_ = 0;
+  base::ByteCount consumed_ = 0;
+};
+
+}  // namespace razor::wire
