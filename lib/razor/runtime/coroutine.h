@@ -4,8 +4,8 @@
 // Three rules differ from textbook coroutines (DESIGN.md, decision 1):
 //  - No symmetric transfer. `co_await child` runs the child inline, on the stack of its parent; a child that finishes
 //    later resumes the parent from its final suspension. Stack depth is the nesting of calls.
-//  - A coroutine that is destroyed while it is on the stack is destroyed when control leaves it: at its next suspension.
-//    Its code between the destruction and that point still runs.
+//  - A coroutine that is destroyed while it, or one that it waits for, is on the stack is destroyed when control leaves
+//    them: at the next suspension. Code between the destruction and that point still runs, and what it refers to lives.
 //  - Destroying a suspended coroutine cancels what it waits for: every awaiter takes itself out of the list it is in.
 
 #include <concepts>
@@ -27,6 +27,8 @@ class Continuation {
   ~Continuation() = default;
 };
 
+class ChildAwaiter;
+
 /// The part of a coroutine's promise that does not depend on its result type.
 class PromiseBase {
  public:
@@ -44,7 +46,8 @@ class PromiseBase {
   /// Runs the coroutine until it suspends or finishes. It must be suspended and not finished. `this` may be gone after.
   void resume();
 
-  /// Destroys the coroutine: now, or, when it is on the stack, as soon as it suspends. Its continuation is not told.
+  /// Destroys the coroutine: now, or, when it or one that it waits for is on the stack, as soon as that suspends. Its
+  /// continuation is not told.
   void destroy();
 
   /// It ran to its end; its result, or `exception()`, can be taken.
@@ -55,16 +58,21 @@ class PromiseBase {
   /// Who is told when the coroutine finishes from now on; null for nobody. Must outlive the coroutine or be taken back.
   void set_continuation(Continuation* continuation) { continuation_ = continuation; }
 
+  /// This coroutine if it is on the stack, else the outermost one there of those that it waits for; null for none.
+  PromiseBase* running();
+
  protected:
   ~PromiseBase() = default;
 
   void set_handle(std::coroutine_handle<> handle) { handle_ = handle; }
 
  private:
+  friend ChildAwaiter;
+
   // Lives on the stack of `resume`: how destroy() reaches a coroutine that is further down the same stack.
   struct Activation {
     bool frame_is_gone = false;
-    bool destroy_when_suspended = false;
+    PromiseBase* destroy_at_end = nullptr;  // this coroutine, or one that waits for it
   };
 
   struct FinalAwaiter {
@@ -81,6 +89,7 @@ class PromiseBase {
 
   std::coroutine_handle<> handle_;
   Continuation* continuation_ = nullptr;
+  ChildAwaiter* awaited_ = nullptr;  // while it waits for other coroutines
   Activation* activation_ = nullptr;
   std::exception_ptr exception_;
   bool finished_ = false;
@@ -90,21 +99,54 @@ inline void PromiseBase::resume() {
   Activation activation;
   activation_ = &activation;
   handle_.resume();
-  if (activation.frame_is_gone) return;
-  activation_ = nullptr;
-  if (activation.destroy_when_suspended) [[unlikely]] handle_.destroy();
+  if (!activation.frame_is_gone) activation_ = nullptr;
+  if (activation.destroy_at_end != nullptr) [[unlikely]] activation.destroy_at_end->handle_.destroy();
 }
 
 inline void PromiseBase::destroy() {
   continuation_ = nullptr;
-  if (activation_ != nullptr) {
-    if (!finished_) {
-      activation_->destroy_when_suspended = true;
-      return;
-    }
-    activation_->frame_is_gone = true;
+  if (finished_) {
+    if (activation_ != nullptr) activation_->frame_is_gone = true;
+  } else if (PromiseBase* on_the_stack = running()) {
+    on_the_stack->activation_->destroy_at_end = this;
+    return;
   }
   handle_.destroy();
+}
+
+/// An awaiter through which a coroutine, the parent, waits for others, its children.
+class ChildAwaiter : public Continuation {
+ public:
+  /// Which of the children, or of those that they wait for, is on the stack, the outermost there; null for none.
+  virtual PromiseBase* running_child() = 0;
+
+ protected:
+  ~ChildAwaiter() = default;
+
+  /// False before `suspend_parent` and after `resume_parent`.
+  bool parent_waits() const { return parent_ != nullptr; }
+  void suspend_parent(PromiseBase& parent) {
+    parent_ = &parent;
+    parent.awaited_ = this;
+  }
+  /// `this` may be gone after.
+  void resume_parent() {
+    parent_->awaited_ = nullptr;
+    std::exchange(parent_, nullptr)->resume();
+  }
+  /// The parent is being destroyed: as it saw that nothing below is on the stack, `child` need not look again.
+  static void abandon(PromiseBase& child) {
+    child.continuation_ = nullptr;
+    child.awaited_ = nullptr;
+  }
+
+ private:
+  PromiseBase* parent_ = nullptr;
+};
+
+inline PromiseBase* PromiseBase::running() {
+  if (activation_ != nullptr) return this;
+  return awaited_ != nullptr ? awaited_->running_child() : nullptr;
 }
 
 /// A coroutine that waits in a list or in the ready queue. The base of the library's awaiters: destroying it, which is

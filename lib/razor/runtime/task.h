@@ -79,13 +79,13 @@ class [[nodiscard]] Task {
  private:
   friend promise_type;
 
-  class Awaiter final : public Continuation {
+  class Awaiter final : public ChildAwaiter {
    public:
     explicit Awaiter(promise_type& child) : child_(child) {}
     Awaiter(const Awaiter&) = delete;
     Awaiter& operator=(const Awaiter&) = delete;
     ~Awaiter() {
-      if (parent_ != nullptr) child_.set_continuation(nullptr);
+      if (parent_waits()) abandon(child_);
     }
 
     bool await_ready() const noexcept { return child_.finished(); }
@@ -93,17 +93,17 @@ class [[nodiscard]] Task {
     bool await_suspend(std::coroutine_handle<Promise> parent) {
       child_.resume();
       if (child_.finished()) return false;
-      parent_ = &parent.promise();
+      suspend_parent(parent.promise());
       child_.set_continuation(this);
       return true;
     }
     T await_resume() { return child_.take(); }
 
-    void child_finished() override { std::exchange(parent_, nullptr)->resume(); }
+    void child_finished() override { resume_parent(); }
+    PromiseBase* running_child() override { return child_.running(); }
 
    private:
     promise_type& child_;
-    PromiseBase* parent_ = nullptr;
   };
 
   explicit Task(promise_type& promise) : promise_(&promise) {}

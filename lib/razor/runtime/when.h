@@ -42,7 +42,7 @@ Task<AwaitValue<Awaitable>> as_task(Awaitable awaitable) {
 
 /// Starts a number of Tasks inline, one after the other, and resumes the parent when enough have finished.
 template <class Derived>
-class Gather : public Continuation {
+class Gather : public ChildAwaiter {
  public:
   Gather() = default;
   Gather(Gather&&) = default;
@@ -57,21 +57,28 @@ class Gather : public Continuation {
       task.promise().resume();
     });
     if (enough()) return false;
-    parent_ = &parent.promise();
+    suspend_parent(parent.promise());
     return true;
   }
 
   void child_finished() override {
     --running_;
     if (Derived::kFirstIsEnough) enough_ = true;
-    // Null while the tasks are being started; and the one that was enough has resumed the parent already.
-    if (parent_ != nullptr && enough()) std::exchange(parent_, nullptr)->resume();
+    // False while the tasks are being started; and the one that was enough has resumed the parent already.
+    if (parent_waits() && enough()) resume_parent();
+  }
+
+  PromiseBase* running_child() override {
+    PromiseBase* running = nullptr;
+    static_cast<Derived*>(this)->for_each_task([&running](auto& task) {
+      if (running == nullptr && task) running = task.promise().running();
+    });
+    return running;
   }
 
  private:
   bool enough() const { return enough_ || running_ == 0; }
 
-  PromiseBase* parent_ = nullptr;
   std::size_t running_ = 0;
   bool enough_ = false;
 };
