@@ -72,7 +72,6 @@ namespace detail {
 /// What an awaited read and an awaited write have in common.
 class StreamOperation : public Waiter {
  public:
-  StreamOperation(const StreamOperation&) = delete;
   StreamOperation& operator=(const StreamOperation&) = delete;
 
   void finish(base::Result<std::size_t> result) { result_.emplace(std::move(result)); }
@@ -82,6 +81,8 @@ class StreamOperation : public Waiter {
 
  protected:
   explicit StreamOperation(ByteStream& stream) : stream_(stream) {}
+  // Only before it is awaited.
+  StreamOperation(StreamOperation&& other) noexcept : stream_(other.stream_) {}
   ~StreamOperation() = default;
 
   ByteStream& stream_;
@@ -96,6 +97,7 @@ class StreamOperation : public Waiter {
 class [[nodiscard]] ByteStream::Read final : public detail::StreamOperation {
  public:
   Read(ByteStream& stream, base::MutableBytes buffer) : StreamOperation(stream), buffer_(buffer) {}
+  Read(Read&&) = default;
   ~Read() {
     if (started_ && !finished()) stream_.cancel(*this);
   }
@@ -117,6 +119,7 @@ class [[nodiscard]] ByteStream::Read final : public detail::StreamOperation {
 class [[nodiscard]] ByteStream::Write final : public detail::StreamOperation {
  public:
   Write(ByteStream& stream, std::span<const base::ByteView> buffers) : StreamOperation(stream), buffers_(buffers) {}
+  Write(Write&&) = default;
   ~Write() {
     if (started_ && !finished()) stream_.cancel(*this);
   }

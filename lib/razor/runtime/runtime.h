@@ -118,7 +118,9 @@ class Runtime {
 
 class [[nodiscard]] Clock::Sleep final : public Waiter {
  public:
-  Sleep(Clock& clock, base::TimePoint at) : timer_{clock, *this}, at_(at) {}
+  Sleep(Clock& clock, base::TimePoint at) : clock_(clock), timer_(clock, *this), at_(at) {}
+  /// Only before it is awaited, as with all awaiters.
+  Sleep(Sleep&& other) noexcept : Sleep(other.clock_, other.at_) {}
 
   bool await_ready() const noexcept { return false; }
   template <class Promise>
@@ -135,6 +137,7 @@ class [[nodiscard]] Clock::Sleep final : public Waiter {
     Sleep& sleep;
   };
 
+  Clock& clock_;
   WakeTimer timer_;
   base::TimePoint at_;
 };

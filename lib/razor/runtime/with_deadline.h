@@ -20,20 +20,23 @@ struct TimedResult<base::Result<T>> {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] WithDeadline final : public Waiter, public Continuation {
+class [[nodiscard]] WithDeadline final : public ChildAwaiter {
  public:
   using Outcome = typename detail::TimedResult<T>::type;
 
   WithDeadline(Clock& clock, base::TimePoint deadline, Task<T> task)
-      : task_(std::move(task)), timer_{clock, *this}, deadline_(deadline) {}
+      : task_(std::move(task)), clock_(clock), timer_(clock, *this), deadline_(deadline) {}
+  /// Only before it is awaited.
+  WithDeadline(WithDeadline&& other) noexcept
+      : WithDeadline(other.clock_, other.deadline_, std::move(other.task_)) {}
 
   bool await_ready() const noexcept { return false; }
-  template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> waiting) {
-    suspend(waiting);
+  template <std::derived_from<PromiseBase> Promise>
+  bool await_suspend(std::coroutine_handle<Promise> parent) {
     task_.promise().resume();
     if (task_.promise().finished()) return false;
     task_.promise().set_continuation(this);
+    suspend_parent(parent.promise());
     timer_.arm(deadline_);
     return true;
   }
@@ -49,8 +52,9 @@ class [[nodiscard]] WithDeadline final : public Waiter, public Continuation {
 
   void child_finished() override {
     timer_.disarm();
-    resume_now();
+    resume_parent();
   }
+  PromiseBase* running_child() override { return task_ ? task_.promise().running() : nullptr; }
 
  private:
   struct DeadlineTimer final : Timer {
@@ -61,10 +65,11 @@ class [[nodiscard]] WithDeadline final : public Waiter, public Continuation {
 
   void give_up() {
     task_.reset();
-    resume_now();
+    resume_parent();
   }
 
   Task<T> task_;
+  Clock& clock_;
   DeadlineTimer timer_;
   base::TimePoint deadline_;
 };
