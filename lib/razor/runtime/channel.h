@@ -101,6 +101,8 @@ template <class T>
 class [[nodiscard]] Channel<T>::Send final : public Waiter {
  public:
   Send(Channel& channel, T value) : channel_(channel), value_(std::move(value)) {}
+  /// Only before it is awaited.
+  Send(Send&& other) noexcept : Send(other.channel_, std::move(other.value_)) {}
   ~Send() {
     if (!promised_) return;
     --channel_.promised_places_;
@@ -143,6 +145,8 @@ template <class T>
 class [[nodiscard]] Channel<T>::Receive final : public Waiter {
  public:
   explicit Receive(Channel& channel) : channel_(channel) {}
+  /// Only before it is awaited.
+  Receive(Receive&& other) noexcept : Receive(other.channel_) {}
   ~Receive() {
     if (!promised_) return;
     --channel_.promised_values_;
@@ -163,6 +167,8 @@ class [[nodiscard]] Channel<T>::Receive final : public Waiter {
       promised_ = false;
       --channel_.promised_values_;
       received_ = channel_.take();
+    } else if (!received_) {
+      received_ = channel_.try_receive();  // woken by close(); but a cancelled receiver may have left a value behind
     }
     return std::move(received_);
   }
