@@ -1,5 +1,7 @@
 #include "razor/runtime/timer.h"
 
+#include <algorithm>
+
 #include "razor/runtime/runtime.h"
 
 namespace razor::runtime {
@@ -15,7 +17,7 @@ void Timer::disarm() {
 
 void TimerQueue::insert(Timer& timer, base::TimePoint at) {
   RAZOR_CHECK(!timer.armed(), "timer is queued already");
-  timer.at_ = at;
+  timer.at_ = std::max(at, armed_not_before_);
   timer.order_ = armed_total_++;
   heap_.push_back(&timer);
   timer.index_ = heap_.size() - 1;
@@ -38,7 +40,9 @@ bool TimerQueue::fire_one(base::TimePoint now) {
   if (heap_.empty() || earliest() > now) return false;
   Timer& timer = *heap_.front();
   remove(timer);
+  armed_not_before_ = base::saturating_add(now, base::Duration(1));
   timer.fire_(timer);
+  armed_not_before_ = base::TimePoint::min();
   return true;
 }
 

@@ -24,7 +24,8 @@ class Timer {
   Timer& operator=(const Timer&) = delete;
   ~Timer() { disarm(); }
 
-  /// Fires once, at `at` or as soon after as the Runtime gets to it. An armed timer is moved.
+  /// Fires once, at `at` or as soon after as the Runtime gets to it. An armed timer is moved. Armed while another one
+  /// fires, it waits for the next turn even if its time has come.
   void arm(base::TimePoint at);
   void disarm();
   bool armed() const { return index_ != kNotQueued; }
@@ -52,7 +53,8 @@ class TimerQueue {
   std::size_t size() const { return heap_.size(); }
   /// Only while not empty.
   base::TimePoint earliest() const { return heap_.front()->at_; }
-  /// Fires the earliest timer if its time has come; false when there is none.
+  /// Fires the earliest timer if its time has come; false when there is none. What is armed meanwhile is later than
+  /// `now`, so that a timer that arms itself anew does not keep the others from firing.
   bool fire_one(base::TimePoint now);
   /// Disarms all without firing.
   void clear();
@@ -67,6 +69,7 @@ class TimerQueue {
 
   std::vector<Timer*> heap_;
   std::uint64_t armed_total_ = 0;
+  base::TimePoint armed_not_before_ = base::TimePoint::min();
 };
 
 }  // namespace razor::runtime

@@ -103,8 +103,7 @@ void AsioCore::on_wake(const boost::system::error_code& error) {
   wake_at_ = base::TimePoint::max();
   Turn turn(*this);
   const base::TimePoint reached = now();
-  // Timers that are armed meanwhile wait for the next turn, even if their time has come.
-  for (std::size_t left = timers_.size(); left > 0 && timers_.fire_one(reached); --left) {
+  while (timers_.fire_one(reached)) {
   }
 }
 
