@@ -41,7 +41,9 @@ std::string Address::to_string() const {
     case Family::unix_socket: return fmt::format("unix:{}", host_);
     case Family::tcp: break;
   }
-  return host_.find(':') == host_.npos ? fmt::format("{}:{}", host_, port_) : fmt::format("[{}]:{}", host_, port_);
+  // A host named as the prefix would be read as a path.
+  const bool needs_brackets = host_.find(':') != host_.npos || host_ == "unix";
+  return needs_brackets ? fmt::format("[{}]:{}", host_, port_) : fmt::format("{}:{}", host_, port_);
 }
 
 }  // namespace razor::runtime
