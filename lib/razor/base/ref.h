@@ -6,8 +6,8 @@
 
 namespace razor::base {
 
-/// Gives T a count. T is made with `make_ref` and deleted with its last Ref. Threads: those of T.
-template <class T>
+/// Gives an object a count. It is made with `make_ref` and deleted with its last Ref: by way of a base it needs a
+/// virtual destructor.
 class RefCounted {
  public:
   RefCounted() = default;
@@ -23,22 +23,25 @@ class RefCounted {
   std::size_t references_ = 0;
 };
 
-/// Never null, unless moved from or made without an object.
+/// Null when moved from, or made without an object.
 template <class T>
 class Ref {
  public:
   Ref() = default;
   explicit Ref(T* object) : object_(object) {
-    if (object_ != nullptr) ++object_->RefCounted<T>::references_;
+    if (object_ != nullptr) ++count();
   }
   Ref(const Ref& other) : Ref(other.object_) {}
   Ref(Ref&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+  /// A Ref to a base of T.
+  template <class Derived>
+  Ref(const Ref<Derived>& other) : Ref(other.get()) {}
   Ref& operator=(Ref other) noexcept {
     std::swap(object_, other.object_);
     return *this;
   }
   ~Ref() {
-    if (object_ != nullptr && --object_->RefCounted<T>::references_ == 0) delete object_;
+    if (object_ != nullptr && --count() == 0) delete object_;
   }
 
   T* get() const { return object_; }
@@ -47,6 +50,8 @@ class Ref {
   explicit operator bool() const { return object_ != nullptr; }
 
  private:
+  std::size_t& count() const { return static_cast<RefCounted*>(object_)->references_; }
+
   T* object_ = nullptr;
 };
 

@@ -21,6 +21,9 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
   /// True once awaiting gives the result at once.
   bool done() const { return done_; }
 
+  /// Of the runtime that the call is made on. Not for a call in this process.
+  runtime::Spawner& spawner() const { return channel()->spawner(); }
+
   /// Stops waiting, as destroying the call does; awaiting it gives `cancelled` then. The server may still run the
   /// request. Nothing happens when the call is done.
   void reset() {
@@ -57,10 +60,19 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
   /// The result is there.
   void finish() {
     done_ = true;
-    if (suspended_) channel()->spawner().make_ready(*this);
+    if (suspended_) resume_soon();
   }
 
  private:
+  // A call in this process has no runtime of its own: it goes on right here, as after a Task.
+  void resume_soon() {
+    if (channel() != nullptr) {
+      spawner().make_ready(*this);
+    } else {
+      resume_now();
+    }
+  }
+
   bool done_ = false;
   bool suspended_ = false;
 };

@@ -39,7 +39,7 @@ std::string in_seconds(base::Duration span) { return fmt::format("{:g} s", std::
 }  // namespace
 
 // One connection: owned by its ClientStream, and by its loops while they run.
-class ClientStreamCore final : public Channel, public base::RefCounted<ClientStreamCore> {
+class ClientStreamCore final : public Channel, public base::RefCounted {
  public:
   ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
                    const ClientStreamConfig& config);

@@ -8,6 +8,7 @@
 //     }
 //   };
 
+#include <exception>
 #include <string_view>
 
 #include "razor/base/error.h"
@@ -18,7 +19,26 @@
 
 namespace razor::stream {
 
-class ServerStreamCore;
+/// The connection that a Responder answers over. Only servers are made of it; users see Responders.
+class ServerConnection : public base::RefCounted {
+ public:
+  virtual ~ServerConnection() = default;
+
+  /// Begins an answer: it is encoded into the sink. One that does not count goes nowhere.
+  virtual wire::ByteSink& begin_answer(bool counts) = 0;
+  virtual void abandon_answer() = 0;
+  /// What was encoded is the answer. Each of these three ends the duty of the Responder.
+  virtual void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) = 0;
+  virtual void end_answer_failed(wire::Seq seq, base::Errc errc) = 0;
+  virtual void answer_number(wire::Seq seq, std::uint32_t number) = 0;
+
+  virtual void note_exception(std::string_view handler, const std::exception_ptr& exception) = 0;
+  virtual void note_repeated_answer() = 0;
+  virtual bool is_open() const = 0;
+  virtual const runtime::Address& peer() const = 0;
+  virtual runtime::Runtime& runtime() const = 0;
+  virtual runtime::TaskScope& handlers() const = 0;
+};
 
 /// A request that has arrived whole. The views live until `dispatch` returns: decode, or copy what is to be kept.
 struct Request {
@@ -41,7 +61,7 @@ struct Request {
 /// server's thread; when the peer or the server is gone by then, the answer is dropped and counted.
 class Responder {
  public:
-  Responder(base::Ref<ServerStreamCore> connection, wire::Seq seq) : connection_(std::move(connection)), seq_(seq) {}
+  Responder(base::Ref<ServerConnection> connection, wire::Seq seq) : connection_(std::move(connection)), seq_(seq) {}
   Responder(Responder&&) noexcept = default;
   Responder& operator=(Responder&& other) noexcept {
     std::swap(connection_, other.connection_);
@@ -68,6 +88,9 @@ class Responder {
   /// A failure of the framework.
   void fail(base::Errc errc);
 
+  /// The handler of `method` threw: logged, counted, and answered rpc_internal_err.
+  void fail_thrown(std::string_view method, const std::exception_ptr& exception);
+
   bool answered() const { return answered_; }
   /// False when nobody waits for the answer any more.
   bool peer_is_there() const;
@@ -88,7 +111,7 @@ class Responder {
  private:
   bool take_turn();
 
-  base::Ref<ServerStreamCore> connection_;
+  base::Ref<ServerConnection> connection_;
   wire::Seq seq_;
   bool answered_ = false;
 };

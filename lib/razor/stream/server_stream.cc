@@ -143,13 +143,20 @@ void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
   try {
     server_->dispatch->dispatch(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_},
                                 Responder(Ref(this), frame.head.seq));
-    return;
-  } catch (const std::exception& error) {
-    server_->runtime.log().log(LogLevel::error, "dispatch of a request from {} threw: {}", peer_, error.what());
   } catch (...) {
-    server_->runtime.log().log(LogLevel::error, "dispatch of a request from {} threw", peer_);
+    note_exception("a Dispatch", std::current_exception());
   }
-  ++stats.handlers_threw;
+}
+
+void ServerStreamCore::note_exception(std::string_view handler, const std::exception_ptr& exception) {
+  ++server_->stats.handlers_threw;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    server_->runtime.log().log(LogLevel::error, "{} threw on a request from {}: {}", handler, peer_, error.what());
+  } catch (...) {
+    server_->runtime.log().log(LogLevel::error, "{} threw on a request from {}", handler, peer_);
+  }
 }
 
 void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadFault fault) {
@@ -198,17 +205,24 @@ wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
 }
 
 void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
-  const wire::FrameLimits& limits = server_->config.limits;
-  const std::size_t body = (answer_counts_ ? out_.frame().size() : dropped_.size()) - wire::kResponseHeadBytes;
-  const bool is_error = flag == wire::ResponseFlag::error_bytes;
-  if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
-    server_->runtime.log().log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} "
-                               "(limit {})", peer_, body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
-    end_answer_failed(seq, Errc::too_large);
-    return;
-  }
+  finish_answer(seq, flag, std::move(blob));
+  handled();
+}
+
+void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
   if (!answer_counts_) {
     ++server_->stats.answers_dropped;
+    return;
+  }
+  const wire::FrameLimits& limits = server_->config.limits;
+  const std::size_t body = out_.frame().size() - wire::kResponseHeadBytes;
+  const bool is_error = flag == wire::ResponseFlag::error_bytes;
+  if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
+    server_->runtime.log().log(LogLevel::error,
+                               "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})", peer_,
+                               body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+    out_.abandon_frame();
+    answer_failed(seq, Errc::too_large);
     return;
   }
   wire::ResponseHead head;
@@ -234,24 +248,26 @@ void ServerStreamCore::abandon_answer() {
 }
 
 void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
-  abandon_answer();
-  if (!answer_counts_) {
+  if (answer_counts_) {
+    out_.abandon_frame();
+    answer_failed(seq, errc);
+  } else {
     ++server_->stats.answers_dropped;
-    return;
   }
-  answer_failed(seq, errc);
+  handled();
 }
 
 void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
-  if (!is_open()) {
+  if (is_open()) {
+    wire::ResponseHead head;
+    head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+    head.msg_bytes_or_number = number;
+    head.seq = seq;
+    append_answer(head, {});
+  } else {
     ++server_->stats.answers_dropped;
-    return;
   }
-  wire::ResponseHead head;
-  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
-  head.msg_bytes_or_number = number;
-  head.seq = seq;
-  append_answer(head, {});
+  handled();
 }
 
 void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
@@ -393,7 +409,7 @@ ConnectionStats ServerStreamCore::stats() const {
 
 bool Responder::take_turn() {
   if (!answered_) return answered_ = true;
-  ++connection_->server().stats.answers_repeated;
+  connection_->note_repeated_answer();
   return false;
 }
 
@@ -410,7 +426,6 @@ void Responder::fail_bytes(base::ByteView error) {
 void Responder::fail(std::uint32_t number) {
   if (!take_turn()) return;
   connection_->answer_number(seq_, number);
-  connection_->handled();
 }
 
 void Responder::fail(Errc errc) {
@@ -418,29 +433,31 @@ void Responder::fail(Errc errc) {
   end_failed(errc);
 }
 
+void Responder::fail_thrown(std::string_view method, const std::exception_ptr& exception) {
+  connection_->note_exception(method, exception);
+  fail(Errc::internal);
+}
+
 wire::ByteSink& Responder::begin() { return connection_->begin_answer(!answered_); }
 
 void Responder::end_success(base::Bytes&& blob) {
   if (!take_turn()) return connection_->abandon_answer();
   connection_->end_answer(seq_, wire::ResponseFlag::success, std::move(blob));
-  connection_->handled();
 }
 
 void Responder::end_error_bytes() {
   if (!take_turn()) return connection_->abandon_answer();
   connection_->end_answer(seq_, wire::ResponseFlag::error_bytes, {});
-  connection_->handled();
 }
 
 void Responder::end_failed(Errc errc) {
   if (!take_turn()) return connection_->abandon_answer();
   connection_->end_answer_failed(seq_, errc);
-  connection_->handled();
 }
 
 bool Responder::peer_is_there() const { return connection_->is_open(); }
 const runtime::Address& Responder::peer() const { return connection_->peer(); }
-runtime::Runtime& Responder::runtime() const { return connection_->server().runtime; }
-runtime::TaskScope& Responder::handlers() const { return connection_->server().handlers; }
+runtime::Runtime& Responder::runtime() const { return connection_->runtime(); }
+runtime::TaskScope& Responder::handlers() const { return connection_->handlers(); }
 
 }  // namespace razor::stream

@@ -16,7 +16,7 @@ namespace razor::stream {
 class ServerStreamCore;
 
 /// What the connections of one server share. Outlives the server while a Responder is kept.
-struct ServerShared final : base::RefCounted<ServerShared> {
+struct ServerShared final : base::RefCounted {
   ServerShared(runtime::Runtime& server_runtime, const ServerConfig& server_config)
       : runtime(server_runtime),
         config(server_config),
@@ -33,7 +33,7 @@ struct ServerShared final : base::RefCounted<ServerShared> {
 };
 
 /// Owned by its loops while they run, and by its Responders; its server lists it until it is closed.
-class ServerStreamCore final : public base::RefCounted<ServerStreamCore>, public base::ListLink<> {
+class ServerStreamCore final : public ServerConnection, public base::ListLink<> {
  public:
   ServerStreamCore(base::Ref<ServerShared> server, std::unique_ptr<runtime::ByteStream> stream);
 
@@ -45,18 +45,19 @@ class ServerStreamCore final : public base::RefCounted<ServerStreamCore>, public
   /// Closes at once; what was not written is lost.
   void close(std::string_view why);
 
-  // What a Responder calls.
-  wire::ByteSink& begin_answer(bool counts);
-  void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob);
-  void end_answer_failed(wire::Seq seq, base::Errc errc);
-  void answer_number(wire::Seq seq, std::uint32_t number);
-  void abandon_answer();
-  /// A Responder has done its duty.
-  void handled();
+  // ServerConnection
+  wire::ByteSink& begin_answer(bool counts) override;
+  void abandon_answer() override;
+  void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) override;
+  void end_answer_failed(wire::Seq seq, base::Errc errc) override;
+  void answer_number(wire::Seq seq, std::uint32_t number) override;
+  void note_exception(std::string_view handler, const std::exception_ptr& exception) override;
+  void note_repeated_answer() override { ++server_->stats.answers_repeated; }
+  bool is_open() const override { return state_ != State::closed; }
+  const runtime::Address& peer() const override { return peer_; }
+  runtime::Runtime& runtime() const override { return server_->runtime; }
+  runtime::TaskScope& handlers() const override { return server_->handlers; }
 
-  bool is_open() const { return state_ != State::closed; }
-  const runtime::Address& peer() const { return peer_; }
-  ServerShared& server() { return *server_; }
   ConnectionStats stats() const;
 
  private:
@@ -90,6 +91,8 @@ class ServerStreamCore final : public base::RefCounted<ServerStreamCore>, public
   void on_peer_closed();
 
   void append_answer(const wire::ResponseHead& head, base::ByteView body);
+  void finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob);
+  void handled();
   void answer_failed(wire::Seq seq, base::Errc errc);
   void finish_if_done();
   void on_timer();

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "razor/runtime/asio/asio_config.h"
+#include "razor/runtime/asio/outcome.h"
 #include "razor/runtime/runtime.h"
 #include "razor/runtime/thread_signal.h"
 
@@ -90,44 +91,6 @@ class AsioThread {
 
 namespace detail {
 
-/// What a Task ended with, kept where another thread or a plain function can take it.
-template <class T>
-class Outcome {
- public:
-  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
-
-  bool finished() const { return finished_; }
-  const bool& finished_flag() const { return finished_; }
-
-  T take() {
-    if (error_) std::rethrow_exception(error_);
-    if constexpr (!std::is_void_v<T>) return *std::move(value_);
-  }
-
-  void fail(const char* what) {
-    error_ = std::make_exception_ptr(std::runtime_error(what));
-    finished_ = true;
-  }
-
-  static runtime::Task<void> capture(runtime::Task<T> task, Outcome& outcome) {
-    try {
-      if constexpr (std::is_void_v<T>) {
-        co_await task;
-      } else {
-        outcome.value_.emplace(co_await task);
-      }
-    } catch (...) {
-      outcome.error_ = std::current_exception();
-    }
-    outcome.finished_ = true;
-  }
-
- private:
-  std::optional<Value> value_;
-  std::exception_ptr error_;
-  bool finished_ = false;
-};
-
 /// Starts a Task on a Runtime's thread for a thread that waits.
 template <class Make>
 class BlockingRun final : public runtime::Posted {
@@ -175,8 +138,8 @@ class BlockingRun final : public runtime::Posted {
 
 template <class T>
 T AsioRuntime::block_on(runtime::Task<T> task) {
-  detail::Outcome<T> outcome;
-  spawner().spawn("AsioRuntime::block_on", detail::Outcome<T>::capture(std::move(task), outcome));
+  Outcome<T> outcome;
+  spawner().spawn("AsioRuntime::block_on", Outcome<T>::capture(std::move(task), outcome));
   run_until(outcome.finished_flag());
   return outcome.take();
 }

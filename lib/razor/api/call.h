@@ -1,0 +1,275 @@
+#pragma once
+// Call<T, E>: what a method of a service returns. A plain function returns the result, or a Fail, and costs no more than
+// that; a coroutine `co_return`s the same.
+//
+//   razor::Call<int, std::string> div(int a, int b) override {
+//     if (b == 0) return razor::Fail{"division by zero"};
+//     return a / b;
+//   }
+//   razor::Call<std::string> read(std::string path) override { co_return co_await disk_.read(path); }
+//
+// `Call<void>` has no result, `Call<T, razor::Unit>` an error without content. A coroutine of `Call<void, E>` ends with
+// `co_return {};`. A handler may also return a `razor::Errc`, which its caller sees as a failure of the framework.
+// Awaited in-process, a Call gives a Reply<T, E>.
+
+#include <optional>
+#include <variant>
+
+#include "razor/api/context.h"
+#include "razor/api/error_codec.h"
+#include "razor/api/reply.h"
+#include "razor/runtime/root.h"
+#include "razor/runtime/task.h"
+
+namespace razor::api {
+
+template <class T, class E>
+class Call;
+
+namespace detail {
+
+/// How a handler ended.
+template <class T, class E>
+using Outcome = std::variant<Held<T>, E, base::Errc>;
+
+/// Answers a request with how its handler ended.
+template <class T, class E>
+void respond_with_outcome(stream::Responder& respond, const Outcome<T, E>& outcome);
+
+template <class T, class E, class U>
+concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<Held<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
+                   !std::is_same_v<std::remove_cvref_t<U>, base::Errc> &&
+                   !std::is_same_v<std::remove_cvref_t<U>, Call<T, E>>;
+
+/// A handler's coroutine. It is awaited in-process, or it serves a request: then it answers when it has finished, and
+/// destroys itself.
+template <class T, class E>
+class CallPromiseBase : public runtime::PromiseBase, public runtime::Root, private runtime::Continuation {
+ public:
+  std::optional<Outcome<T, E>>& outcome() { return outcome_; }
+  const CallContext& context() const { return context_; }
+
+  /// Starts the coroutine right here. Only if it suspends is it registered, as a task of the server.
+  void serve(stream::Responder respond, std::string_view method);
+
+  /// The server, or the Runtime, goes.
+  void cancel() override {
+    leave_lists();
+    destroy();
+  }
+
+ protected:
+  ~CallPromiseBase() = default;
+
+  std::optional<Outcome<T, E>> outcome_;
+
+ private:
+  void child_finished() override { answer(); }
+  void answer();
+
+  CallContext context_;
+  std::optional<stream::Responder> respond_;
+};
+
+/// `co_return value`, `co_return Fail{…}`, `co_return Errc::…`.
+template <class T, class E>
+class CallReturnValue : public CallPromiseBase<T, E> {
+ public:
+  template <class U = Held<T>>
+    requires ResultOf<T, E, U>
+  void return_value(U&& value) {
+    this->outcome_.emplace(std::in_place_index<0>, std::forward<U>(value));
+  }
+  void return_value(wire::Unit)
+    requires std::is_void_v<T>
+  {
+    this->outcome_.emplace(std::in_place_index<0>);
+  }
+  template <class F>
+    requires std::is_constructible_v<E, F>
+  void return_value(Fail<F> fail) {
+    this->outcome_.emplace(std::in_place_index<1>, std::move(fail.error));
+  }
+  template <std::same_as<base::Errc> Failure>
+  void return_value(Failure errc) {
+    this->outcome_.emplace(std::in_place_index<2>, errc);
+  }
+};
+
+/// `co_return;`, where there is neither result nor error.
+template <class T, class E>
+class CallReturnVoid : public CallPromiseBase<T, E> {
+ public:
+  void return_void() { this->outcome_.emplace(std::in_place_index<0>); }
+};
+
+template <class T, class E>
+class CallPromise final
+    : public std::conditional_t<std::is_void_v<T> && std::is_same_v<E, NoError>, CallReturnVoid<T, E>,
+                                CallReturnValue<T, E>> {
+ public:
+  Call<T, E> get_return_object();
+};
+
+}  // namespace detail
+
+template <class T = void, class E = NoError>
+class [[nodiscard]] Call {
+ public:
+  using promise_type = detail::CallPromise<T, E>;
+  using Outcome = detail::Outcome<T, E>;
+  using Result = T;
+  using Error = E;
+
+  /// Success.
+  Call()
+    requires std::is_void_v<T>
+      : outcome_(std::in_place, std::in_place_index<0>) {}
+  template <class U = detail::Held<T>>
+    requires detail::ResultOf<T, E, U>
+  Call(U&& value) : outcome_(std::in_place, std::in_place_index<0>, std::forward<U>(value)) {}
+  /// The handler's own error.
+  template <class F>
+    requires std::is_constructible_v<E, F>
+  Call(Fail<F> fail) : outcome_(std::in_place, std::in_place_index<1>, std::move(fail.error)) {}
+  /// A failure that looks like the framework's.
+  Call(base::Errc errc) : outcome_(std::in_place, std::in_place_index<2>, errc) {}
+
+  Call(Call&& other) noexcept
+      : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {}
+  Call& operator=(Call&&) = delete;
+  /// Destroys the coroutine, if there is one: what it waits for is cancelled.
+  ~Call() {
+    if (promise_ != nullptr) promise_->destroy();
+  }
+
+  /// Awaited in-process. An exception that escapes the handler is `internal`, ran: yes.
+  auto operator co_await() noexcept { return Awaiter(*this); }
+
+  /// The outcome of a plain handler; nothing when it is a coroutine.
+  std::optional<Outcome>& immediate() { return outcome_; }
+  /// The coroutine, which whoever takes it destroys; null for a plain handler.
+  promise_type* release_coroutine() { return std::exchange(promise_, nullptr); }
+  promise_type* coroutine() const { return promise_; }
+
+  static Reply<T, E> reply_of(Outcome&& outcome);
+  static Reply<T, E> reply_of(promise_type& finished);
+
+ private:
+  friend promise_type;
+
+  explicit Call(promise_type& promise) : promise_(&promise) {}
+
+  class Awaiter final : public runtime::Continuation {
+   public:
+    explicit Awaiter(Call& call) : call_(call) {}
+    Awaiter(const Awaiter&) = delete;
+    Awaiter& operator=(const Awaiter&) = delete;
+    ~Awaiter() {
+      if (parent_ != nullptr) call_.promise_->set_continuation(nullptr);
+    }
+
+    bool await_ready() const noexcept { return call_.promise_ == nullptr; }
+    template <std::derived_from<runtime::PromiseBase> Promise>
+    bool await_suspend(std::coroutine_handle<Promise> parent) {
+      call_.promise_->resume();
+      if (call_.promise_->finished()) return false;
+      parent_ = &parent.promise();
+      call_.promise_->set_continuation(this);
+      return true;
+    }
+    Reply<T, E> await_resume() {
+      return call_.promise_ == nullptr ? reply_of(*std::move(call_.outcome_)) : reply_of(*call_.promise_);
+    }
+    void child_finished() override { std::exchange(parent_, nullptr)->resume(); }
+
+   private:
+    Call& call_;
+    runtime::PromiseBase* parent_ = nullptr;
+  };
+
+  std::optional<Outcome> outcome_;
+  promise_type* promise_ = nullptr;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+template <class T, class E>
+void detail::respond_with_outcome(stream::Responder& respond, const Outcome<T, E>& outcome) {
+  switch (outcome.index()) {
+    case 0:
+      if constexpr (std::is_void_v<T>) {
+        respond.reply(wire::Unit());
+      } else {
+        respond.reply(std::get<0>(outcome));
+      }
+      return;
+    case 1: respond_with_error(respond, std::get<1>(outcome)); return;
+    default: respond.fail(std::get<2>(outcome)); return;
+  }
+}
+
+template <class T, class E>
+void detail::CallPromiseBase<T, E>::serve(stream::Responder respond, std::string_view method) {
+  respond_.emplace(std::move(respond));
+  context_ = CallContext(*respond_, method);
+  {
+    const EnteredContext entered(context_);
+    resume();
+  }
+  if (finished()) {
+    answer();
+    return;
+  }
+  set_continuation(this);
+  respond_->handlers().adopt(*this);
+}
+
+template <class T, class E>
+void detail::CallPromiseBase<T, E>::answer() {
+  leave_lists();
+  if (exception()) {
+    respond_->fail_thrown(context_.method(), exception());
+  } else {
+    respond_with_outcome<T, E>(*respond_, *outcome_);
+  }
+  destroy();
+}
+
+template <class T, class E>
+Call<T, E> detail::CallPromise<T, E>::get_return_object() {
+  this->set_handle(std::coroutine_handle<CallPromise>::from_promise(*this));
+  return Call<T, E>(*this);
+}
+
+template <class T, class E>
+Reply<T, E> Call<T, E>::reply_of(Outcome&& outcome) {
+  switch (outcome.index()) {
+    case 0:
+      if constexpr (std::is_void_v<T>) {
+        return Reply<T, E>();
+      } else {
+        return Reply<T, E>(std::get<0>(std::move(outcome)));
+      }
+    case 1: return Reply<T, E>(Fail<E>(std::get<1>(std::move(outcome))));
+    default: return Reply<T, E>(base::CallError(std::get<2>(outcome), base::Ran::maybe, "answered by the handler"));
+  }
+}
+
+template <class T, class E>
+Reply<T, E> Call<T, E>::reply_of(promise_type& finished) {
+  if (!finished.exception()) return reply_of(*std::move(finished.outcome()));
+  try {
+    std::rethrow_exception(finished.exception());
+  } catch (const std::exception& error) {
+    return base::CallError(base::Errc::internal, base::Ran::yes, fmt::format("the handler threw: {}", error.what()));
+  } catch (...) {
+    return base::CallError(base::Errc::internal, base::Ran::yes, "the handler threw");
+  }
+}
+
+}  // namespace razor::api
+
+namespace razor {
+using api::Call;
+}  // namespace razor

@@ -1,0 +1,332 @@
+#pragma once
+// Client<S>: the stub of a service. Each method of S is a member that is called like it.
+//
+//   razor::Client<Calculator> calc(stream);
+//   razor::Reply<int> sum = co_await calc.add(1, 2);                        // in a coroutine of the stream's runtime
+//   razor::Reply<int> sum = calc.blocking.add(1, 2);                        // in any other thread
+//   razor::Reply<int> sum = co_await calc.with({.timeout = 2s}).add(1, 2);
+//
+// Arguments are encoded before the call returns, so nothing that they refer to has to live on. The call is on its way
+// from then on: calls are pipelined by making several before awaiting the first, or with when_all.
+
+#include <memory>
+
+#include "razor/api/error_codec.h"
+#include "razor/api/method.h"
+#include "razor/runtime/thread_signal.h"
+#include "razor/stream/call_awaiter.h"
+
+namespace razor::api {
+
+namespace detail {
+
+template <auto Method, std::size_t Index>
+class AsyncMode;
+
+/// What the methods of one stub call: a channel, or an implementation in this process.
+struct StubTarget {
+  stream::Channel* channel = nullptr;
+  std::shared_ptr<void> implementation_owner;
+  void* implementation = nullptr;
+  stream::CallOptions options;
+};
+
+}  // namespace detail
+
+/// A call of a method: `co_await` gives a Reply<T, E>. Destroying or resetting it stops waiting; the server may still
+/// run the request, and its place in the window is free when the answer or the deadline comes. Movable until it is
+/// awaited.
+///
+/// Errors:  in the Reply: unreachable, overloaded, too_large, encode, closed (ran: no) · deadline_exceeded (no, maybe) ·
+///          connection_lost (no, maybe) · decode (yes) · what the server answers (maybe).
+/// Threads: the channel's runtime's.
+template <class T, class E>
+class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
+ public:
+  ClientCall(ClientCall&& other) noexcept
+      : CallAwaiter(std::move(other)),
+        action_(other.action_),
+        reply_(std::move(other.reply_)),
+        local_(std::move(other.local_)) {
+    if (local_ != nullptr) local_->owner = this;
+  }
+
+  Reply<T, E> await_resume() { return *std::move(reply_); }
+
+  void reset() {
+    local_.reset();
+    CallAwaiter::reset();
+  }
+
+ private:
+  template <auto Method, std::size_t Index>
+  friend class detail::AsyncMode;
+
+  // A handler in this process that suspended.
+  struct LocalCall final : runtime::Continuation {
+    LocalCall(Call<T, E> running, ClientCall& waiting) : call(std::move(running)), owner(&waiting) {}
+    void child_finished() override { owner->finish_local(Call<T, E>::reply_of(*call.coroutine())); }
+    Call<T, E> call;
+    ClientCall* owner;
+  };
+
+  /// Sends the request: `args` are encoded now.
+  template <class... Args>
+  ClientCall(std::string_view action, const detail::StubTarget& target, const Args&... args) : action_(action) {
+    start(*target.channel, wire::Action(action), target.options,
+          [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
+  }
+
+  /// Calls an implementation in this process.
+  ClientCall(std::string_view action, Call<T, E> call) : action_(action) {
+    if (call.coroutine() == nullptr) {
+      finish_local(Call<T, E>::reply_of(*std::move(call.immediate())));
+      return;
+    }
+    local_ = std::make_unique<LocalCall>(std::move(call), *this);
+    auto& coroutine = *local_->call.coroutine();
+    coroutine.set_continuation(local_.get());
+    coroutine.resume();
+  }
+
+  void answered(const wire::ResponseFrame& frame) override {
+    reply_.emplace(reply_of<T, E>(frame, action_));
+    finish();
+  }
+  void failed(base::CallError error) override {
+    reply_.emplace(std::move(error));
+    finish();
+  }
+  std::string describe() const override { return std::string(action_); }
+
+  void finish_local(Reply<T, E> reply) {
+    reply_.emplace(std::move(reply));
+    finish();
+  }
+
+  std::string_view action_;
+  std::optional<Reply<T, E>> reply_;
+  std::unique_ptr<LocalCall> local_;
+};
+
+namespace detail {
+
+/// Calls a method from a thread that waits for its answer.
+template <class T, class E>
+class BlockingCall final : public stream::PendingCall, public runtime::Posted {
+ public:
+  template <class... Args>
+  BlockingCall(std::string_view action, const StubTarget& target, const Args&... args)
+      : action_(action), target_(target) {
+    wire::Encoder to(encoded_);
+    try {
+      wire::encode_parameters(to, args...);
+    } catch (const std::exception& error) {
+      reply_.emplace(base::CallError(base::Errc::encode, base::Ran::no, error.what()));
+    }
+  }
+
+  Reply<T, E> wait() {
+    if (!reply_) {
+      target_.channel->spawner().post(*this);
+      finished_.wait();
+    }
+    return *std::move(reply_);
+  }
+
+ private:
+  void run() override {
+    wire::ByteSink& sink = target_.channel->begin(*this, wire::Action(action_), target_.options);
+    sink.put(encoded_.view());
+    target_.channel->commit(*this, {});
+  }
+  void drop() override { failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
+
+  void answered(const wire::ResponseFrame& frame) override {
+    reply_.emplace(reply_of<T, E>(frame, action_));
+    finished_.wake();  // `this` is gone from here on
+  }
+  void failed(base::CallError error) override {
+    reply_.emplace(std::move(error));
+    finished_.wake();
+  }
+  std::string describe() const override { return std::string(action_); }
+
+  std::string_view action_;
+  const StubTarget& target_;
+  wire::InlineSink<256> encoded_;
+  std::optional<Reply<T, E>> reply_;
+  runtime::ThreadSignal finished_;
+};
+
+template <auto Method, class Argument, class Given>
+constexpr bool check_argument() {
+  static_assert(std::is_convertible_v<Given, Argument>,
+                "razor: an argument does not convert to the method's parameter");
+  static_assert(std::is_lvalue_reference_v<Given> || !is_freed_twice<std::remove_cvref_t<Given>>,
+                "razor: g++ before 13 destroys a temporary aggregate twice inside a co_await expression: give the value a "
+                "name first, or name its fields with RAZOR_FIELDS, which gives the type a constructor");
+  return true;
+}
+
+/// `given` as it is encoded: itself where it has the parameter's type, else converted.
+template <class Argument, class Given>
+decltype(auto) as_argument(const Given& given) {
+  if constexpr (std::is_same_v<Argument, Given>) {
+    return (given);
+  } else {
+    return static_cast<Argument>(given);
+  }
+}
+
+/// How a method is called by a coroutine …
+template <auto Method, std::size_t Index>
+class AsyncMode {
+  using Traits = MethodTraits<decltype(Method)>;
+  using Service = typename Traits::Service;
+  using T = typename Traits::Result;
+  using E = typename Traits::Error;
+  using Action = ActionName<Service, Index>;
+
+ public:
+  using Returned = ClientCall<T, E>;
+
+  template <class... Args>
+  static Returned call(const StubTarget& target, const Args&... args) {
+    if (target.implementation == nullptr) return Returned(Action::full(), target, args...);
+    return Returned(Action::full(), call_local(target, args...));
+  }
+
+ protected:
+  template <class... Args>
+  static Call<T, E> call_local(const StubTarget& target, const Args&... args) {
+    // As over the network: what escapes a handler reaches its caller as an error.
+    try {
+      return (static_cast<Service*>(target.implementation)->*Method)(Args(args)...);
+    } catch (...) {
+      return base::Errc::internal;
+    }
+  }
+};
+
+/// … and by a thread that waits.
+template <auto Method, std::size_t Index>
+class BlockingMode : AsyncMode<Method, Index> {
+  using Traits = MethodTraits<decltype(Method)>;
+  using T = typename Traits::Result;
+  using E = typename Traits::Error;
+
+ public:
+  using Returned = Reply<T, E>;
+
+  template <class... Args>
+  static Returned call(const StubTarget& target, const Args&... args) {
+    constexpr std::string_view action = ActionName<typename Traits::Service, Index>::full();
+    if (target.implementation == nullptr) {
+      RAZOR_CHECK(!target.channel->spawner().runs_in_this_thread(),
+                  "blocking call of {} on the thread of its runtime, or while nobody runs that: it would never end", action);
+      return BlockingCall<T, E>(action, target, args...).wait();
+    }
+    Call<T, E> local = AsyncMode<Method, Index>::call_local(target, args...);
+    RAZOR_CHECK(local.coroutine() == nullptr,
+                "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
+    return Call<T, E>::reply_of(*std::move(local.immediate()));
+  }
+};
+
+/// A method of a stub: an object that is called like the method.
+template <auto Method, class Mode, class Arguments>
+class StubMethod;
+
+template <auto Method, class Mode, class... Args>
+class StubMethod<Method, Mode, std::tuple<Args...>> {
+ public:
+  using Returned = typename Mode::Returned;
+
+  explicit StubMethod(const StubTarget& target) : target_(&target) {}
+
+  template <class... Given>
+    requires(sizeof...(Given) == sizeof...(Args))
+  Returned operator()(Given&&... given) const {
+    static_assert((check_argument<Method, Args, Given>() && ...));
+    return Mode::call(*target_, as_argument<Args>(given)...);
+  }
+
+  /// For arguments in braces: `calc.move({1, 2}, {3, 4})`.
+  Returned operator()(const Args&... args) const
+    requires(!is_freed_twice<Args> && ...)
+  {
+    return Mode::call(*target_, args...);
+  }
+
+ private:
+  const StubTarget* target_;
+};
+
+template <auto Method, std::size_t Index>
+using AsyncMethod =
+    StubMethod<Method, AsyncMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
+template <auto Method, std::size_t Index>
+using BlockingMethod =
+    StubMethod<Method, BlockingMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
+
+/// Holds what the methods of a stub refer to; the first base of a Client, so that it is there before them.
+class TargetOwner {
+ protected:
+  explicit TargetOwner(StubTarget target) : target_(std::make_shared<const StubTarget>(std::move(target))) {}
+  std::shared_ptr<const StubTarget> target_;
+};
+
+}  // namespace detail
+
+/// Copies are cheap and call the same target.
+template <class Service>
+class Client : private detail::TargetOwner, public Service::template RazorStub<detail::AsyncMethod> {
+  static_assert(detail::check_service<Service>());
+  using AsyncStub = typename Service::template RazorStub<detail::AsyncMethod>;
+  using BlockingStub = typename Service::template RazorStub<detail::BlockingMethod>;
+
+ public:
+  /// Calls over `channel` (a ClientStream), which outlives the client and its copies.
+  explicit Client(stream::Channel& channel) : Client(target_of(channel)) {}
+
+  /// Calls an implementation in this process: a mock, or the service itself.
+  explicit Client(std::shared_ptr<Service> implementation) : Client(target_of(std::move(implementation))) {}
+
+  /// The same methods, each waiting for its answer.
+  /// Threads: any but the runtime's own. The channel must be alive, and its runtime run, until the call returns.
+  BlockingStub blocking;
+
+  /// A client whose calls have these options.
+  Client with(const stream::CallOptions& options) const {
+    detail::StubTarget target = *target_;
+    target.options = options;
+    return Client(std::move(target));
+  }
+
+  /// Null for an implementation in this process.
+  stream::Channel* channel() const { return target_->channel; }
+
+ private:
+  explicit Client(detail::StubTarget target)
+      : TargetOwner(std::move(target)), AsyncStub(*target_), blocking(*target_) {}
+
+  static detail::StubTarget target_of(stream::Channel& channel) {
+    detail::StubTarget target;
+    target.channel = &channel;
+    return target;
+  }
+  static detail::StubTarget target_of(std::shared_ptr<Service> implementation) {
+    detail::StubTarget target;
+    target.implementation = implementation.get();
+    target.implementation_owner = std::move(implementation);
+    return target;
+  }
+};
+
+}  // namespace razor::api
+
+namespace razor {
+using api::Client;
+using api::ClientCall;
+}  // namespace razor

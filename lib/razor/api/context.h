@@ -1,0 +1,82 @@
+#pragma once
+// CallContext: what a handler may know about the call that it answers.
+//
+//   const razor::CallContext context = co_await razor::context();   // in a coroutine, at any time
+//   const razor::CallContext context = razor::current_context();    // in a plain handler
+
+#include <optional>
+#include <string_view>
+
+#include "razor/runtime/coroutine.h"
+#include "razor/stream/dispatch.h"
+
+namespace razor::api {
+
+/// A handler that is called in-process, by a test or behind a stub, has an empty context.
+class CallContext {
+ public:
+  CallContext() = default;
+  /// `responder` and `method` outlive the context.
+  CallContext(const stream::Responder& responder, std::string_view method) : responder_(&responder), method_(method) {}
+
+  /// Who called; the empty address for an in-process call.
+  const runtime::Address& peer() const;
+  /// "add".
+  std::string_view method() const { return method_; }
+  /// Until when the caller waits, on the server's clock, when it is known: callers on plain protocol version 1 do not say.
+  std::optional<base::TimePoint> deadline() const { return std::nullopt; }
+  /// True once nobody waits for the answer any more: the connection is gone. The handler runs on all the same.
+  bool cancelled() const { return responder_ != nullptr && !responder_->peer_is_there(); }
+
+ private:
+  const stream::Responder* responder_ = nullptr;
+  std::string_view method_;
+};
+
+/// Of the handler that is being entered on this thread; empty when there is none. In a coroutine only until it first
+/// suspends: use `co_await context()` there.
+CallContext current_context();
+
+namespace detail {
+
+/// While it lives, `current_context()` is this one.
+class EnteredContext {
+ public:
+  explicit EnteredContext(const CallContext& context);
+  EnteredContext(const EnteredContext&) = delete;
+  EnteredContext& operator=(const EnteredContext&) = delete;
+  ~EnteredContext();
+
+ private:
+  const CallContext* outer_;
+};
+
+class ContextAwaiter {
+ public:
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> asking) noexcept {
+    static_assert(requires { asking.promise().context(); },
+                  "co_await razor::context() works in the coroutine that is the handler (a Call), not in one that it "
+                  "calls: hand the context on");
+    context_ = asking.promise().context();
+    return false;
+  }
+  CallContext await_resume() const noexcept { return context_; }
+
+ private:
+  CallContext context_;
+};
+
+}  // namespace detail
+
+/// `co_await razor::context()` in a handler.
+inline detail::ContextAwaiter context() { return {}; }
+
+}  // namespace razor::api
+
+namespace razor {
+using api::CallContext;
+using api::context;
+using api::current_context;
+}  // namespace razor

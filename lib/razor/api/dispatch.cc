@@ -1,0 +1,49 @@
+#include "razor/api/dispatch.h"
+
+#include <algorithm>
+
+namespace razor::api {
+
+bool ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
+                                  std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes) {
+  if (!services_.emplace(std::string(service), std::move(owner)).second) return false;
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    entries_.emplace(MethodName{service, methods[i]}.full(), Entry{implementation, invokes[i], methods[i]});
+  }
+  last_ = nullptr;  // the table may have moved
+  return true;
+}
+
+void ServiceDispatch::dispatch(const stream::Request& request, stream::Responder respond) {
+  const std::string_view name = request.action.name();
+  if (last_ == nullptr || last_->first != name) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      refuse(request, std::move(respond));
+      return;
+    }
+    last_ = &*found;
+  }
+  const Entry& entry = last_->second;
+  entry.invoke(entry.implementation, request, std::move(respond), entry.method);
+}
+
+void ServiceDispatch::refuse(const stream::Request& request, stream::Responder respond) const {
+  const std::string_view name = request.action.name();
+  const std::size_t dot = name.rfind('.');
+  if (dot == name.npos) {
+    if (fallback_ != nullptr) return fallback_->dispatch(request, std::move(respond));
+    return respond.fail(base::Errc::decode);
+  }
+  const bool known = services_.find(name.substr(0, dot)) != services_.end();
+  respond.fail(known ? base::Errc::method_not_found : base::Errc::service_not_found);
+}
+
+std::vector<std::string> ServiceDispatch::methods() const {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries_) names.push_back(name);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace razor::api

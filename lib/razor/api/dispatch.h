@@ -1,0 +1,127 @@
+#pragma once
+// ServiceDispatch: routes requests to services by name. "CalculatorService.add" goes to `add` of the service that was
+// added as CalculatorService: its arguments are decoded, the handler is started, and its outcome is encoded into the
+// answer.
+//
+// A plain handler costs no frame. A coroutine is started right here; only one that suspends is registered, with the
+// Runtime and the server, and answers when it has finished (call.h).
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "razor/api/error_codec.h"
+#include "razor/api/method.h"
+#include "razor/stream/dispatch.h"
+
+namespace razor::api {
+
+namespace detail {
+
+/// Decodes the arguments, calls the method, and answers. One is made for each method.
+using Invoke = void (*)(void* implementation, const stream::Request& request, stream::Responder respond,
+                        std::string_view method);
+
+template <auto... Methods>
+struct InvokeTable;
+
+}  // namespace detail
+
+class ServiceDispatch final : public stream::Dispatch {
+ public:
+  /// Serves `implementation` under its service's name. False when a service of that name is there already.
+  /// Owns:    one reference, until the dispatch is destroyed.
+  template <class Implementation>
+  bool add(std::shared_ptr<Implementation> implementation);
+
+  /// Takes requests that no service is meant for: numeric actions, names without a dot. Outlives the dispatch.
+  /// Without it they are answered rpc_decode.
+  void set_fallback(stream::Dispatch& fallback) { fallback_ = &fallback; }
+
+  /// What is served: "CalculatorService.add" …, sorted.
+  std::vector<std::string> methods() const;
+
+  /// Errors: rpc_service_notfound, rpc_method_notfound, rpc_decode; rpc_internal_err when the handler throws.
+  void dispatch(const stream::Request& request, stream::Responder respond) override;
+
+ private:
+  struct Entry {
+    void* implementation = nullptr;
+    detail::Invoke invoke = nullptr;
+    std::string_view method;
+  };
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+  };
+  template <class Value>
+  using ByName = std::unordered_map<std::string, Value, NameHash, std::equal_to<>>;
+
+  bool add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
+                   std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes);
+  void refuse(const stream::Request& request, stream::Responder respond) const;
+
+  ByName<std::shared_ptr<void>> services_;
+  ByName<Entry> entries_;                                // by full name; never iterated in an order that shows
+  std::pair<const std::string, Entry>* last_ = nullptr;  // the same method is asked for again and again
+  stream::Dispatch* fallback_ = nullptr;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class... Args>
+bool decode_arguments(const stream::Request& request, std::tuple<Args...>& arguments) {
+  wire::Decoder from(request.msg);
+  try {
+    return wire::decode_parameters(from, arguments) && from.finish();
+  } catch (const std::exception&) {
+    return false;  // memory refused, or an adaptor threw
+  }
+}
+
+template <auto Method>
+void invoke(void* implementation, const stream::Request& request, stream::Responder respond, std::string_view method) {
+  using Traits = MethodTraits<decltype(Method)>;
+  using T = typename Traits::Result;
+  using E = typename Traits::Error;
+  typename Traits::Arguments arguments{};
+  if (!decode_arguments(request, arguments)) {
+    respond.fail(base::Errc::decode);
+    return;
+  }
+  try {
+    const CallContext context(respond, method);
+    const EnteredContext entered(context);
+    auto& service = *static_cast<typename Traits::Service*>(implementation);
+    Call<T, E> call = std::apply([&](auto&... args) { return (service.*Method)(std::move(args)...); }, arguments);
+    if (call.immediate()) [[likely]] {
+      respond_with_outcome<T, E>(respond, *call.immediate());
+    } else {
+      call.release_coroutine()->serve(std::move(respond), method);
+    }
+  } catch (...) {
+    respond.fail_thrown(method, std::current_exception());
+  }
+}
+
+template <auto... Methods>
+struct InvokeTable {
+  static constexpr Invoke kInvokes[] = {&invoke<Methods>...};
+};
+
+}  // namespace detail
+
+template <class Implementation>
+bool ServiceDispatch::add(std::shared_ptr<Implementation> implementation) {
+  using Service = typename Implementation::RazorService;
+  static_assert(detail::check_service<Service>());
+  Service* service = implementation.get();
+  return add_entries(Service::razor_service_name(), std::move(implementation), service, Service::razor_method_names(),
+                     Service::template RazorMethods<detail::InvokeTable>::kInvokes);
+}
+
+}  // namespace razor::api

@@ -1,0 +1,130 @@
+#pragma once
+// How the error types of methods travel.
+//   Unit                                  number 0
+//   integers and enums of up to 32 bits   number, its sign kept by two's complement
+//   std::string                           its bytes, without msgpack around them
+//   everything else                       msgpack
+// Source: wire/protocol.md, "Errors of the application".
+
+#include <limits>
+
+#include "razor/api/reply.h"
+#include "razor/stream/dispatch.h"
+#include "razor/wire/codec.h"
+#include "razor/wire/wire_error.h"
+
+namespace razor::api {
+
+enum class ErrorForm { none, unit, number, text, msgpack };
+
+template <class E>
+constexpr ErrorForm error_form() {
+  if constexpr (std::is_same_v<E, NoError>) return ErrorForm::none;
+  if constexpr (std::is_same_v<E, wire::Unit>) return ErrorForm::unit;
+  if constexpr (std::is_same_v<E, std::string>) return ErrorForm::text;
+  if constexpr ((std::is_integral_v<E> || std::is_enum_v<E>) && sizeof(E) <= 4) return ErrorForm::number;
+  return ErrorForm::msgpack;
+}
+
+/// Answers with `error`.
+template <class E>
+void respond_with_error(stream::Responder& respond, const E& error) {
+  constexpr ErrorForm form = error_form<E>();
+  if constexpr (form == ErrorForm::none) {
+    respond.fail(base::Errc::internal);  // cannot happen: nobody makes a Fail<NoError>
+  } else if constexpr (form == ErrorForm::unit) {
+    respond.fail(std::uint32_t{0});
+  } else if constexpr (form == ErrorForm::number) {
+    respond.fail(static_cast<std::uint32_t>(error));
+  } else if constexpr (form == ErrorForm::text) {
+    respond.fail_bytes(base::as_bytes(error));
+  } else {
+    wire::Encoder to(respond.begin());
+    try {
+      wire::encode(to, error);
+    } catch (...) {
+      respond.end_failed(base::Errc::encode);
+      return;
+    }
+    respond.end_error_bytes();
+  }
+}
+
+namespace detail {
+
+/// The number as the E that it was made from; false when no E gives this number.
+template <class E>
+bool error_of_number(std::uint32_t number, E& error) {
+  if constexpr (std::is_enum_v<E>) {
+    std::underlying_type_t<E> value;
+    if (!error_of_number(number, value)) return false;
+    error = static_cast<E>(value);
+    return true;
+  } else {
+    error = static_cast<E>(number);
+    return static_cast<std::uint32_t>(error) == number;
+  }
+}
+
+template <class T, class E>
+Reply<T, E> undeclared_error(std::string_view method, std::string what) {
+  return base::CallError(base::Errc::decode, base::Ran::yes,
+                         fmt::format("{} answered {}, which is not the error it declares", method, what));
+}
+
+template <class T, class E>
+Reply<T, E> reply_of_error_number(std::uint32_t number, std::string_view method) {
+  if constexpr (error_form<E>() == ErrorForm::unit) {
+    if (number == 0) return Fail<E>();
+  }
+  if constexpr (error_form<E>() == ErrorForm::number) {
+    E error{};
+    if (error_of_number(number, error)) return Fail<E>(error);
+  }
+  return undeclared_error<T, E>(method, fmt::format("error number {}", static_cast<std::int32_t>(number)));
+}
+
+template <class T, class E>
+Reply<T, E> reply_of_error_bytes(base::ByteView bytes, std::string_view method) {
+  if (const auto errc = wire::errc_of(base::as_text(bytes))) {
+    // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
+    return base::CallError(*errc, base::Ran::maybe, fmt::format("{} answered {}", method, base::as_text(bytes)));
+  }
+  if constexpr (error_form<E>() == ErrorForm::text) return Fail<E>(E(base::as_text(bytes)));
+  if constexpr (error_form<E>() == ErrorForm::msgpack) {
+    E error{};
+    if (wire::decode_whole(bytes, error)) return Fail<E>(std::move(error));
+  }
+  return undeclared_error<T, E>(method, fmt::format("an error of {} bytes", bytes.size()));
+}
+
+template <class T, class E>
+Reply<T, E> reply_of_result(base::ByteView msg, std::string_view method) {
+  std::string why;
+  if constexpr (std::is_void_v<T>) {
+    wire::Unit nothing;
+    if (wire::decode_whole(msg, nothing, &why)) return Reply<T, E>();
+  } else {
+    T value{};
+    if (wire::decode_whole(msg, value, &why)) return Reply<T, E>(std::move(value));
+  }
+  return base::CallError(base::Errc::decode, base::Ran::yes,
+                         fmt::format("the result of {} does not decode: {}", method, why));
+}
+
+}  // namespace detail
+
+/// What an answer means for a method with these types. An answer without the declared result is an error, never a
+/// default value.
+template <class T, class E>
+Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
+  switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
+    case wire::ResponseFlag::success: return detail::reply_of_result<T, E>(frame.msg, method);
+    case wire::ResponseFlag::error_number:
+      return detail::reply_of_error_number<T, E>(frame.head.msg_bytes_or_number, method);
+    case wire::ResponseFlag::error_bytes: return detail::reply_of_error_bytes<T, E>(frame.blob, method);
+  }
+  return base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag");
+}
+
+}  // namespace razor::api

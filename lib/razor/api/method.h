@@ -1,0 +1,154 @@
+#pragma once
+// What the compiler knows of a method from the pointer to it; and what it refuses, with the method's name in the error.
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "razor/api/service.h"
+#include "razor/wire/codec.h"
+
+namespace razor::api {
+
+template <class Pointer>
+struct MethodTraits;
+
+template <class S, class T, class E, class... Parameters>
+struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
+  using Service = S;
+  using Result = T;
+  using Error = E;
+  using Arguments = std::tuple<std::remove_cvref_t<Parameters>...>;
+  static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
+};
+
+namespace detail {
+
+template <class Pointer>
+inline constexpr bool returns_a_call = false;
+template <class S, class T, class E, class... Parameters>
+inline constexpr bool returns_a_call<Call<T, E> (S::*)(Parameters...)> = true;
+
+// The checks are templates over the method, so that the compiler names it when one fails.
+
+template <auto Method>
+struct CheckSignature {
+  static_assert(returns_a_call<decltype(Method)>,
+                "razor: a method of a service returns a razor::Call, is not const and not overloaded");
+  static_assert(MethodTraits<decltype(Method)>::kTakesValues,
+                "razor: a method of a service takes its parameters by value: what they refer to would be gone when a "
+                "coroutine resumes");
+  static constexpr bool ok = true;
+};
+
+template <auto Method, bool same_as_an_earlier_one>
+struct CheckWireName {
+  static_assert(!same_as_an_earlier_one, "razor: two methods of a service have the same name on the wire");
+  static constexpr bool ok = true;
+};
+
+template <auto Method, bool taken>
+struct CheckMemberName {
+  static_assert(!taken,
+                "razor: a method of a service is named as a member of its stub: rename it, and pin its name on the wire "
+                "with RAZOR_METHOD_AS");
+  static constexpr bool ok = true;
+};
+
+/// The public members of Client: a method of the same name could not be called.
+inline constexpr std::array<std::string_view, 3> kStubMembers = {"blocking", "with", "channel"};
+
+template <std::size_t N>
+constexpr bool stands_before(const std::array<std::string_view, N>& names, std::size_t index) {
+  return std::find(names.begin(), names.begin() + index, names[index]) != names.begin() + index;
+}
+constexpr bool is_stub_member(std::string_view name) {
+  return std::find(kStubMembers.begin(), kStubMembers.end(), name) != kStubMembers.end();
+}
+
+/// The methods of a service, in the order of its list.
+template <auto... Methods>
+struct MethodList {
+  static constexpr std::size_t kCount = sizeof...(Methods);
+
+  /// Fails to compile when something is wrong with the definition of the service.
+  template <class Service, std::size_t... I>
+  static constexpr bool check(std::index_sequence<I...>) {
+    constexpr auto wire_names = Service::razor_method_names();
+    constexpr auto member_names = Service::razor_member_names();
+    return (CheckSignature<Methods>::ok && ...) &&
+           (CheckWireName<Methods, stands_before(wire_names, I)>::ok && ...) &&
+           (CheckMemberName<Methods, is_stub_member(member_names[I])>::ok && ...);
+  }
+};
+
+template <class Service>
+using MethodsOf = typename Service::template RazorMethods<MethodList>;
+
+template <class Service>
+constexpr bool check_service() {
+  return MethodsOf<Service>::template check<Service>(std::make_index_sequence<MethodsOf<Service>::kCount>{});
+}
+
+/// "CalculatorService.add", put together by the compiler.
+template <class Service, std::size_t Index>
+class ActionName {
+ public:
+  static constexpr std::string_view full() { return {kFull.data(), kFull.size()}; }
+  static constexpr std::string_view method() { return Service::razor_method_names()[Index]; }
+
+ private:
+  static constexpr auto make() {
+    constexpr std::string_view service = Service::razor_service_name();
+    std::array<char, service.size() + 1 + method().size()> text{};
+    auto end = std::copy(service.begin(), service.end(), text.begin());
+    *end++ = '.';
+    constexpr std::string_view name = method();
+    std::copy(name.begin(), name.end(), end);
+    return text;
+  }
+  static constexpr auto kFull = make();
+};
+
+// --- Temporaries that g++ 12 destroys twice --------------------------------------------------------------------------
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+inline constexpr bool kAggregatesAreDestroyedTwice = true;
+#else
+inline constexpr bool kAggregatesAreDestroyedTwice = false;
+#endif
+
+template <class T>
+struct HoldsBareAggregate;
+
+template <class Tuple>
+inline constexpr bool tuple_holds_bare_aggregate = false;
+template <class... T>
+inline constexpr bool tuple_holds_bare_aggregate<std::tuple<T...>> =
+    (HoldsBareAggregate<std::remove_cvref_t<T>>::value || ...);
+
+/// An aggregate whose destructor does something, or what may have been made from a temporary one.
+template <class T>
+struct HoldsBareAggregate {
+  static constexpr bool value = [] {
+    if constexpr (wire::detail::Named<T> && requires(T& t) { t.razor_fields(); }) {
+      return tuple_holds_bare_aggregate<decltype(std::declval<T&>().razor_fields())>;
+    } else {
+      return std::is_aggregate_v<T> && !std::is_trivially_destructible_v<T>;
+    }
+  }();
+};
+template <template <class...> class Container, class... T>
+  requires(wire::detail::is_a<Container<T...>, std::vector> || wire::detail::is_a<Container<T...>, std::optional> ||
+           wire::detail::is_a<Container<T...>, std::pair> || wire::detail::is_a<Container<T...>, std::tuple> ||
+           wire::detail::is_a<Container<T...>, std::variant> || wire::detail::is_a<Container<T...>, std::map> ||
+           wire::detail::is_a<Container<T...>, std::unordered_map>)
+struct HoldsBareAggregate<Container<T...>> {
+  static constexpr bool value = (HoldsBareAggregate<std::remove_cv_t<T>>::value || ...);
+};
+
+template <class T>
+inline constexpr bool is_freed_twice = kAggregatesAreDestroyedTwice && HoldsBareAggregate<T>::value;
+
+}  // namespace detail
+}  // namespace razor::api

@@ -1,0 +1,96 @@
+#pragma once
+// The definition of a service: an interface of virtual functions, and one line that lists them.
+//
+//   struct Calculator {
+//     virtual razor::Call<int> add(int a, int b) = 0;
+//     virtual razor::Call<int, std::string> div(int a, int b) = 0;
+//     RAZOR_SERVICE_AS(Calculator, "CalculatorService", add, div)
+//   };
+//
+// From it come the stub (client.h), the server's table (dispatch.h), and the list that tools print (`methods_of`). An
+// implementation derives from it; `override` checks completeness and signatures, and mocks are just other
+// implementations. Parameters are taken by value, and results are returned in a Call.
+//
+// On the wire a method is "CalculatorService.add". Its name can be pinned: RAZOR_METHOD_AS(div, "divide") in the list.
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "razor/api/call.h"
+#include "razor/wire/for_each_macro.h"
+
+/// In the list of RAZOR_SERVICE: the method's name on the wire is this one, whatever it is called here.
+#define RAZOR_METHOD_AS(method, wire_name) (method, wire_name)
+
+/// The last line of a service's definition, which is named as its struct on the wire.
+#define RAZOR_SERVICE(Service, ...) RAZOR_SERVICE_AS(Service, #Service, __VA_ARGS__)
+
+/// The last line of a service's definition, with its name on the wire.
+#define RAZOR_SERVICE_AS(Service, wire_service, ...)                                                                  \
+  static constexpr std::string_view razor_service_name() { return wire_service; }                                     \
+  static constexpr auto razor_method_names() {                                                                        \
+    return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_WIRE_NAME_, __VA_ARGS__)};                                         \
+  }                                                                                                                   \
+  static constexpr auto razor_member_names() {                                                                        \
+    return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_NAME_, __VA_ARGS__)};                                       \
+  }                                                                                                                   \
+  using RazorService = Service;                                                                                       \
+  enum RazorMethodIndex : std::size_t { RAZOR_FOR_EACH_(RAZOR_METHOD_INDEX_, __VA_ARGS__) };                          \
+  template <template <auto, std::size_t> class RazorMethod>                                                           \
+  struct RazorStub {                                                                                                  \
+    template <class RazorTarget>                                                                                      \
+    explicit RazorStub(const RazorTarget& razor_target)                                                               \
+        : RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_INIT_, __VA_ARGS__)) {}                                    \
+    RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_, __VA_ARGS__)                                                                \
+  };                                                                                                                  \
+  template <template <auto...> class RazorList>                                                                       \
+  using RazorMethods = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_POINTER_, __VA_ARGS__))>;            \
+  virtual ~Service() = default;
+
+// A method in the list is a name, or a pair that RAZOR_METHOD_AS made.
+#define RAZOR_SECOND_(first, second, ...) second
+#define RAZOR_PROBE_(...) ~, 1
+#define RAZOR_IS_PAIR_(...) RAZOR_SECOND_(__VA_ARGS__, 0, 0)
+#define RAZOR_CONCAT_(a, b) RAZOR_CONCAT_NOW_(a, b)
+#define RAZOR_CONCAT_NOW_(a, b) a##b
+#define RAZOR_METHOD_(method) RAZOR_CONCAT_(RAZOR_METHOD_OF_, RAZOR_IS_PAIR_(RAZOR_PROBE_ method))(method)
+#define RAZOR_METHOD_OF_0(method) method
+#define RAZOR_METHOD_OF_1(pair) RAZOR_PAIR_FIRST_ pair
+#define RAZOR_PAIR_FIRST_(first, second) first
+#define RAZOR_PAIR_SECOND_(first, second) second
+#define RAZOR_WIRE_NAME_OF_0(method) RAZOR_STRINGIZE_(method)
+#define RAZOR_WIRE_NAME_OF_1(pair) RAZOR_PAIR_SECOND_ pair
+#define RAZOR_STRINGIZE_(text) RAZOR_STRINGIZE_NOW_(text)
+#define RAZOR_STRINGIZE_NOW_(text) #text
+
+#define RAZOR_METHOD_WIRE_NAME_(method) \
+  std::string_view(RAZOR_CONCAT_(RAZOR_WIRE_NAME_OF_, RAZOR_IS_PAIR_(RAZOR_PROBE_ method))(method)),
+#define RAZOR_METHOD_MEMBER_NAME_(method) std::string_view(RAZOR_STRINGIZE_(RAZOR_METHOD_(method))),
+#define RAZOR_METHOD_INDEX_(method) RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method)),
+#define RAZOR_METHOD_INIT_(method) , RAZOR_METHOD_(method)(razor_target)
+#define RAZOR_METHOD_MEMBER_(method) \
+  RazorMethod<&RazorService::RAZOR_METHOD_(method), RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method))> RAZOR_METHOD_(method);
+#define RAZOR_METHOD_POINTER_(method) , &RazorService::RAZOR_METHOD_(method)
+
+namespace razor::api {
+
+/// "CalculatorService.add": what a request asks for.
+struct MethodName {
+  std::string_view service;
+  std::string_view method;
+  std::string full() const { return std::string(service) + "." + std::string(method); }
+};
+
+/// The names on the wire of a service's methods, as they are listed.
+template <class Service>
+std::vector<MethodName> methods_of() {
+  std::vector<MethodName> methods;
+  for (const std::string_view method : Service::razor_method_names()) {
+    methods.push_back({Service::razor_service_name(), method});
+  }
+  return methods;
+}
+
+}  // namespace razor::api

@@ -1,0 +1,24 @@
+#pragma once
+// The front door of razor-rpc: everything a service and its callers need.
+//
+//   base/      errors, results, bytes, time, logs
+//   runtime/   the seam: Runtime {Clock, Spawner, Random, Network}; Task, Event, Channel, when_all, with_deadline
+//     asio/    the Runtime of production
+//   wire/      frames and msgpack: pure bytes
+//   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch
+//   api/       services: RAZOR_SERVICE, Call, Client, Reply, Server
+//
+// A call goes down from api/client.h over stream/client_stream.h to runtime/byte_stream.h, and up again from
+// stream/server_stream.h over api/dispatch.h to the handler.
+
+#include "razor/api/client.h"
+#include "razor/api/server.h"
+#include "razor/runtime/asio/asio_runtime.h"
+#include "razor/runtime/asio/interop.h"
+#include "razor/runtime/channel.h"
+#include "razor/runtime/event.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/runtime/when.h"
+#include "razor/runtime/with_deadline.h"
+#include "razor/stream/client_stream.h"
+#include "razor/stream/rpc_server.h"
