@@ -13,6 +13,7 @@
 
 #include "razor/api/error_codec.h"
 #include "razor/api/method.h"
+#include "razor/base/unique_function.h"
 #include "razor/runtime/thread_signal.h"
 #include "razor/stream/call_awaiter.h"
 
@@ -53,6 +54,14 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
 
   Reply<T, E> await_resume() { return *std::move(reply_); }
 
+  /// Instead of awaiting: `done(Reply<T, E>)` is called when the call has ended, on the runtime's thread, never inside
+  /// `then` (but by a plain handler in this process). An exception that escapes `done` is logged.
+  ///
+  ///   calc.add(1, 2).then([](razor::Reply<int> sum) { … });
+  template <class Done>
+    requires std::invocable<Done&, Reply<T, E>>
+  void then(Done done) &&;
+
   void reset() {
     local_.reset();
     CallAwaiter::reset();
@@ -65,9 +74,15 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
   // A handler in this process that suspended.
   struct LocalCall final : runtime::Continuation {
     LocalCall(Call<T, E> running, ClientCall& waiting) : call(std::move(running)), owner(&waiting) {}
-    void child_finished() override { owner->finish_local(Call<T, E>::reply_of(*call.coroutine())); }
+    void child_finished() override {
+      Reply<T, E> reply = Call<T, E>::reply_of(*call.coroutine());
+      if (owner != nullptr) return owner->finish_local(std::move(reply));
+      done(std::move(reply));
+      delete this;
+    }
     Call<T, E> call;
-    ClientCall* owner;
+    ClientCall* owner;  // null once `done` waits instead; then the call owns itself
+    base::UniqueFunction<void(Reply<T, E>)> done;
   };
 
   /// Sends the request: `args` are encoded now.
@@ -110,6 +125,36 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
 };
 
 namespace detail {
+
+/// A call that ends in a function. Owns itself.
+template <class T, class E, class Done>
+class CompletedCall final : public stream::PendingCall {
+ public:
+  static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
+  static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
+
+  CompletedCall(stream::PendingCall&& call, std::string_view action, Done done)
+      : PendingCall(std::move(call)), action_(action), done_(std::move(done)) {}
+
+  void answered(const wire::ResponseFrame& frame) override { complete(reply_of<T, E>(frame, action_)); }
+  void failed(base::CallError error) override { complete(std::move(error)); }
+  std::string describe() const override { return std::string(action_); }
+
+ private:
+  ~CompletedCall() = default;
+
+  void complete(Reply<T, E> reply) {
+    try {
+      done_(std::move(reply));
+    } catch (...) {
+      log_thrown(std::current_exception());
+    }
+    delete this;
+  }
+
+  std::string_view action_;
+  Done done_;
+};
 
 /// Calls a method from a thread that waits for its answer.
 template <class T, class E>
@@ -278,6 +323,23 @@ class TargetOwner {
 };
 
 }  // namespace detail
+
+template <class T, class E>
+template <class Done>
+  requires std::invocable<Done&, Reply<T, E>>
+void ClientCall<T, E>::then(Done done) && {
+  if (local_ != nullptr) {
+    local_->done = std::move(done);
+    local_->owner = nullptr;
+    (void)local_.release();
+    return;
+  }
+  if (reply_) {
+    done(*std::move(reply_));
+    return;
+  }
+  new detail::CompletedCall<T, E, Done>(std::move(*this), action_, std::move(done));
+}
 
 /// Copies are cheap and call the same target.
 template <class Service>

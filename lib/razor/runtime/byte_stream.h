@@ -55,8 +55,10 @@ class ByteStream {
   virtual const Address& peer_address() const = 0;
 
  protected:
-  /// Begins the operation. True when it finished at once (`finish` was called); false when it waits: the maker then
-  /// calls `finish` and puts it into the ready queue.
+  /// Begins the operation. True when it finished at once (`finish` was called); false when it waits. Bytes are moved for
+  /// one that waits only in the turn in which it goes on: the maker calls `finish` and then `resume_now`, in a turn of
+  /// its own. Were it in the ready queue meanwhile, whoever destroys it there would lose the bytes. One that ends with
+  /// an error may go through the ready queue. A loop that finds bytes or room every time must let others run, too.
   virtual bool start(Read& read) = 0;
   virtual bool start(Write& write) = 0;
   /// The operation that waits, and was not finished, is destroyed.

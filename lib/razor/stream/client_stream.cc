@@ -679,8 +679,8 @@ ClientStream::~ClientStream() { close_now(std::move(core_)); }
 
 void ClientStream::submit(ClientTask task) { core_->submit(std::move(task)); }
 
-StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView message, base::Bytes blob,
-                                      const CallOptions& options) {
+StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options,
+                                      base::Bytes blob) {
   return StreamCall(channel(), action, options, [message](wire::Encoder& to) { to.sink().put(message); },
                     std::move(blob));
 }

@@ -48,10 +48,11 @@ class ClientStream {
 
   /// `co_await stream.call(action, message)`: an OwnedAnswer. The call starts now; destroying it stops waiting.
   template <class Message>
-  StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {});
-  /// The same with a message that is encoded already, or none, and a blob.
-  StreamCall call_encoded(const wire::Action& action, base::ByteView message, base::Bytes blob = {},
-                          const CallOptions& options = {});
+  StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {},
+                  base::Bytes blob = {});
+  /// The same with a message that is encoded already, or none.
+  StreamCall call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options = {},
+                          base::Bytes blob = {});
 
   /// Takes no new calls, waits for the answers that are owed for at most `limit`, then fails what is left with `closed`
   /// and ends the connection. May be called again, and beside `submit`.
@@ -76,8 +77,10 @@ class ClientStream {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Message>
-StreamCall ClientStream::call(const wire::Action& action, const Message& message, const CallOptions& options) {
-  return StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); });
+StreamCall ClientStream::call(const wire::Action& action, const Message& message, const CallOptions& options,
+                              base::Bytes blob) {
+  return StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
+                    std::move(blob));
 }
 
 }  // namespace razor::stream

@@ -80,17 +80,10 @@ void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move
 void ClientTask::Call::complete(const Answer& answer) {
   try {
     if (completion) completion(answer);
-  } catch (const std::exception& error) {
-    report(error.what());
   } catch (...) {
-    report("an exception of unknown type");
+    log_thrown(std::current_exception());
   }
   delete this;
-}
-
-void ClientTask::Call::report(const char* what) {
-  if (channel() == nullptr) return;
-  channel()->runtime().log().log(base::LogLevel::error, "completion of {} threw: {}", describe(), what);
 }
 
 std::string ClientTask::Call::describe() const {

@@ -39,7 +39,6 @@ class ClientTask::Call final : public PendingCall {
  private:
   ~Call() = default;
   void complete(const Answer& answer);
-  void report(const char* what);
 
   bool is_name_;
   std::uint32_t number_;

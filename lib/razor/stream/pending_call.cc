@@ -23,4 +23,16 @@ void PendingCall::abandon() {
   if (under_way()) channel_->abandon(*this);
 }
 
+void PendingCall::log_thrown(const std::exception_ptr& exception) const {
+  if (channel_ == nullptr) return;
+  base::LogSink& log = channel_->runtime().log();
+  try {
+    std::rethrow_exception(exception);
+  } catch (const std::exception& error) {
+    log.log(base::LogLevel::error, "the completion of {} threw: {}", describe(), error.what());
+  } catch (...) {
+    log.log(base::LogLevel::error, "the completion of {} threw", describe());
+  }
+}
+
 }  // namespace razor::stream

@@ -2,6 +2,7 @@
 // PendingCall: a call under way, seen by the channel that carries it. The links of every list it can be in are inside
 // it, so a call costs no allocation: it is part of an awaiter in the caller's coroutine, or of a ClientTask.
 
+#include <exception>
 #include <memory>
 #include <string_view>
 
@@ -38,6 +39,8 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   bool was_sent() const { return where_ == Where::in_flight; }
   /// As the destructor does.
   void abandon();
+  /// What the caller does with the end of the call threw.
+  void log_thrown(const std::exception_ptr& exception) const;
   /// The one that carries the call, or did last; null before.
   Channel* channel() const { return channel_; }
 

@@ -44,4 +44,13 @@ std::optional<Errc> errc_of(std::string_view text) {
   return std::nullopt;
 }
 
+std::span<const Errc> framework_errors() {
+  static constexpr auto errors = [] {
+    std::array<Errc, kTexts.size()> in_order{};
+    for (std::size_t i = 0; i < kTexts.size(); ++i) in_order[i] = kTexts[i].errc;
+    return in_order;
+  }();
+  return errors;
+}
+
 }  // namespace razor::wire

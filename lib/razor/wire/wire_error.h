@@ -3,6 +3,7 @@
 // Source: protocol.md, "Errors of the framework".
 
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "razor/base/error.h"
@@ -15,11 +16,7 @@ std::string_view text_of(base::Errc errc);
 /// The failure that the bytes of an error answer stand for; none when they are not one of the framework's texts.
 std::optional<base::Errc> errc_of(std::string_view text);
 
-/// The texts that the reference implementation knows, in its order.
-inline constexpr base::Errc kReferenceErrors[] = {
-    base::Errc::unreachable,       base::Errc::connection_lost, base::Errc::deadline_exceeded,
-    base::Errc::method_not_found,  base::Errc::service_not_found, base::Errc::encode,
-    base::Errc::decode,            base::Errc::internal,        base::Errc::invalid_version,
-};
+/// All failures that have a text, in the order of protocol.md: first those that the reference knows, then ours.
+std::span<const base::Errc> framework_errors();
 
 }  // namespace razor::wire

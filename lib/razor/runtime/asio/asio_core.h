@@ -54,7 +54,9 @@ class AsioCore final : public runtime::Clock,
   /// Open while the Runtime's code runs; the outermost one runs what became ready before it ends.
   class Turn {
    public:
-    explicit Turn(AsioCore& core) : core_(core), is_outermost_(!std::exchange(core.in_turn_, true)) {}
+    explicit Turn(AsioCore& core) : core_(core), is_outermost_(!std::exchange(core.in_turn_, true)) {
+      if (is_outermost_) ++core_.turn_number_;
+    }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
     ~Turn() {
@@ -65,6 +67,9 @@ class AsioCore final : public runtime::Clock,
     AsioCore& core_;
     bool is_outermost_;
   };
+
+  /// Tells one turn from another.
+  std::uint64_t turn_number() const { return turn_number_; }
 
   /// For runtimes with their own io_context: notes which thread runs it.
   void set_running_thread(std::thread::id thread) { running_thread_.store(thread, std::memory_order_relaxed); }
@@ -83,6 +88,7 @@ class AsioCore final : public runtime::Clock,
 
   runtime::ReadyQueue ready_;
   bool in_turn_ = false;
+  std::uint64_t turn_number_ = 0;
   bool turn_posted_ = false;
 
   runtime::TimerQueue timers_;

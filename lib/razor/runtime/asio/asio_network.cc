@@ -11,6 +11,7 @@
 
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -34,6 +35,12 @@ constexpr rlim_t kConnectionsMax = 10'000;
 // Descriptors that are left for listeners, logs and the user.
 constexpr rlim_t kDescriptorsKept = 64;
 
+// Reads, writes or accepts of one socket that may end at once in one turn. The next waits, so that others run.
+constexpr int kEndedAtOnceMax = 16;
+
+// How soon a connect is tried again while the backlog of a Unix socket is full; the system does not tell when it is not.
+constexpr base::Duration kBacklogRetry = std::chrono::milliseconds(2);
+
 int family_of(const Endpoint& endpoint) { return endpoint.protocol().family(); }
 
 Address address_of(const Endpoint& endpoint, const std::string& unix_path) {
@@ -43,6 +50,28 @@ Address address_of(const Endpoint& endpoint, const std::string& unix_path) {
   std::memcpy(tcp.data(), endpoint.data(), endpoint.size());
   return Address::tcp(tcp.address().to_string(), tcp.port());
 }
+
+// The address of a Unix socket, as the system wants it.
+base::Result<Endpoint> unix_endpoint(const std::string& path) {
+  if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) return std::errc::invalid_argument;
+  return Endpoint(Local::endpoint(path));
+}
+
+// Keeps a loop whose operations all end at once from running for ever.
+class EndedAtOnce {
+ public:
+  bool may_be_one_more(const AsioCore& core) {
+    if (turn_ != core.turn_number()) {
+      turn_ = core.turn_number();
+      count_ = 0;
+    }
+    return ++count_ <= kEndedAtOnceMax;
+  }
+
+ private:
+  std::uint64_t turn_ = 0;
+  int count_ = 0;
+};
 
 // --- A stream --------------------------------------------------------------------------------------------------------
 
@@ -59,6 +88,8 @@ class AsioStream final : public ByteStream {
     bool read_wait_pending = false;
     bool write_wait_pending = false;
     bool maybe_readable = false;  // the last read filled its buffer: there may be more
+    EndedAtOnce reads_at_once;
+    EndedAtOnce writes_at_once;
 
     bool try_read(Read& read);
     bool try_write(Write& write);
@@ -107,10 +138,13 @@ bool AsioStream::State::try_read(Read& read) {
 
 bool AsioStream::State::try_write(Write& write) {
   std::array<boost::asio::const_buffer, kWriteBuffersMax> buffers;
-  const std::size_t count = std::min(write.buffers().size(), buffers.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    buffers[i] = boost::asio::const_buffer(write.buffers()[i].data(), write.buffers()[i].size());
+  std::size_t count = 0;
+  for (const base::ByteView buffer : write.buffers()) {
+    if (buffer.empty()) continue;
+    if (count == buffers.size()) break;
+    buffers[count++] = boost::asio::const_buffer(buffer.data(), buffer.size());
   }
+  RAZOR_CHECK(count > 0, "write of no bytes");
   error_code error;
   std::size_t written = 0;
   if (count == 1) {
@@ -134,7 +168,7 @@ void AsioStream::State::wait_readable() {
     if (self->reader == nullptr || self->core->closed()) return;
     AsioCore::Turn turn(*self->core);
     if (self->try_read(*self->reader)) {
-      self->core->make_ready(*std::exchange(self->reader, nullptr));
+      std::exchange(self->reader, nullptr)->resume_now();
     } else {
       self->wait_readable();
     }
@@ -148,7 +182,7 @@ void AsioStream::State::wait_writable() {
     if (self->writer == nullptr || self->core->closed()) return;
     AsioCore::Turn turn(*self->core);
     if (self->try_write(*self->writer)) {
-      self->core->make_ready(*std::exchange(self->writer, nullptr));
+      std::exchange(self->writer, nullptr)->resume_now();
     } else {
       self->wait_writable();
     }
@@ -176,7 +210,7 @@ bool AsioStream::start(Read& read) {
     read.finish(make_error_code(std::errc::operation_canceled));
     return true;
   }
-  if (state_->maybe_readable && state_->try_read(read)) return true;
+  if (state_->maybe_readable && state_->reads_at_once.may_be_one_more(*state_->core) && state_->try_read(read)) return true;
   state_->reader = &read;
   state_->wait_readable();
   return false;
@@ -188,7 +222,7 @@ bool AsioStream::start(Write& write) {
     write.finish(make_error_code(std::errc::operation_canceled));
     return true;
   }
-  if (state_->try_write(write)) return true;
+  if (state_->writes_at_once.may_be_one_more(*state_->core) && state_->try_write(write)) return true;
   state_->writer = &write;
   state_->wait_writable();
   return false;
@@ -244,6 +278,7 @@ class Completion final : public runtime::Waiter {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
+    RAZOR_CHECK(state_.waiter == nullptr, "two waits at a time for one operation, such as two accepts");
     suspend(waiting);
     state_.waiter = this;
   }
@@ -290,9 +325,12 @@ struct Resolving {
 runtime::Task<base::Result<std::vector<Endpoint>>> endpoints_of(std::shared_ptr<AsioCore> core, Address address) {
   std::vector<Endpoint> endpoints;
   if (address.family() == Address::Family::unix_socket) {
-    endpoints.emplace_back(Local::endpoint(address.host()));
+    const base::Result<Endpoint> endpoint = unix_endpoint(address.host());
+    if (!endpoint) co_return endpoint.error();
+    endpoints.push_back(*endpoint);
     co_return endpoints;
   }
+  if (address.host().empty()) co_return std::make_error_code(std::errc::address_not_available);
   error_code error;
   const auto numeric = boost::asio::ip::make_address(address.host(), error);
   if (!error) {
@@ -312,8 +350,25 @@ runtime::Task<base::Result<std::vector<Endpoint>>> endpoints_of(std::shared_ptr<
   co_return endpoints;
 }
 
+// Connecting to a Unix socket ends at once, or fails because the backlog is full. Asio takes the latter for the start of
+// a connect that goes on, which it is not, and then for success.
+runtime::Task<base::Result<std::unique_ptr<ByteStream>>> connect_unix(std::shared_ptr<AsioCore> core, Endpoint endpoint,
+                                                                      std::string path) {
+  auto stream = std::make_shared<AsioStream::State>(core);
+  error_code error;
+  stream->socket.open(endpoint.protocol(), error);
+  if (!error) stream->socket.non_blocking(true, error);
+  if (error) co_return portable_error(error);
+  while (::connect(stream->socket.native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+    if (errno != EAGAIN && errno != EINTR) co_return std::error_code(errno, std::generic_category());
+    co_await core->sleep_for(kBacklogRetry);
+  }
+  co_return finish_stream(std::move(stream), path);
+}
+
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> connect_to(std::shared_ptr<AsioCore> core, Endpoint endpoint,
                                                                     std::string unix_path) {
+  if (family_of(endpoint) == AF_UNIX) co_return co_await connect_unix(std::move(core), endpoint, std::move(unix_path));
   auto connecting = std::make_shared<Connecting>();
   connecting->core = core;
   connecting->stream = std::make_shared<AsioStream::State>(std::move(core));
@@ -325,6 +380,21 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> connect_to(std::shared_
 }
 
 // --- Listening -------------------------------------------------------------------------------------------------------
+
+// Tells one file from another.
+struct FileId {
+  dev_t device;
+  ino_t number;
+  bool operator==(const FileId&) const = default;
+};
+
+// The socket that lies at the path of a Unix address; none when that is no socket, or there is no path.
+std::optional<FileId> socket_file_at(const Address& address) {
+  struct stat status {};
+  if (address.family() != Address::Family::unix_socket) return std::nullopt;
+  if (::lstat(address.host().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return std::nullopt;
+  return FileId{status.st_dev, status.st_ino};
+}
 
 class AsioListener final : public runtime::Listener {
  public:
@@ -338,11 +408,13 @@ class AsioListener final : public runtime::Listener {
     runtime::Waiter* waiter = nullptr;
     error_code error;
     bool wait_pending = false;  // outlives the accept that asked for it: the next one makes use of it
+    EndedAtOnce accepts_at_once;
 
     void give_up() {}
   };
 
-  AsioListener(std::shared_ptr<State> state, Address address) : state_(std::move(state)), address_(std::move(address)) {}
+  AsioListener(std::shared_ptr<State> state, Address address)
+      : state_(std::move(state)), address_(std::move(address)), file_(socket_file_at(address_)) {}
   ~AsioListener() override;
 
   runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(state_, address_); }
@@ -354,6 +426,7 @@ class AsioListener final : public runtime::Listener {
 
   std::shared_ptr<State> state_;
   Address address_;
+  std::optional<FileId> file_;  // of a Unix socket
 };
 
 AsioListener::~AsioListener() {
@@ -361,19 +434,27 @@ AsioListener::~AsioListener() {
     state_->error = boost::asio::error::operation_aborted;
     state_->core->make_ready(*waiter);
   }
+  // Before closing, which would let another file have the same number; and not a file that others put there meanwhile.
+  if (file_ && socket_file_at(address_) == file_) ::unlink(address_.host().c_str());
   error_code ignored;
   state_->acceptor.close(ignored);
-  if (address_.family() == Address::Family::unix_socket) ::unlink(address_.host().c_str());
 }
 
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_one(std::shared_ptr<State> state,
                                                                                   Address address) {
   while (true) {
     if (!state->acceptor.is_open()) co_return std::make_error_code(std::errc::operation_canceled);
-    auto stream = std::make_shared<AsioStream::State>(state->core);
-    error_code error;
-    state->acceptor.accept(stream->socket, error);
-    if (!error) co_return finish_stream(std::move(stream), address.host());
+    error_code error = boost::asio::error::would_block;
+    if (state->accepts_at_once.may_be_one_more(*state->core)) {
+      auto stream = std::make_shared<AsioStream::State>(state->core);
+      state->acceptor.accept(stream->socket, error);
+      if (!error) {
+        auto accepted = finish_stream(std::move(stream), address.host());
+        if (accepted || accepted.error() != std::errc::not_connected) co_return accepted;
+        continue;  // it was reset while it waited to be accepted: nothing is wrong with the listener
+      }
+    }
+    if (error == boost::asio::error::connection_aborted) continue;
     if (error != boost::asio::error::would_block) co_return portable_error(error);
     if (!std::exchange(state->wait_pending, true)) {
       state->acceptor.async_wait(Acceptor::wait_read, [state](const error_code& failed) {
@@ -386,9 +467,11 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_on
   }
 }
 
-// A Unix socket's file stays behind when its process dies. Nobody listens there if connecting is refused.
-bool is_left_behind(const Endpoint& endpoint) {
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+// A Unix socket's file stays behind when its process dies. Nobody listens there if connecting is refused; but it is also
+// refused where the file is no socket, and that is not ours to remove.
+bool is_left_behind(const Address& address, const Endpoint& endpoint) {
+  if (!socket_file_at(address)) return false;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return false;
   const int connected = ::connect(probe, endpoint.data(), static_cast<socklen_t>(endpoint.size()));
   const bool refused = connected != 0 && errno == ECONNREFUSED;
@@ -396,20 +479,24 @@ bool is_left_behind(const Endpoint& endpoint) {
   return refused;
 }
 
-error_code open_acceptor(AsioListener::Acceptor& acceptor, const Endpoint& endpoint, int backlog) {
+error_code open_acceptor(AsioListener::Acceptor& acceptor, const Address& address, const Endpoint& endpoint,
+                         int backlog) {
   error_code error;
   acceptor.open(endpoint.protocol(), error);
   if (error) return error;
   if (family_of(endpoint) != AF_UNIX) acceptor.set_option(boost::asio::socket_base::reuse_address(true), error);
   if (error) return error;
   acceptor.bind(endpoint, error);
-  if (error == boost::asio::error::address_in_use && family_of(endpoint) == AF_UNIX && is_left_behind(endpoint)) {
-    ::unlink(reinterpret_cast<const sockaddr_un*>(endpoint.data())->sun_path);
+  if (error == boost::asio::error::address_in_use && is_left_behind(address, endpoint)) {
+    ::unlink(address.host().c_str());
     error = {};
     acceptor.bind(endpoint, error);
   }
   if (error) return error;
   acceptor.listen(backlog, error);
+  if (error) return error;
+  // Else Asio hides a connection that was aborted, by waiting for the next one, with the whole thread.
+  acceptor.set_option(boost::asio::socket_base::enable_connection_aborted(true), error);
   if (error) return error;
   acceptor.non_blocking(true, error);
   return error;
@@ -433,7 +520,9 @@ base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address&
                                                                   runtime::ListenOptions options) {
   Endpoint endpoint;
   if (address.family() == Address::Family::unix_socket) {
-    endpoint = Local::endpoint(address.host());
+    const base::Result<Endpoint> of_path = unix_endpoint(address.host());
+    if (!of_path) return of_path.error();
+    endpoint = *of_path;
   } else {
     error_code error;
     const std::string host = address.host() == "localhost" ? "127.0.0.1" : address.host();
@@ -442,7 +531,9 @@ base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address&
     endpoint = Tcp::endpoint(numeric, address.port());
   }
   auto state = std::make_shared<AsioListener::State>(shared_from_this());
-  if (const error_code error = open_acceptor(state->acceptor, endpoint, options.backlog)) return portable_error(error);
+  if (const error_code error = open_acceptor(state->acceptor, address, endpoint, options.backlog)) {
+    return portable_error(error);
+  }
   error_code error;
   const Endpoint bound = state->acceptor.local_endpoint(error);
   if (error) return portable_error(error);

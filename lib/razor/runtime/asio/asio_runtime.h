@@ -54,13 +54,18 @@ class AsioRuntime final : public runtime::Runtime {
   template <class T>
   T block_on(runtime::Task<T> task);
 
-  /// The first of `signals` that the process receives from now on, without its usual effect.
+  /// The first of `signals` that the process receives from now on, without its usual effect:
+  /// `co_await runtime.wait_for_signal(SIGINT, SIGTERM)`.
   /// Cancel: destroying the Task gives the signals their usual effect back.
-  runtime::Task<int> wait_for_signal(std::vector<int> signals);
+  template <std::same_as<int>... Signal>
+  runtime::Task<int> wait_for_signal(Signal... signals) {
+    return wait_for_signals({signals...});  // no list in braces where it is awaited: g++ 12 refuses that
+  }
 
  private:
   friend class AsioThread;
   void run_until(const bool& finished);
+  runtime::Task<int> wait_for_signals(std::vector<int> signals);
 
   AsioConfig config_;
   std::unique_ptr<boost::asio::io_context> own_context_;

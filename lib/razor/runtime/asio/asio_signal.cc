@@ -67,7 +67,7 @@ runtime::Task<int> receive(CancelAtEnd wait) {
 
 }  // namespace
 
-runtime::Task<int> AsioRuntime::wait_for_signal(std::vector<int> signals) {
+runtime::Task<int> AsioRuntime::wait_for_signals(std::vector<int> signals) {
   auto wait = std::make_shared<SignalWait>(core_, signals);
   listen_for(wait);
   return receive(CancelAtEnd(std::move(wait)));

@@ -1,0 +1,51 @@
+#pragma once
+// The commands of razor_node, each in a file of its own.
+
+#include <string>
+#include <vector>
+
+#include "razor/base/time.h"
+#include "tests/node/spdlog_sink.h"
+
+namespace razor::node {
+
+/// Exit statuses.
+inline constexpr int kOk = 0;
+inline constexpr int kApplicationError = 1;
+inline constexpr int kFrameworkError = 2;
+inline constexpr int kUsageError = 64;
+
+struct ServeOptions {
+  std::vector<std::string> listen;
+  double close_limit_seconds = 5;
+  unsigned spin_us = 0;
+};
+/// Serves until SIGTERM or SIGINT, then closes gracefully.
+int serve(const ServeOptions& options, SpdlogSink& log);
+
+struct CallCommandOptions {
+  std::string address;
+  std::string action;
+  std::string arguments;
+  double timeout_seconds = 20;
+};
+/// Makes one call; prints its result to stdout, its error to stderr, both as JSON.
+int call(const CallCommandOptions& options, SpdlogSink& log);
+
+struct LoadOptions {
+  std::vector<std::string> connect;
+  std::string interface = "api";
+  std::string handler = "plain";
+  unsigned in_flight = 128;
+  unsigned window = 0;  // 0: in_flight
+  unsigned connections = 1;
+  std::size_t payload = 64;
+  double seconds = 5;
+  double timeout_seconds = 20;
+  unsigned spin_us = 0;
+  bool json = false;
+};
+/// Keeps calls in flight for a while and reports how many ended how, and how fast.
+int load(const LoadOptions& options, SpdlogSink& log);
+
+}  // namespace razor::node

@@ -1,0 +1,89 @@
+// razor_node: a server, a caller and a load generator in one program, for tests, demos and first steps.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "tests/node/commands.h"
+
+using namespace razor::node;
+
+namespace {
+
+// A positive, finite number: CLI11's own check lets infinities and NaN through.
+const CLI::Validator kPositive(
+    [](std::string& text) -> std::string {
+      double value = 0;
+      if (!CLI::detail::lexical_cast(text, value) || !(value > 0) || value > 1e9) {
+        return "must be a number above 0, up to 1e9: " + text;
+      }
+      return {};
+    },
+    "NUMBER>0");
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("A razor-rpc server, caller and load generator.", "razor_node");
+  app.require_subcommand(1);
+  std::string log_level = "warning";
+  app.add_option("--log", log_level, "Least level of log lines on stderr")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  ServeOptions serve_options;
+  CLI::App* serve_command = app.add_subcommand("serve", "Serve CalculatorService and the stream actions until SIGTERM");
+  serve_command->add_option("--listen", serve_options.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated")
+      ->required();
+  serve_command->add_option("--close-limit", serve_options.close_limit_seconds, "Seconds for closing gracefully")
+      ->check(kPositive);
+  serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping");
+
+  CallCommandOptions call_options;
+  CLI::App* call_command = app.add_subcommand("call", "Make one call and print its result as JSON");
+  call_command->add_option("address", call_options.address, "HOST:PORT, [IPV6]:PORT or unix:PATH")->required();
+  call_command->add_option("action", call_options.action, "Service.method, or the number of a stream action")->required();
+  call_command->add_option("arguments", call_options.arguments,
+                           "JSON: the value of a single parameter, an array of several; nothing for none");
+  call_command->add_option("--timeout", call_options.timeout_seconds, "Seconds, connecting included")->check(kPositive);
+
+  LoadOptions load_options;
+  CLI::App* load_command = app.add_subcommand("load", "Keep calls in flight and report rates, latencies and errors");
+  load_command->add_option("--connect", load_options.connect, "HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated")
+      ->required();
+  load_command->add_option("--interface", load_options.interface, "What is measured")
+      ->check(CLI::IsMember({"stream", "api"}));
+  load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
+      ->check(CLI::IsMember({"plain", "coroutine"}));
+  load_command->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection")
+      ->check(CLI::Range(1u, 1'000'000u));
+  load_command->add_option("--window", load_options.window, "Window of each connection; default: as --in-flight")
+      ->check(CLI::Range(1u, 1'000'000u));
+  load_command->add_option("--connections", load_options.connections, "Connections, spread over the addresses")
+      ->check(CLI::Range(1u, 10'000u));
+  load_command->add_option("--payload", load_options.payload, "Bytes that each call carries")
+      ->check(CLI::Range(0u, 16u * 1024 * 1024 - 64));
+  load_command->add_option("--seconds", load_options.seconds, "How long")->check(kPositive);
+  load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kPositive);
+  load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping");
+  load_command->add_flag("--json", load_options.json, "Print one JSON object instead of progress and a table");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsageError;
+  }
+
+  const std::map<std::string, razor::LogLevel> levels = {{"debug", razor::LogLevel::debug},
+                                                         {"info", razor::LogLevel::info},
+                                                         {"warning", razor::LogLevel::warning},
+                                                         {"error", razor::LogLevel::error}};
+  SpdlogSink log(levels.at(log_level));
+  try {
+    if (*serve_command) return serve(serve_options, log);
+    if (*call_command) return call(call_options, log);
+    return load(load_options, log);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "razor_node: {}\n", error.what());
+    return kFrameworkError;
+  }
+}

@@ -1,0 +1,50 @@
+// razor_node serve.
+
+#include <csignal>
+
+#include "razor/razor.h"
+#include "tests/node/addresses.h"
+#include "tests/node/calculator.h"
+#include "tests/node/commands.h"
+#include "tests/node/file_actions.h"
+
+namespace razor::node {
+namespace {
+
+Task<void> serve_until_told(AsioRuntime& runtime, Server& server, base::Duration close_limit) {
+  co_await runtime.wait_for_signal(SIGTERM, SIGINT);
+  runtime.log().log(LogLevel::info, "closing: {}", server.stats().to_string());
+  co_await server.close(close_limit);
+  runtime.log().log(LogLevel::info, "closed: {}", server.stats().to_string());
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options, SpdlogSink& log) {
+  const auto addresses = parse_addresses(options.listen);
+  if (!addresses) return kUsageError;
+
+  AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log});
+  Server server(runtime);
+  FileActions files;
+  server.add(std::make_shared<Calculator>(runtime.clock()));
+  server.set_fallback(files);
+
+  // From here on a signal closes gracefully, also one that comes before the addresses are printed.
+  Task<void> serving = serve_until_told(
+      runtime, server,
+      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.close_limit_seconds)));
+  for (const Address& address : *addresses) {
+    const auto listening = server.listen(address);
+    if (!listening) {
+      fmt::print(stderr, "razor_node: listen on {}: {}\n", address, listening.error().message());
+      return kFrameworkError;
+    }
+    fmt::print("listening {}\n", *listening);
+    std::fflush(stdout);
+  }
+  runtime.block_on(std::move(serving));
+  return kOk;
+}
+
+}  // namespace razor::node
