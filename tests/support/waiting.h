@@ -1,0 +1,42 @@
+#pragma once
+// What tests wait for: the next turn, a number of turns, a condition.
+
+#include <utility>
+
+#include "razor/runtime/runtime.h"
+
+namespace razor::test {
+
+/// `co_await NextTurn(spawner)`: goes to the end of the ready queue.
+class [[nodiscard]] NextTurn final : public runtime::Waiter {
+ public:
+  explicit NextTurn(runtime::Spawner& spawner) : spawner_(spawner) {}
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    spawner_.make_ready(*this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  runtime::Spawner& spawner_;
+};
+
+/// Lets what is ready run, `count` times.
+inline runtime::Task<void> turns(runtime::Spawner& spawner, int count) {
+  for (int i = 0; i < count; ++i) co_await NextTurn(spawner);
+}
+
+/// True as soon as `holds()` is; false when it still is not after 5 seconds of the Runtime's time.
+template <class Predicate>
+runtime::Task<bool> eventually(runtime::Clock& clock, Predicate holds) {
+  const base::TimePoint limit = clock.now() + std::chrono::seconds(5);
+  while (!holds()) {
+    if (clock.now() >= limit) co_return false;
+    co_await clock.sleep_for(std::chrono::milliseconds(1));
+  }
+  co_return true;
+}
+
+}  // namespace razor::test
