@@ -63,10 +63,12 @@ Task<void> api_caller(Fixture& fixture) {
 
 void api_call(Fixture& fixture) {
   if (!fixture.take()) return fixture.finish();
-  fixture.calculator->echo(fixture.payload).then([&fixture](const Reply<std::string>& reply) {
-    if (!reply.ok()) std::abort();
-    api_call(fixture);
-  });
+  fixture.calculator->echo.start(
+      [&fixture](const Reply<std::string>& reply) {
+        if (!reply.ok()) std::abort();
+        api_call(fixture);
+      },
+      fixture.payload);
 }
 
 Task<void> stream_caller(Fixture& fixture) {

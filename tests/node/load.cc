@@ -137,14 +137,16 @@ class Connection {
     if (!goes_on()) return caller_done();
     const base::TimePoint begun = load_.clock.now();
     load_.begin();
-    calculator_.echo(load_.payload).then([this, begun](const Reply<std::string>& reply) {
-      if (reply.ok() && reply->size() == load_.payload.size()) {
-        load_.end(begun);
-      } else {
-        load_.end_failed(kind_of(reply));
-      }
-      api_call();
-    });
+    calculator_.echo.start(
+        [this, begun](const Reply<std::string>& reply) {
+          if (reply.ok() && reply->size() == load_.payload.size()) {
+            load_.end(begun);
+          } else {
+            load_.end_failed(kind_of(reply));
+          }
+          api_call();
+        },
+        load_.payload);
   }
 
   IoRequest write_request() const { return IoRequest(1, 0, load_.payload.size()); }

@@ -15,8 +15,9 @@ bool ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void
 }
 
 void ServiceDispatch::dispatch(const stream::Request& request, stream::Responder respond) {
+  if (!request.action.is_name() && fallback_ != nullptr) return fallback_->dispatch(request, std::move(respond));
   const std::string_view name = request.action.name();
-  if (last_ == nullptr || last_->first != name) {
+  if (last_ == nullptr || last_->first != name) [[unlikely]] {
     const auto found = entries_.find(name);
     if (found == entries_.end()) {
       refuse(request, std::move(respond));

@@ -4,7 +4,6 @@
 
 #include "razor/runtime/coroutine.h"
 #include "razor/stream/channel.h"
-#include "razor/wire/encoder.h"
 
 namespace razor::stream {
 
@@ -40,22 +39,6 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
     RAZOR_CHECK(!other.suspended_ || other.done_, "a call is moved while it is awaited");
   }
   ~CallAwaiter() = default;
-
-  template <class Encode>
-  void start(Channel& channel, const wire::Action& action, const CallOptions& options, Encode&& encode_message,
-             base::Bytes blob = {}) {
-    wire::Encoder to(channel.begin(*this, action, options));
-    try {
-      encode_message(to);
-    } catch (const std::exception& error) {
-      channel.refuse(*this, base::CallError(base::Errc::encode, base::Ran::no, error.what()));
-      return;
-    } catch (...) {
-      channel.refuse(*this, base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
-      return;
-    }
-    channel.commit(*this, std::move(blob));
-  }
 
   /// The result is there.
   void finish() {

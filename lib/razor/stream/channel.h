@@ -9,7 +9,7 @@
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
-#include "razor/wire/byte_sink.h"
+#include "razor/wire/encoder.h"
 
 namespace razor::stream {
 
@@ -48,5 +48,22 @@ class Channel {
   runtime::Runtime& runtime_;
   runtime::Spawner& spawner_;
 };
+
+/// Starts `call`: `encode_message(Encoder&)` puts its message. What that throws fails the call alone: encode, ran: no.
+template <class Encode>
+void start_call(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
+                Encode&& encode_message, base::Bytes blob = {}) {
+  wire::Encoder to(channel.begin(call, action, options));
+  try {
+    encode_message(to);
+  } catch (const std::exception& error) {
+    channel.refuse(call, base::CallError(base::Errc::encode, base::Ran::no, error.what()));
+    return;
+  } catch (...) {
+    channel.refuse(call, base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
+    return;
+  }
+  channel.commit(call, std::move(blob));
+}
 
 }  // namespace razor::stream

@@ -42,7 +42,7 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
   StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, Encode encode,
              base::Bytes blob = {})
       : action_(action.name()), number_(action.number()) {
-    start(channel, action, options, encode, std::move(blob));
+    start_call(channel, *this, action, options, encode, std::move(blob));
   }
   StreamCall(StreamCall&&) noexcept = default;
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "razor/base/byte_order.h"
 #include "razor/base/bytes.h"
 
 namespace razor::wire {
@@ -106,8 +107,8 @@ struct RequestFrame {
   using Head = RequestHead;
   static constexpr std::size_t kHeadBytes = kRequestHeadBytes;
   static Head load_head(const std::byte* from) { return load_request_head(from); }
-  RequestFrame() = default;
-  RequestFrame(const Head& request_head, const std::byte* body);
+  /// `body` holds what the head says.
+  void set_body(const std::byte* body);
 
   Head head;
   Action action = kPing;
@@ -120,8 +121,8 @@ struct ResponseFrame {
   using Head = ResponseHead;
   static constexpr std::size_t kHeadBytes = kResponseHeadBytes;
   static Head load_head(const std::byte* from) { return load_response_head(from); }
-  ResponseFrame() = default;
-  ResponseFrame(const Head& response_head, const std::byte* body);
+  /// `body` holds what the head says.
+  void set_body(const std::byte* body);
 
   Head head;
   base::ByteView msg;
@@ -149,7 +150,51 @@ inline HeadFault ResponseHead::check(const FrameLimits& limits) const {
   return HeadFault::none;
 }
 
-inline RequestFrame::RequestFrame(const Head& request_head, const std::byte* body) : head(request_head) {
+inline RequestHead load_request_head(const std::byte* from) {
+  RequestHead head;
+  head.magic = base::load_little<std::uint16_t>(from);
+  head.version = base::load_little<std::uint8_t>(from + 2);
+  head.format = base::load_little<std::uint8_t>(from + 3);
+  head.action = base::load_little<std::uint32_t>(from + 4);
+  head.seq = base::load_little<std::uint64_t>(from + 8);
+  head.client_id = base::load_little<std::uint64_t>(from + 16);
+  head.msg_bytes = base::load_little<std::uint32_t>(from + 24);
+  head.blob_bytes = base::load_little<std::uint32_t>(from + 28);
+  return head;
+}
+
+inline void store_head(std::byte* to, const RequestHead& head) {
+  base::store_little(to, head.magic);
+  base::store_little(to + 2, head.version);
+  base::store_little(to + 3, head.format);
+  base::store_little(to + 4, head.action);
+  base::store_little(to + 8, head.seq);
+  base::store_little(to + 16, head.client_id);
+  base::store_little(to + 24, head.msg_bytes);
+  base::store_little(to + 28, head.blob_bytes);
+}
+
+inline ResponseHead load_response_head(const std::byte* from) {
+  ResponseHead head;
+  head.magic = base::load_little<std::uint16_t>(from);
+  head.version = base::load_little<std::uint8_t>(from + 2);
+  head.flag = base::load_little<std::uint8_t>(from + 3);
+  head.msg_bytes_or_number = base::load_little<std::uint32_t>(from + 4);
+  head.seq = base::load_little<std::uint64_t>(from + 8);
+  head.blob_bytes = base::load_little<std::uint32_t>(from + 16);
+  return head;
+}
+
+inline void store_head(std::byte* to, const ResponseHead& head) {
+  base::store_little(to, head.magic);
+  base::store_little(to + 2, head.version);
+  base::store_little(to + 3, head.flag);
+  base::store_little(to + 4, head.msg_bytes_or_number);
+  base::store_little(to + 8, head.seq);
+  base::store_little(to + 16, head.blob_bytes);
+}
+
+inline void RequestFrame::set_body(const std::byte* body) {
   if (head.has_name()) {
     action = Action(base::as_text({body, head.name_bytes()}));
     body += head.name_bytes();
@@ -160,7 +205,9 @@ inline RequestFrame::RequestFrame(const Head& request_head, const std::byte* bod
   blob = {body + head.msg_bytes, head.blob_bytes};
 }
 
-inline ResponseFrame::ResponseFrame(const Head& response_head, const std::byte* body)
-    : head(response_head), msg(body, response_head.msg_bytes()), blob(body + msg.size(), response_head.blob_bytes) {}
+inline void ResponseFrame::set_body(const std::byte* body) {
+  msg = {body, head.msg_bytes()};
+  blob = {body + msg.size(), head.blob_bytes};
+}
 
 }  // namespace razor::wire

@@ -48,26 +48,6 @@ void FrameReader<Frame>::commit(std::size_t count) {
 }
 
 template <class Frame>
-typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
-  if (large_) return use_large_frame();
-  if (fault_ != HeadFault::none) return Found::fault;
-  const std::size_t available = end_ - begin_;
-  if (available < Frame::kHeadBytes) return Found::need_more;
-  const std::byte* from = buffer_.data() + begin_;
-  head_ = Frame::load_head(from);
-  fault_ = head_.check(limits_);
-  if (fault_ != HeadFault::none) return Found::fault;
-  const std::size_t total = Frame::kHeadBytes + head_.body_bytes();
-  if (available < total) {
-    if (total > ReadBufferSizes::kMax) begin_large_frame(total);
-    return Found::need_more;
-  }
-  begin_ += total;
-  frame_ = Frame(head_, from + Frame::kHeadBytes);
-  return Found::frame;
-}
-
-template <class Frame>
 void FrameReader<Frame>::begin_large_frame(std::size_t total) {
   LargeFrame& large = large_.emplace();
   large.total = total;
@@ -78,10 +58,11 @@ void FrameReader<Frame>::begin_large_frame(std::size_t total) {
 }
 
 template <class Frame>
-typename FrameReader<Frame>::Found FrameReader<Frame>::use_large_frame() {
+typename FrameReader<Frame>::Found FrameReader<Frame>::next_large_frame() {
+  if (fault_ != HeadFault::none) return Found::fault;
   if (large_is_used_ || large_->filled < large_->total) return Found::need_more;
   large_is_used_ = true;
-  frame_ = Frame(head_, large_->buffer.data() + Frame::kHeadBytes);
+  frame_.set_body(large_->buffer.data() + Frame::kHeadBytes);
   return Found::frame;
 }
 

@@ -43,7 +43,7 @@ class FrameReader {
   /// The frame that `next` found; its views live until `prepare` or `next`.
   const Frame& frame() const { return frame_; }
   /// The head that `next` found faulty.
-  const Head& faulty_head() const { return head_; }
+  const Head& faulty_head() const { return frame_.head; }
   HeadFault fault() const { return fault_; }
 
   /// Bytes of a frame that has begun and is not whole; 0 between frames.
@@ -61,7 +61,7 @@ class FrameReader {
     std::size_t total = 0;
   };
 
-  Found use_large_frame();
+  Found next_large_frame();
   void begin_large_frame(std::size_t total);
 
   FrameLimits limits_;
@@ -72,9 +72,28 @@ class FrameReader {
   std::optional<LargeFrame> large_;
   bool large_is_used_ = false;
   Frame frame_;
-  Head head_;
   HeadFault fault_ = HeadFault::none;
 };
+
+// On the path of every frame, so inline.
+template <class Frame>
+inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
+  if (large_ || fault_ != HeadFault::none) [[unlikely]] return next_large_frame();
+  const std::size_t available = end_ - begin_;
+  if (available < Frame::kHeadBytes) return Found::need_more;
+  const std::byte* from = buffer_.data() + begin_;
+  frame_.head = Frame::load_head(from);
+  fault_ = frame_.head.check(limits_);
+  if (fault_ != HeadFault::none) [[unlikely]] return Found::fault;
+  const std::size_t total = Frame::kHeadBytes + frame_.head.body_bytes();
+  if (available < total) {
+    if (total > ReadBufferSizes::kMax) begin_large_frame(total);
+    return Found::need_more;
+  }
+  begin_ += total;
+  frame_.set_body(from + Frame::kHeadBytes);
+  return Found::frame;
+}
 
 extern template class FrameReader<RequestFrame>;
 extern template class FrameReader<ResponseFrame>;

@@ -68,6 +68,7 @@ class AsioCore final : public runtime::Clock,
     bool is_outermost_;
   };
 
+  bool in_turn() const { return in_turn_; }
   /// Tells one turn from another.
   std::uint64_t turn_number() const { return turn_number_; }
 

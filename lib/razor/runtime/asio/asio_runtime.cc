@@ -145,6 +145,7 @@ void AsioRuntime::stop() { context().stop(); }
 
 void AsioRuntime::run_until(const bool& finished) {
   RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
+  RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   boost::asio::io_context& context = *own_context_;
   const auto work = boost::asio::make_work_guard(context);
   core_->set_running_thread(std::this_thread::get_id());

@@ -19,6 +19,7 @@
 #include "razor/runtime/asio/asio_config.h"
 #include "razor/runtime/asio/outcome.h"
 #include "razor/runtime/runtime.h"
+#include "razor/runtime/task_scope.h"
 #include "razor/runtime/thread_signal.h"
 
 namespace razor::asio {
@@ -50,7 +51,7 @@ class AsioRuntime final : public runtime::Runtime {
 
   /// Runs until `task` has finished and gives its result: how a plain main() calls coroutines. Only with an io_context
   /// of its own, while nobody runs it.
-  /// Errors: throws what escaped the task.
+  /// Errors: throws what escaped the task; runtime_error after `stop()`, which destroys it.
   template <class T>
   T block_on(runtime::Task<T> task);
 
@@ -83,7 +84,7 @@ class AsioThread {
   AsioRuntime& runtime() { return runtime_; }
 
   /// Calls `make()` on the background thread, runs the Task that it returns there, and waits for its result.
-  /// Errors: throws what escaped the task.
+  /// Errors: throws what escaped `make` or the task; runtime_error when the runtime went first.
   template <class Make>
   auto block_on(Make make) -> typename std::invoke_result_t<Make&>::value_type;
 
@@ -110,7 +111,15 @@ class BlockingRun final : public runtime::Posted {
     return outcome_.take();
   }
 
-  void run() override { spawner_.spawn("AsioThread::block_on", finish(make_(), *this, WakeAtEnd(*this))); }
+  void run() override {
+    WakeAtEnd wake(*this);
+    try {
+      runtime::Task<T> task = make_();
+      spawner_.spawn("AsioThread::block_on", finish(std::move(task), *this, std::move(wake)));
+    } catch (...) {
+      outcome_.fail(std::current_exception());
+    }
+  }
   void drop() override { WakeAtEnd wake(*this); }
 
  private:
@@ -144,13 +153,16 @@ class BlockingRun final : public runtime::Posted {
 template <class T>
 T AsioRuntime::block_on(runtime::Task<T> task) {
   Outcome<T> outcome;
-  spawner().spawn("AsioRuntime::block_on", Outcome<T>::capture(std::move(task), outcome));
+  runtime::TaskScope scope(spawner());  // after stop() nobody may write to this stack any more
+  scope.spawn("AsioRuntime::block_on", Outcome<T>::capture(std::move(task), outcome));
   run_until(outcome.finished_flag());
+  if (!outcome.finished()) outcome.fail("AsioRuntime::block_on: the runtime was stopped before the task ended");
   return outcome.take();
 }
 
 template <class Make>
 auto AsioThread::block_on(Make make) -> typename std::invoke_result_t<Make&>::value_type {
+  RAZOR_CHECK(!runtime_.spawner().runs_in_this_thread(), "AsioThread::block_on from its own thread waits for itself");
   return detail::BlockingRun<Make>(runtime_.spawner(), make).wait();
 }
 

@@ -24,10 +24,11 @@ class Outcome {
     if constexpr (!std::is_void_v<T>) return *std::move(value_);
   }
 
-  void fail(const char* what) {
-    error_ = std::make_exception_ptr(std::runtime_error(what));
+  void fail(std::exception_ptr error) {
+    error_ = std::move(error);
     finished_ = true;
   }
+  void fail(const char* what) { fail(std::make_exception_ptr(std::runtime_error(what))); }
 
   static runtime::Task<void> capture(runtime::Task<T> task, Outcome& outcome) {
     try {
