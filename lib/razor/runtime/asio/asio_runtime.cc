@@ -1,6 +1,5 @@
 #include "razor/runtime/asio/asio_runtime.h"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
 
@@ -120,6 +119,7 @@ std::error_code portable_error(const boost::system::error_code& error) {
 AsioRuntime::AsioRuntime(const AsioConfig& config)
     : config_(config),
       own_context_(std::make_unique<boost::asio::io_context>(1)),
+      own_work_(boost::asio::make_work_guard(*own_context_)),
       core_(std::make_shared<AsioCore>(*own_context_, config)) {
   core_->know_running_thread();
 }
@@ -147,7 +147,6 @@ void AsioRuntime::run_until(const bool& finished) {
   RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
   RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   boost::asio::io_context& context = *own_context_;
-  const auto work = boost::asio::make_work_guard(context);
   core_->set_running_thread(std::this_thread::get_id());
   base::TimePoint spin_until = core_->now() + config_.spin;
   while (!finished && !context.stopped()) {

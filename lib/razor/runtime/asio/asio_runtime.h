@@ -7,6 +7,7 @@
 //
 // To await razor calls in an asio::awaitable, or start them with a completion token: interop.h.
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
 #include <memory>
@@ -70,6 +71,8 @@ class AsioRuntime final : public runtime::Runtime {
 
   AsioConfig config_;
   std::unique_ptr<boost::asio::io_context> own_context_;
+  // Without it Asio stops the context whenever nothing is left to do, as if `stop()` had been called.
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> own_work_;
   std::shared_ptr<AsioCore> core_;
 };
 
