@@ -1,0 +1,151 @@
+// Routing requests to services, and what handlers may do: without it requests end at the wrong handler, or an exception
+// takes the server down.
+
+#include "tests/api/service_fixture.h"
+
+namespace razor::test {
+namespace {
+
+class DispatchTest : public ServiceTest {};
+
+struct Other {
+  virtual Call<std::string> add(std::string a, std::string b) = 0;
+  RAZOR_SERVICE(Other, add)
+};
+struct OtherImpl final : Other {
+  Call<std::string> add(std::string a, std::string b) override { return a + b; }
+};
+
+Task<void> two_services(Client<Store>& store, Client<Other>& other) {
+  const auto number = co_await store.add(1, 2);
+  EXPECT_EQ(*number, 3);
+  const auto text = co_await other.add("1", "2");
+  EXPECT_EQ(*text, "12");
+}
+
+TEST_F(DispatchTest, RoutesByTheNameOfTheService) {
+  EXPECT_TRUE(server.add(std::make_shared<OtherImpl>()));
+  Client<Other> other(*stream);
+  run(two_services(*client, other));
+  EXPECT_EQ(server.methods().front(), "Other.add");
+}
+
+TEST_F(DispatchTest, RefusesASecondServiceOfTheSameName) {
+  EXPECT_FALSE(server.add(std::make_shared<StoreImpl>(runtime.clock())));
+}
+
+Task<void> expect_failure(ClientStream& stream, Action action, Errc expected) {
+  const OwnedAnswer answer = co_await stream.call(action, std::tuple(1, 2));
+  CO_ASSERT_TRUE(answer->kind() == Answer::Kind::failed);
+  EXPECT_EQ(answer->error().errc(), expected) << action.name();
+  EXPECT_EQ(answer->error().ran(), Ran::maybe);
+}
+
+TEST_F(DispatchTest, SaysWhatItDoesNotKnow) {
+  run(expect_failure(*stream, "Nobody.add", Errc::service_not_found));
+  run(expect_failure(*stream, "test.Store.subtract", Errc::method_not_found));
+  run(expect_failure(*stream, "test.Store.", Errc::method_not_found));
+  run(expect_failure(*stream, ".add", Errc::service_not_found));
+  run(expect_failure(*stream, "add", Errc::decode));
+  run(expect_failure(*stream, "", Errc::decode));
+  run(expect_failure(*stream, 7u, Errc::decode));
+  run(expect_failure(*stream, "test.Store.slow", Errc::decode));
+}
+
+struct Fallback final : Dispatch {
+  void dispatch(const Request& request, Responder respond) override {
+    seen.push_back(request.action.is_name() ? std::string(request.action.name()) : std::to_string(request.action.number()));
+    respond.reply();
+  }
+  std::vector<std::string> seen;
+};
+
+Task<void> call_plainly(ClientStream& stream, Action action) {
+  const OwnedAnswer answer = co_await stream.call_encoded(action, {});
+  EXPECT_TRUE(answer->ok()) << answer->message();
+}
+
+TEST_F(DispatchTest, HandsToItsFallbackWhatNoServiceIsMeantFor) {
+  Fallback fallback;
+  server.set_fallback(fallback);
+  run(call_plainly(*stream, 7u));
+  run(call_plainly(*stream, "nodot"));
+  run(expect_failure(*stream, "Nobody.add", Errc::service_not_found));
+  EXPECT_EQ(fallback.seen, (std::vector<std::string>{"7", "nodot"}));
+}
+
+Task<void> exceptions(Client<Store>& store) {
+  const auto plain = co_await store.throws(false);
+  EXPECT_EQ(plain.call_error().errc(), Errc::internal);
+  const auto coroutine = co_await store.throws(true);
+  EXPECT_EQ(coroutine.call_error().errc(), Errc::internal);
+  const auto sum = co_await store.add(1, 2);
+  EXPECT_EQ(*sum, 3);
+}
+
+TEST_F(DispatchTest, AnswersInternalWhenAHandlerThrows) {
+  run(exceptions(*client));
+  EXPECT_EQ(server.stats().handlers_threw, 2u);
+  EXPECT_EQ(server.stats().handlers, 0u);
+  ASSERT_EQ(log.lines.size(), 2u);
+  EXPECT_NE(log.lines[0].find("throw threw on a request from 127.0.0.1"), std::string::npos) << log.lines[0];
+  EXPECT_NE(log.lines[1].find("a coroutine"), std::string::npos) << log.lines[1];
+}
+
+Task<void> contexts(Client<Store>& store) {
+  const auto plain = co_await store.who(false);
+  EXPECT_EQ(*plain, "who from 127.0.0.1");
+  const auto coroutine = co_await store.who(true);
+  EXPECT_EQ(*coroutine, "who from 127.0.0.1");
+}
+
+TEST_F(DispatchTest, GivesHandlersTheContextOfTheirCall) {
+  run(contexts(*client));
+  EXPECT_EQ(current_context().method(), "") << "outside of a handler there is none";
+}
+
+Task<void> start_slow(Client<Store>& store, runtime::Clock& clock, const int& started) {
+  auto slow = store.slow(60'000, "never");
+  while (started == 0) co_await clock.sleep_for(1ms);
+  slow.reset();
+}
+
+// A handler that waits for a minute: when the server has to end now, it is destroyed, and nothing leaks.
+TEST_F(DispatchTest, DestroysSuspendedHandlersWithTheServer) {
+  run(start_slow(*client, runtime.clock(), store->slow_started));
+  EXPECT_EQ(server.stats().handlers, 1u);
+  run(server.close(1ms));
+  EXPECT_EQ(server.stats().handlers, 0u);
+  EXPECT_EQ(store->slow_finished, 0);
+}
+
+Task<void> close_while_running(Client<Store>& store, Server& server, runtime::Clock& clock, const int& started) {
+  auto running = store.slow(50, "answered");
+  while (started == 0) co_await clock.sleep_for(1ms);
+  auto [reply, closed] = co_await when_all(std::move(running), server.close(5s));
+  (void)closed;
+  EXPECT_EQ(*reply, "answered");
+}
+
+TEST_F(DispatchTest, AnswersRunningHandlersBeforeAGracefulClose) {
+  run(close_while_running(*client, server, runtime.clock(), store->slow_started));
+  EXPECT_EQ(server.stats().connections, 0u);
+}
+
+Task<void> disconnect(std::optional<ClientStream>& stream, Client<Store>& store, StoreImpl& impl, Server& server,
+                      runtime::Clock& clock) {
+  auto slow = store.slow(30, "nobody waits");
+  while (impl.slow_started == 0) co_await clock.sleep_for(1ms);
+  slow.reset();
+  stream.reset();
+  while (server.stats().connections > 0) co_await clock.sleep_for(1ms);
+}
+
+TEST_F(DispatchTest, LetsAHandlerFinishWhoseCallerIsGone) {
+  run(disconnect(stream, *client, *store, server, runtime.clock()));
+  EXPECT_EQ(store->slow_finished, 1);
+  EXPECT_EQ(server.stats().handlers, 0u);
+}
+
+}  // namespace
+}  // namespace razor::test

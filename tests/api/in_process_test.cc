@@ -1,0 +1,80 @@
+// An implementation behind the stub, without a network: how services are mocked.
+
+#include "tests/api/service_fixture.h"
+
+namespace razor::test {
+namespace {
+
+struct Greeter {
+  virtual Call<std::string, std::string> greet(std::string name) = 0;
+  virtual Call<int> later(int value) = 0;
+  RAZOR_SERVICE(Greeter, greet, later)
+};
+
+struct MockGreeter final : Greeter {
+  explicit MockGreeter(runtime::Clock& mock_clock) : clock(mock_clock) {}
+  Call<std::string, std::string> greet(std::string name) override {
+    names.push_back(name);
+    if (name.empty()) return Fail{"nobody"};
+    if (name == "throw") throw std::runtime_error("mocked");
+    return "hello " + name + std::string(current_context().method());
+  }
+  Call<int> later(int value) override {
+    co_await clock.sleep_for(1ms);
+    const CallContext context = co_await razor::context();
+    co_return value + static_cast<int>(context.method().size());
+  }
+  runtime::Clock& clock;
+  std::vector<std::string> names;
+};
+
+Task<void> use(Client<Greeter> greeter) {
+  const auto hello = co_await greeter.greet("you");
+  EXPECT_EQ(*hello, "hello you");
+  const auto nobody = co_await greeter.greet("");
+  EXPECT_EQ(nobody.error(), "nobody");
+  const auto thrown = co_await greeter.greet("throw");
+  EXPECT_EQ(thrown.call_error().errc(), Errc::internal);
+  auto moved = greeter.later(5);
+  auto later = std::move(moved);
+  const auto value = co_await std::move(later);
+  EXPECT_EQ(*value, 5);
+  auto abandoned = greeter.later(6);
+  abandoned.reset();
+  const auto cancelled = co_await std::move(abandoned);
+  EXPECT_EQ(cancelled.call_error().errc(), Errc::cancelled);
+}
+
+TEST(InProcess, ImplementationIsCalledThroughTheSameStub) {
+  AsioRuntime runtime;
+  auto mock = std::make_shared<MockGreeter>(runtime.clock());
+  runtime.block_on(use(Client<Greeter>(mock)));
+  EXPECT_EQ(mock->names.size(), 3u);
+}
+
+TEST(InProcess, CallsOfPlainHandlersMayBlock) {
+  AsioRuntime runtime;
+  const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
+  EXPECT_EQ(*greeter.blocking.greet("you"), "hello you");
+}
+
+TEST(InProcess, CallbacksWork) {
+  AsioRuntime runtime;
+  const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
+  std::string seen;
+  greeter.greet.start([&seen](const Reply<std::string, std::string>& reply) { seen = *reply; }, "you");
+  EXPECT_EQ(seen, "hello you");
+  int later = 0;
+  greeter.later.start([&later](const Reply<int>& reply) { later = *reply; }, 8);
+  EXPECT_EQ(later, 0);
+  struct Wait {
+    static Task<void> until(runtime::Clock& clock, const int& value) {
+      while (value == 0) co_await clock.sleep_for(1ms);
+    }
+  };
+  runtime.block_on(Wait::until(runtime.clock(), later));
+  EXPECT_EQ(later, 8);
+}
+
+}  // namespace
+}  // namespace razor::test
