@@ -1,0 +1,7 @@
+// says: first
+#include "razor/api/client.h"
+
+struct Duplicates {
+  virtual razor::Call<> first() = 0;
+  RAZOR_SERVICE(Duplicates, first, first)
+};

@@ -1,0 +1,16 @@
+// says: destroys a temporary aggregate twice
+// says: &Store::put
+// only: g++
+#include "razor/api/client.h"
+
+struct Item {
+  int id = 0;
+  std::string name;
+  MSGPACK_DEFINE_MAP(id, name)
+};
+struct Store {
+  virtual razor::Call<> put(Item item) = 0;
+  RAZOR_SERVICE(Store, put)
+};
+
+razor::Task<void> call(razor::Client<Store>& store) { (void)co_await store.put(Item{1, "one"}); }
