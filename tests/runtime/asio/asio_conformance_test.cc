@@ -49,7 +49,7 @@ class TcpPlace final : public Place {
   BoundPort hanging_;
 };
 
-// A connect to a Unix socket succeeds or fails at once, and a reset is an end like any other.
+// A reset is an end like any other.
 class UnixPlace final : public Place {
  public:
   Address to_listen_on() override { return Address::unix_socket(directory_ / std::to_string(next_++)); }
@@ -58,11 +58,17 @@ class UnixPlace final : public Place {
     bind_unix(address.host());
     return address;
   }
+  std::optional<Address> that_hangs() override {
+    const Address address = to_listen_on();
+    hanging_.emplace_back(address.host());
+    return address;
+  }
   bool reset_reaches_the_peer() const override { return false; }
 
  private:
   TempDirectory directory_;
   int next_ = 0;
+  std::vector<FullUnixSocket> hanging_;
 };
 
 // --- Who runs it -----------------------------------------------------------------------------------------------------

@@ -87,16 +87,38 @@ inline bool has_ipv6_loopback() {
   return ::bind(*descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
-/// A Unix socket bound to `path`, which stays behind when it is closed, as after a process died.
-inline Descriptor bind_unix(const std::string& path) {
-  Descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+inline sockaddr_un unix_sockaddr(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   RAZOR_CHECK(path.size() < sizeof address.sun_path, "{} is too long", path);
   std::memcpy(address.sun_path, path.c_str(), path.size());
+  return address;
+}
+
+/// A Unix socket bound to `path`, which stays behind when it is closed, as after a process died.
+inline Descriptor bind_unix(const std::string& path) {
+  Descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address = unix_sockaddr(path);
   RAZOR_CHECK(::bind(*descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "{}",
               std::strerror(errno));
   return descriptor;
 }
+
+/// The path of a Unix socket with a full backlog, where nobody accepts: who connects waits.
+class FullUnixSocket {
+ public:
+  explicit FullUnixSocket(const std::string& path) : listener_(bind_unix(path)) {
+    RAZOR_CHECK(::listen(*listener_, 0) == 0, "{}", std::strerror(errno));
+    sockaddr_un address = unix_sockaddr(path);
+    do {
+      clients_.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    } while (::connect(*clients_.back(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    RAZOR_CHECK(errno == EAGAIN, "{}", std::strerror(errno));
+  }
+
+ private:
+  Descriptor listener_;
+  std::vector<Descriptor> clients_;
+};
 
 }  // namespace razor::test

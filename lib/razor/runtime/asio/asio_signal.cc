@@ -52,7 +52,10 @@ class CancelAtEnd {
   explicit CancelAtEnd(std::shared_ptr<SignalWait> wait) : wait_(std::move(wait)) {}
   CancelAtEnd(CancelAtEnd&&) = default;
   ~CancelAtEnd() {
-    if (wait_ != nullptr) wait_->set.clear();
+    if (wait_ == nullptr) return;
+    boost::system::error_code ignored;
+    wait_->set.cancel(ignored);  // clear() alone forgets the handler, which holds the set: both would leak
+    wait_->set.clear(ignored);
   }
   SignalWait& operator*() const { return *wait_; }
 
