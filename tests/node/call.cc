@@ -12,30 +12,68 @@
 namespace razor::node {
 namespace {
 
-using nlohmann::json;
+// Keeps the order of members: a struct travels as a map of its fields in the order of their declaration.
+using json = nlohmann::ordered_json;
 
-/// How the error of a known method is to be shown.
-struct KnownError {
-  api::ErrorForm form = api::ErrorForm::none;
-  bool is_signed = false;
+/// What an answer of a method that razor_node itself serves is held against.
+struct KnownMethod {
+  api::ErrorForm error_form = api::ErrorForm::none;
+  bool error_is_signed = false;
+  /// What is wrong with the answer, going by what the method declares.
+  std::optional<CallError> (*misfit)(const wire::ResponseFrame& answer, std::string_view method) = nullptr;
 };
 
 template <auto... Methods>
-struct KnownErrors {
-  static std::map<std::string, KnownError> make() {
-    std::map<std::string, KnownError> errors;
-    auto method = CalculatorService::razor_method_names().begin();
-    ((errors[api::MethodName{CalculatorService::razor_service_name(), *method++}.full()] = of<Methods>()), ...);
-    return errors;
+struct KnownMethods {
+  static std::map<std::string, KnownMethod, std::less<>> make() {
+    std::map<std::string, KnownMethod, std::less<>> known;
+    constexpr auto names = CalculatorService::razor_method_names();
+    auto name = names.begin();
+    ((known[api::MethodName{CalculatorService::razor_service_name(), *name++}.full()] = of<Methods>()), ...);
+    return known;
   }
 
   template <auto Method>
-  static KnownError of() {
+  static KnownMethod of() {
+    using T = typename api::MethodTraits<decltype(Method)>::Result;
     using E = typename api::MethodTraits<decltype(Method)>::Error;
-    return {api::error_form<E>(), std::is_signed_v<E>};
+    return {api::error_form<E>(), std::is_signed_v<E>,
+            [](const wire::ResponseFrame& answer, std::string_view method) -> std::optional<CallError> {
+              const Reply<T, E> reply = api::reply_of<T, E>(answer, method);
+              if (reply.has_call_error()) return reply.call_error();
+              return std::nullopt;
+            }};
   }
 };
 
+wire::ResponseFrame frame_of(const Answer& answer) {
+  wire::ResponseFrame frame;
+  switch (answer.kind()) {
+    case Answer::Kind::success: frame.msg = answer.msg(); break;
+    case Answer::Kind::error_number:
+      frame.head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+      frame.head.msg_bytes_or_number = answer.number();
+      break;
+    case Answer::Kind::error_bytes: frame.head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes); break;
+    case Answer::Kind::failed: RAZOR_CHECK(false, "no answer: {}", answer.message()); break;
+  }
+  frame.blob = answer.blob();
+  return frame;
+}
+
+/// What is wrong with an answer that has come.
+std::optional<CallError> misfit_of(const Answer& answer, const Action& action, const KnownMethod* known) {
+  if (known != nullptr) return known->misfit(frame_of(answer), action.name());
+  if (!answer.ok()) return std::nullopt;
+  // Only a stream action may succeed without a message: a method without a result answers nil.
+  const bool is_method = action.name().find('.') != std::string_view::npos;
+  if (answer.msg().empty() && !is_method) return std::nullopt;
+  wire::Decoder message(answer.msg());
+  if (message.skip() && message.finish()) return std::nullopt;
+  return CallError(Errc::decode, Ran::yes, fmt::format("the result does not decode: {}", message.error_message()));
+}
+
+/// `message` is one msgpack value that is not nested too deep, or nothing.
 json message_as_json(ByteView message) {
   if (message.empty()) return nullptr;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(message.data());
@@ -43,43 +81,51 @@ json message_as_json(ByteView message) {
   return value;
 }
 
-json error_bytes_as_json(ByteView bytes, const KnownError* known) {
-  const bool is_msgpack = known != nullptr ? known->form == api::ErrorForm::msgpack : false;
-  if (is_msgpack) return message_as_json(bytes);
-  return std::string(as_text(bytes));
-}
+std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
-void print_error(const json& error) { fmt::print(stderr, "{}\n", error.dump(-1, ' ', false, json::error_handler_t::replace)); }
+void print_error(const json& error) { fmt::print(stderr, "{}\n", text_of(error)); }
 
 void print_call_error(const CallError& error) {
   print_error({{"call_error", base::name_of(error.errc())}, {"ran", base::name_of(error.ran())}, {"detail", error.detail()}});
 }
 
-int report(const Answer& answer, const KnownError* known) {
+int report(const Answer& answer, const Action& action, const KnownMethod* known) {
+  if (answer.kind() == Answer::Kind::failed) {
+    print_call_error(answer.error());
+    return kFrameworkError;
+  }
+  if (const auto misfit = misfit_of(answer, action, known)) {
+    print_call_error(*misfit);
+    return kFrameworkError;
+  }
+  const api::ErrorForm error_form = known != nullptr ? known->error_form : api::ErrorForm::none;
   switch (answer.kind()) {
     case Answer::Kind::success: {
       json result = message_as_json(answer.msg());
       if (!answer.blob().empty()) result = {{"message", result}, {"blob_bytes", answer.blob().size()}};
-      fmt::print("{}\n", result.dump(-1, ' ', false, json::error_handler_t::replace));
+      fmt::print("{}\n", text_of(result));
       return kOk;
     }
     case Answer::Kind::error_number: {
       json number = answer.number();
-      if (known != nullptr && known->form == api::ErrorForm::unit) number = nullptr;
-      if (known != nullptr && known->is_signed) number = static_cast<std::int32_t>(answer.number());
+      if (error_form == api::ErrorForm::unit) number = nullptr;
+      if (known != nullptr && known->error_is_signed) number = static_cast<std::int32_t>(answer.number());
       print_error({{"error", number}});
       return kApplicationError;
     }
-    case Answer::Kind::error_bytes:
-      print_error({{"error", error_bytes_as_json(answer.blob(), known)}});
+    case Answer::Kind::error_bytes: {
+      json error = std::string(as_text(answer.blob()));
+      if (error_form == api::ErrorForm::msgpack) error = message_as_json(answer.blob());
+      print_error({{"error", error}});
       return kApplicationError;
-    case Answer::Kind::failed: print_call_error(answer.error()); return kFrameworkError;
+    }
+    case Answer::Kind::failed: break;
   }
   return kFrameworkError;
 }
 
 Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteView message, base::Duration timeout,
-                    const KnownError* known) {
+                    const KnownMethod* known) {
   const base::TimePoint deadline = runtime.clock().now() + timeout;
   ClientStreamConfig config;
   config.connect_timeout = timeout;
@@ -95,7 +141,7 @@ Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteVi
   options.timeout = timeout;
   const OwnedAnswer answer = co_await stream->call_encoded(action, message, options);
   try {
-    co_return report(*answer, known);
+    co_return report(*answer, action, known);
   } catch (const json::exception& error) {
     print_call_error(CallError(Errc::decode, Ran::yes, fmt::format("the answer is no msgpack: {}", error.what())));
   }
@@ -121,9 +167,9 @@ int call(const CallCommandOptions& options, SpdlogSink& log) {
   Action action(options.action);
   std::uint32_t number = 0;
   const auto [end, failed] = std::from_chars(options.action.data(), options.action.data() + options.action.size(), number);
-  const bool is_number = failed == std::errc() && end == options.action.data() + options.action.size();
+  const bool is_number = failed != std::errc::invalid_argument && end == options.action.data() + options.action.size();
   if (is_number) {
-    if (number == 0 || number > Action::kNumberMax) {
+    if (failed != std::errc() || number == 0 || number > Action::kNumberMax) {
       fmt::print(stderr, "razor_node: a stream action is a number from 1 to {}\n", Action::kNumberMax);
       return kUsageError;
     }
@@ -133,13 +179,13 @@ int call(const CallCommandOptions& options, SpdlogSink& log) {
     return kUsageError;
   }
 
-  const auto known_errors = CalculatorService::RazorMethods<KnownErrors>::make();
-  const auto known = known_errors.find(options.action);
+  const auto known_methods = CalculatorService::RazorMethods<KnownMethods>::make();
+  const auto known = known_methods.find(options.action);
   AsioRuntime runtime(AsioConfig{.log = &log});
   return runtime.block_on(call_once(
       runtime, addresses->front(), action, std::as_bytes(std::span(message)),
       std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.timeout_seconds)),
-      known == known_errors.end() ? nullptr : &known->second));
+      known == known_methods.end() ? nullptr : &known->second));
 }
 
 }  // namespace razor::node

@@ -44,6 +44,7 @@ struct LoadOptions {
   double timeout_seconds = 20;
   unsigned spin_us = 0;
   bool json = false;
+  bool progress = false;  // also where nobody looks: when stderr is no terminal, or with `json`
 };
 /// Keeps calls in flight for a while and reports how many ended how, and how fast.
 int load(const LoadOptions& options, SpdlogSink& log);

@@ -6,6 +6,7 @@
 #include "tests/node/load.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -202,21 +203,30 @@ Task<void> keep_connected(Load& load, Address address) {
       co_await connection.run();
       continue;
     }
-    ++load.counters.errors[fmt::format("connect: {}", stream.error().message())];
+    ++load.counters.connects_failed[fmt::format("connect: {}", stream.error().message())];
     co_await load.runtime.clock().sleep_for(kReconnectPause);
   }
 }
 
 // --- Reporting -------------------------------------------------------------------------------------------------------
 
-nlohmann::json report_of(const LoadCounters& counters, double seconds, double cpu) {
-  return {{"calls", counters.calls},
-          {"rps", seconds > 0 ? counters.calls / seconds : 0.0},
-          {"errors", counters.errors},
+// `before`: as it was when counting began.
+struct Before {
+  std::uint64_t calls;
+  std::uint64_t ended;
+  double cpu;
+};
+
+nlohmann::json report_of(const LoadCounters& counters, const Before& before, double seconds) {
+  const std::uint64_t calls = counters.calls - before.calls;
+  const std::uint64_t ended = counters.ended() - before.ended;
+  const double cpu = cpu_seconds() - before.cpu;
+  return {{"calls", calls},
+          {"rps", seconds > 0 ? calls / seconds : 0.0},
           {"p50_us", counters.latencies.percentile_us(0.5)},
           {"p99_us", counters.latencies.percentile_us(0.99)},
           {"p999_us", counters.latencies.percentile_us(0.999)},
-          {"cpu_us_per_call", counters.ended() > 0 ? cpu * 1e6 / counters.ended() : 0.0},
+          {"cpu_us_per_call", ended > 0 ? cpu * 1e6 / ended : 0.0},
           {"seconds", seconds}};
 }
 
@@ -225,7 +235,6 @@ void print_report(const nlohmann::json& report, bool json) {
     fmt::print("{}\n", report.dump());
     return;
   }
-  fmt::print(stderr, "\r{:70}\r", "");  // over the progress
   fmt::print("{:>12} calls in {:.2f} s: {:.0f} a second\n", report["calls"].get<std::uint64_t>(),
              report["seconds"].get<double>(), report["rps"].get<double>());
   fmt::print("{:>12.1f} us  median latency, {:.1f} us p99, {:.1f} us p99.9\n", report["p50_us"].get<double>(),
@@ -250,6 +259,11 @@ Task<void> show_progress(Load& load, base::Duration total) {
   }
 }
 
+void wipe_progress() {
+  fmt::print(stderr, "\r{:70}\r", "");
+  std::fflush(stderr);
+}
+
 Task<void> stop_on_signal(AsioRuntime& runtime, Event& stop) {
   co_await runtime.wait_for_signal(SIGINT, SIGTERM);
   stop.set();
@@ -268,25 +282,28 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   for (unsigned i = 0; i < options.connections; ++i) {
     connections.spawn("keep_connected", keep_connected(load, addresses[i % addresses.size()]));
   }
-  if (!options.json) tasks.spawn("show_progress", show_progress(load, total));
+  const bool progress = options.progress || (!options.json && ::isatty(STDERR_FILENO) != 0);
+  if (progress) tasks.spawn("show_progress", show_progress(load, total));
 
   // What happens while everything warms up is not counted, unless it fails.
   const base::TimePoint begun = clock.now();
   (void)co_await runtime::with_deadline(clock, begun + std::min<base::Duration>(total / 10, 500ms), wait_for(stop));
-  load.counters.calls = load.counters.submitted = 0;
   load.counters.latencies.clear();
+  const Before before = {load.counters.calls, load.counters.ended(), cpu_seconds()};
   const base::TimePoint counted_from = clock.now();
-  const double cpu_before = cpu_seconds();
   (void)co_await runtime::with_deadline(clock, begun + total, wait_for(stop));
-  const double seconds = seconds_of(clock.now() - counted_from);
-  const double cpu = cpu_seconds() - cpu_before;
-  nlohmann::json report = report_of(load.counters, seconds, cpu);
+  nlohmann::json report = report_of(load.counters, before, seconds_of(clock.now() - counted_from));
 
   load.stopping = true;
   load.idle.reset();
   if (load.under_way > 0) co_await load.idle.wait();
-  report["errors"] = load.counters.errors;  // the last calls may have failed too
+  // Of the whole run, warming up and ending included: what was submitted has to have ended, each call once.
+  report["errors"] = load.counters.errors;
+  for (const auto& [kind, count] : load.counters.connects_failed) report["errors"][kind] = count;
+  report["submitted"] = load.counters.submitted;
+  report["ended"] = load.counters.ended();
   tasks.cancel();
+  if (progress) wipe_progress();
   print_report(report, options.json);
   co_return load.counters.calls > 0 ? kOk : kFrameworkError;
 }

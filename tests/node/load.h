@@ -33,9 +33,10 @@ class TurnClock final : public runtime::Ready {
 };
 
 struct LoadCounters {
-  std::uint64_t calls = 0;   // that ended with a result
   std::uint64_t submitted = 0;
-  std::map<std::string, std::uint64_t> errors;  // by kind: the others
+  std::uint64_t calls = 0;                               // that ended with a result
+  std::map<std::string, std::uint64_t> errors;           // the other calls, by kind
+  std::map<std::string, std::uint64_t> connects_failed;  // no calls: attempts to connect
   bench::LatencyHistogram latencies;
 
   std::uint64_t failed() const {

@@ -65,7 +65,9 @@ int main(int argc, char** argv) {
   load_command->add_option("--seconds", load_options.seconds, "How long")->check(kPositive);
   load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kPositive);
   load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping");
-  load_command->add_flag("--json", load_options.json, "Print one JSON object instead of progress and a table");
+  load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
+  load_command->add_flag("--progress", load_options.progress,
+                         "Show live progress on stderr; the default on a terminal, without --json");
 
   try {
     app.parse(argc, argv);

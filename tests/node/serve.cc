@@ -11,8 +11,8 @@
 namespace razor::node {
 namespace {
 
-Task<void> serve_until_told(AsioRuntime& runtime, Server& server, base::Duration close_limit) {
-  co_await runtime.wait_for_signal(SIGTERM, SIGINT);
+Task<void> serve_until_told(AsioRuntime& runtime, Server& server, base::Duration close_limit, Task<int> told) {
+  co_await std::move(told);
   runtime.log().log(LogLevel::info, "closing: {}", server.stats().to_string());
   co_await server.close(close_limit);
   runtime.log().log(LogLevel::info, "closed: {}", server.stats().to_string());
@@ -33,7 +33,8 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   // From here on a signal closes gracefully, also one that comes before the addresses are printed.
   Task<void> serving = serve_until_told(
       runtime, server,
-      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.close_limit_seconds)));
+      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.close_limit_seconds)),
+      runtime.wait_for_signal(SIGTERM, SIGINT));
   for (const Address& address : *addresses) {
     const auto listening = server.listen(address);
     if (!listening) {
