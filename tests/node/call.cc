@@ -165,15 +165,15 @@ int call(const CallCommandOptions& options, SpdlogSink& log) {
   }
 
   Action action(options.action);
-  std::uint32_t number = 0;
+  std::int64_t number = 0;
   const auto [end, failed] = std::from_chars(options.action.data(), options.action.data() + options.action.size(), number);
   const bool is_number = failed != std::errc::invalid_argument && end == options.action.data() + options.action.size();
   if (is_number) {
-    if (failed != std::errc() || number == 0 || number > Action::kNumberMax) {
+    if (failed != std::errc() || number <= 0 || number > Action::kNumberMax) {
       fmt::print(stderr, "razor_node: a stream action is a number from 1 to {}\n", Action::kNumberMax);
       return kUsageError;
     }
-    action = Action(number);
+    action = Action(static_cast<std::uint32_t>(number));
   } else if (options.action.empty()) {
     fmt::print(stderr, "razor_node: name a method, as in CalculatorService.add, or give the number of a stream action\n");
     return kUsageError;
