@@ -10,16 +10,19 @@ using namespace razor::node;
 
 namespace {
 
-// A positive, finite number: CLI11's own check lets infinities and NaN through.
-const CLI::Validator kPositive(
+// At least a microsecond, since less is no nanosecond and then taken for no limit; and few enough to count in
+// nanoseconds. CLI11's own checks let infinities and NaN through.
+const CLI::Validator kSeconds(
     [](std::string& text) -> std::string {
       double value = 0;
-      if (!CLI::detail::lexical_cast(text, value) || !(value > 0) || value > 1e9) {
-        return "must be a number above 0, up to 1e9: " + text;
+      if (!CLI::detail::lexical_cast(text, value) || !(value >= 1e-6) || value > 1e9) {
+        return "must be a number from 1e-6 to 1e9: " + text;
       }
       return {};
     },
-    "NUMBER>0");
+    "SECONDS");
+// Without a check an empty text would be taken for 0.
+const CLI::Range kMicroseconds(0u, 1'000'000u);
 
 }  // namespace
 
@@ -35,8 +38,9 @@ int main(int argc, char** argv) {
   serve_command->add_option("--listen", serve_options.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated")
       ->required();
   serve_command->add_option("--close-limit", serve_options.close_limit_seconds, "Seconds for closing gracefully")
-      ->check(kPositive);
-  serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping");
+      ->check(kSeconds);
+  serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping")
+      ->check(kMicroseconds);
 
   CallCommandOptions call_options;
   CLI::App* call_command = app.add_subcommand("call", "Make one call and print its result as JSON");
@@ -44,7 +48,7 @@ int main(int argc, char** argv) {
   call_command->add_option("action", call_options.action, "Service.method, or the number of a stream action")->required();
   call_command->add_option("arguments", call_options.arguments,
                            "JSON: the value of a single parameter, an array of several; nothing for none");
-  call_command->add_option("--timeout", call_options.timeout_seconds, "Seconds, connecting included")->check(kPositive);
+  call_command->add_option("--timeout", call_options.timeout_seconds, "Seconds, connecting included")->check(kSeconds);
 
   LoadOptions load_options;
   CLI::App* load_command = app.add_subcommand("load", "Keep calls in flight and report rates, latencies and errors");
@@ -62,9 +66,10 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1u, 10'000u));
   load_command->add_option("--payload", load_options.payload, "Bytes that each call carries")
       ->check(CLI::Range(0u, 16u * 1024 * 1024 - 64));
-  load_command->add_option("--seconds", load_options.seconds, "How long")->check(kPositive);
-  load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kPositive);
-  load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping");
+  load_command->add_option("--seconds", load_options.seconds, "How long")->check(kSeconds);
+  load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kSeconds);
+  load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping")
+      ->check(kMicroseconds);
   load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
   load_command->add_flag("--progress", load_options.progress,
                          "Show live progress on stderr; the default on a terminal, without --json");
