@@ -1,0 +1,85 @@
+"""Tests of razor_node as a process: over sockets, in real time, against friends and enemies written in Python.
+
+    ci/build razor_node && /usr/bin/python3 -m pytest
+
+node.py starts and ends the processes; wire.py is an independent protocol version 1, which raw_client.py and
+raw_server.py speak as a test tells them; golden.py has the frames of the reference; limits.py the promised times.
+RAZOR_NODE names another binary than build/tests/razor_node, RAZOR_SEED repeats what a test drew.
+"""
+
+import contextlib
+import os
+import random
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import address
+import node
+from node import Nodes
+from raw_server import RawServer, Script
+
+SEED_VARIABLE = "RAZOR_SEED"
+# For a thousand connections, at both ends: processes that are started inherit it.
+DESCRIPTORS = 8192
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if session.config.option.collectonly or not session.items:
+        return
+    try:
+        node.binary()
+    except node.NotBuilt as missing:
+        pytest.exit(str(missing), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_sessionstart() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, DESCRIPTORS)), hard))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Adds the logs of the processes to the report of a failed test."""
+    outcome = yield
+    report = outcome.get_result()
+    nodes = getattr(item, "funcargs", {}).get("nodes")
+    if report.failed and isinstance(nodes, Nodes):
+        report.sections.append(("razor_node", nodes.describe()))
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    """Starts processes of razor_node; all are ended behind the test, which fails when something is wrong with one."""
+    with node.running_nodes(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[Script], RawServer]]:
+    """Starts servers that run a script for each connection."""
+    with contextlib.ExitStack() as servers:
+
+        def start(script: Script) -> RawServer:
+            server = RawServer(script)
+            servers.callback(server.close)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def socket_directory() -> Iterator[Path]:
+    """For Unix sockets."""
+    with address.socket_directory() as directory:
+        yield directory
+
+
+@pytest.fixture
+def seeded() -> random.Random:
+    """Chance that can be repeated: the seed is printed, and shown when the test fails."""
+    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(1 << 32))
+    print(f"SEED={seed}")
+    return random.Random(seed)
