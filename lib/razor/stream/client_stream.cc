@@ -134,6 +134,10 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
     bool direct = false;  // built in `out_`; else in `scratch_`
     std::uint32_t action = 0;
     std::size_t name_bytes = 0;
+    // 0 is the ping, and a number that has the bit of names would be read as the length of one.
+    bool action_is_valid() const {
+      return action != 0 && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
+    }
   };
 
   ClientStreamConfig config_;
@@ -227,6 +231,11 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
   const base::ByteView frame = begun_.direct ? base::ByteView(out_.frame()) : scratch_.view();
   const wire::FrameLimits& limits = config_.limits;
   const std::size_t msg_bytes = frame.size() - wire::kRequestHeadBytes - begun_.name_bytes;
+  if (!begun_.action_is_valid()) [[unlikely]] {
+    refuse(call, CallError(Errc::encode, Ran::no,
+                           fmt::format("call on {}: {:#x} is not the number of an action", peer_, begun_.action)));
+    return;
+  }
   if (msg_bytes > limits.msg_bytes_max || blob.size() > limits.blob_bytes_max ||
       begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
     refuse(call, CallError(Errc::too_large, Ran::no,
