@@ -40,11 +40,15 @@ class ManualSpawner final : public runtime::Spawner {
   }
   /// Runs what is ready, and what becomes ready meanwhile, until nothing is.
   void run_all() {
-    foreign_.run_all();
+    run_posted();
     while (run_one()) {
     }
   }
+  /// Runs what was posted.
+  void run_posted() { foreign_.run_all(); }
   std::size_t ready_count() const { return ready_.size(); }
+  /// Coroutines that were spawned and have not finished.
+  std::size_t roots_count() { return roots().size(); }
 
  private:
   runtime::ReadyQueue ready_;
@@ -62,6 +66,8 @@ class ManualClock final : public runtime::Clock {
   }
   void advance(base::Duration span) { advance_to(now_ + span); }
   std::size_t timers_armed() const { return timers_.size(); }
+  /// When the next timer fires; max when none is armed.
+  base::TimePoint next_timer() const { return timers_.empty() ? base::TimePoint::max() : timers_.earliest(); }
 
  protected:
   void arm(runtime::Timer& timer, base::TimePoint at) override { timers_.insert(timer, at); }
