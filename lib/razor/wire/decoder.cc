@@ -111,8 +111,8 @@ bool Decoder::read_bool(bool& value) {
 }
 
 // A negative integer is given as its two's complement.
-bool Decoder::read_integer(std::uint64_t& value, bool& negative) {
-  if (position_ == end_) return expected("expected an integer");
+bool Decoder::read_integer(std::uint64_t& value, bool& negative, const char* what) {
+  if (position_ == end_) return expected(what);
   const auto tag = std::to_integer<std::uint8_t>(*position_);
   negative = false;
   if (tag < 0x80) {
@@ -126,7 +126,7 @@ bool Decoder::read_integer(std::uint64_t& value, bool& negative) {
     ++position_;
     return true;
   }
-  if (tag < 0xcc || tag > 0xd3) return expected("expected an integer");
+  if (tag < 0xcc || tag > 0xd3) return expected(what);
   const bool is_signed = tag >= 0xd0;
   const std::size_t size = std::size_t{1} << (tag & 3);
   const std::byte* from;
@@ -147,25 +147,33 @@ bool Decoder::read_integer(std::uint64_t& value, bool& negative) {
   return true;
 }
 
+bool Decoder::out_of_range(const std::byte* integer) {
+  position_ = integer;
+  return fail("integer out of range");
+}
+
 bool Decoder::read_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {
+  const std::byte* const from = position_;
   std::uint64_t bits = 0;
   bool negative = false;
   if (!read_integer(bits, negative)) return false;
   value = static_cast<std::int64_t>(bits);
   const bool wrapped = !negative && value < 0;  // above INT64_MAX
-  if (wrapped || value < least || value > most) return fail("integer out of range");
+  if (wrapped || value < least || value > most) return out_of_range(from);
   return true;
 }
 
 bool Decoder::read_unsigned(std::uint64_t& value, std::uint64_t most) {
+  const std::byte* const from = position_;
   bool negative = false;
   if (!read_integer(value, negative)) return false;
-  if (negative || value > most) return fail("integer out of range");
+  if (negative || value > most) return out_of_range(from);
   return true;
 }
 
 bool Decoder::read_double(double& value) {
-  if (position_ == end_) return expected("expected a number");
+  constexpr const char* kNumber = "expected a number";
+  if (position_ == end_) return expected(kNumber);
   const std::byte* from;
   switch (std::to_integer<std::uint8_t>(*position_)) {
     case 0xca:
@@ -180,7 +188,7 @@ bool Decoder::read_double(double& value) {
   }
   std::uint64_t bits = 0;
   bool negative = false;
-  if (!read_integer(bits, negative)) return false;
+  if (!read_integer(bits, negative, kNumber)) return false;
   value = negative ? static_cast<double>(static_cast<std::int64_t>(bits)) : static_cast<double>(bits);
   return true;
 }

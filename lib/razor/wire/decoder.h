@@ -65,7 +65,8 @@ class Decoder {
   bool expected(const char* what);
   bool read_length(std::size_t bytes, std::uint32_t& length);
   bool take(std::size_t count, const std::byte*& from);
-  bool read_integer(std::uint64_t& value, bool& negative);
+  bool read_integer(std::uint64_t& value, bool& negative, const char* what = "expected an integer");
+  bool out_of_range(const std::byte* integer);
 
   const std::byte* begin_;
   const std::byte* position_;

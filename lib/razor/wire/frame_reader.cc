@@ -20,7 +20,7 @@ base::MutableBytes FrameReader<Frame>::prepare() {
     const std::size_t room = std::min(large_->buffer.capacity(), large_->total) - large_->filled;
     return {large_->buffer.data() + large_->filled, room};
   }
-  if (begin_ == end_) {
+  if (begin_ == end_ || fault_ != HeadFault::none) {
     begin_ = end_ = 0;
   } else if (begin_ > 0) {
     // Only the start of one frame is left, less than a buffer: moving it is cheaper than a ring.

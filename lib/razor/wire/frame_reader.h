@@ -20,7 +20,7 @@ namespace razor::wire {
 struct ReadBufferSizes {
   static constexpr std::size_t kFirst = 4 * base::kKiB;  ///< until a read fills it
   static constexpr std::size_t kMax = 64 * base::kKiB;   ///< larger ones swallow whole windows: both ends alternate
-  static constexpr std::size_t kLargeFrameStep = 64 * base::kKiB;
+  static constexpr std::size_t kLargeFrameStep = 60 * base::kKiB;  ///< 64 KiB when rounded to whole pages
 };
 
 /// `Frame` is RequestFrame or ResponseFrame.
@@ -38,7 +38,7 @@ class FrameReader {
   /// `count` bytes were put there.
   void commit(std::size_t count);
 
-  /// Looks for the next frame. After `fault` there is none any more.
+  /// Looks for the next frame. After `fault` there is none any more: what still arrives is dropped.
   Found next();
   /// The frame that `next` found; its views live until `prepare` or `next`.
   const Frame& frame() const { return frame_; }
@@ -47,7 +47,10 @@ class FrameReader {
   HeadFault fault() const { return fault_; }
 
   /// Bytes of a frame that has begun and is not whole; 0 between frames.
-  base::ByteCount partial_bytes() const { return large_ ? large_->filled : end_ - begin_; }
+  base::ByteCount partial_bytes() const {
+    if (large_) return large_is_used_ ? 0 : large_->filled;
+    return end_ - begin_;
+  }
   /// True once the head of the frame that has begun is there.
   bool has_partial_head() const { return partial_bytes() >= Frame::kHeadBytes; }
   /// Memory held.

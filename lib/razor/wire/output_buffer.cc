@@ -12,9 +12,8 @@ constexpr std::size_t kFirstBlockBytes = 4 * base::kKiB;
 }  // namespace
 
 void OutputBuffer::append_copy(base::ByteView bytes) {
-  begin_frame();
   put(bytes);
-  end_frame();
+  appended_ += bytes.size();
 }
 
 void OutputBuffer::append_owned(base::Bytes bytes) {
@@ -23,8 +22,8 @@ void OutputBuffer::append_owned(base::Bytes bytes) {
     return;
   }
   seal_last_block();
-  appended_ += bytes.size();
   Block& block = blocks_.emplace_back();
+  appended_ += bytes.size();
   block.owned = std::move(bytes);
   block.begin = block.owned.data();
   block.end = block.begin + block.owned.size();
@@ -47,14 +46,19 @@ void OutputBuffer::grow(std::size_t count) {
   if (frame_bytes > 0) std::memcpy(buffer.data(), frame_, frame_bytes);
   seal_last_block();
   // A block that held nothing but the frame that moves on is of no use any more.
-  if (!blocks_.empty() && blocks_.back().begin == blocks_.back().end) blocks_.pop_back();
-
-  Block& block = blocks_.emplace_back();
+  Block& block = last_block_is_empty() ? blocks_.back() : blocks_.emplace_back();
   block.begin = buffer.data();
   end_ = buffer.data() + buffer.capacity();
   if (frame_ != nullptr) frame_ = buffer.data();
   position_ = buffer.data() + frame_bytes;
   block.buffer = std::move(buffer);
+}
+
+// Keeps the memory of an abandoned frame from waiting for the next `consume`, which may never come.
+void OutputBuffer::drop_large_block() {
+  if (!last_block_is_empty()) return;
+  blocks_.pop_back();
+  position_ = end_ = blocks_.empty() ? nullptr : const_cast<std::byte*>(blocks_.back().end);
 }
 
 std::size_t OutputBuffer::gather(std::span<base::ByteView> views) const {
@@ -96,7 +100,7 @@ void OutputBuffer::consume(std::size_t count) {
 
 base::ByteCount OutputBuffer::capacity() const {
   base::ByteCount total = spare_.capacity();
-  for (const Block& block : blocks_) total += block.buffer.capacity() + block.owned.size();
+  for (const Block& block : blocks_) total += block.buffer.capacity() + block.owned.capacity();
   return total;
 }
 

@@ -35,6 +35,7 @@ class OutputBuffer final : public ByteSink {
   void abandon_frame() {
     position_ = frame_;
     frame_ = nullptr;
+    if (static_cast<std::size_t>(end_ - position_) > kBlockBytesMax) [[unlikely]] drop_large_block();
   }
 
   /// Appends bytes that belong to the frame that just ended. Large ones are kept, not copied.
@@ -66,6 +67,8 @@ class OutputBuffer final : public ByteSink {
 
   void grow(std::size_t count) override;
   void seal_last_block();
+  void drop_large_block();
+  bool last_block_is_empty() const { return !blocks_.empty() && blocks_.back().begin == filled_end(); }
   const std::byte* end_of(const Block& block) const { return &block == &blocks_.back() ? filled_end() : block.end; }
   const std::byte* filled_end() const { return frame_ != nullptr ? frame_ : position_; }
 
