@@ -212,9 +212,9 @@ Task<void> keep_connected(Load& load, Address address) {
 
 // `before`: as it was when counting began.
 struct Before {
-  std::uint64_t calls;
-  std::uint64_t ended;
-  double cpu;
+  std::uint64_t calls = 0;
+  std::uint64_t ended = 0;
+  double cpu = 0;
 };
 
 nlohmann::json report_of(const LoadCounters& counters, const Before& before, double seconds) {
@@ -285,12 +285,17 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   const bool progress = options.progress || (!options.json && ::isatty(STDERR_FILENO) != 0);
   if (progress) tasks.spawn("show_progress", show_progress(load, total));
 
-  // What happens while everything warms up is not counted, unless it fails.
+  // What happens while everything warms up is not counted, unless it fails, or nothing comes after it.
   const base::TimePoint begun = clock.now();
-  (void)co_await runtime::with_deadline(clock, begun + std::min<base::Duration>(total / 10, 500ms), wait_for(stop));
-  load.counters.latencies.clear();
-  const Before before = {load.counters.calls, load.counters.ended(), cpu_seconds()};
-  const base::TimePoint counted_from = clock.now();
+  base::TimePoint counted_from = begun;
+  Before before;
+  const auto stopped_early =
+      co_await runtime::with_deadline(clock, begun + std::min<base::Duration>(total / 10, 500ms), wait_for(stop));
+  if (!stopped_early) {
+    load.counters.latencies.clear();
+    before = {load.counters.calls, load.counters.ended(), cpu_seconds()};
+    counted_from = clock.now();
+  }
   (void)co_await runtime::with_deadline(clock, begun + total, wait_for(stop));
   nlohmann::json report = report_of(load.counters, before, seconds_of(clock.now() - counted_from));
 

@@ -29,6 +29,7 @@ const CLI::Range kMicroseconds(0u, 1'000'000u);
 int main(int argc, char** argv) {
   CLI::App app("A razor-rpc server, caller and load generator.", "razor_node");
   app.require_subcommand(1);
+  app.fallthrough();  // --log may also stand behind the command
   std::string log_level = "warning";
   app.add_option("--log", log_level, "Least level of log lines on stderr")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
