@@ -145,6 +145,27 @@ TEST(ClientSession, KeepaliveIsQuietOnceAllIsAnswered) {
   EXPECT_EQ(session.keepalive().next_check(), TimePoint::max());
 }
 
+TEST(ClientSession, APeerThatLeftACallUnansweredIsWatchedUntilItSaysAnything) {
+  ClientSession session(with_window(4));
+  NotedCall call;
+  session.send(call);
+  session.keepalive().on_owed(TimePoint(1s));
+  session.end(call);
+  EXPECT_EQ(session.keepalive().next_check(), TimePoint(2s));
+  session.on_bytes(TimePoint(1500ms));
+  EXPECT_EQ(session.keepalive().next_check(), TimePoint::max());
+}
+
+TEST(ClientSession, BytesDoNotEndTheWatchWhileCallsAreOwed) {
+  ClientSession session(with_window(4));
+  NotedCall call;
+  session.send(call);
+  session.keepalive().on_owed(TimePoint(1s));
+  session.on_bytes(TimePoint(1500ms));
+  EXPECT_EQ(session.keepalive().next_check(), TimePoint(2500ms));
+  session.end(call);
+}
+
 // --- Model -----------------------------------------------------------------------------------------------------------
 
 struct SessionAndModel {

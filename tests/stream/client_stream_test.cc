@@ -275,24 +275,6 @@ TEST_F(ClientStreamTest, WhatCannotBeEncodedFailsAlone) {
   run();
 }
 
-// A number that has the name's bit was sent as the length of a name: the frame was shorter than its head said, and with
-// it broke all that followed. Number 0 was sent as a ping, and the pong taken for the result of a call that never ran.
-TEST_F(ClientStreamTest, AnActionThatIsNoNumberFailsAlone) {
-  submit("before");
-  for (const std::uint32_t number : {0u, 0x8000'0005u, ~0u}) {
-    Outcome& impossible = outcomes_.emplace_back();
-    stream_->submit(task(wire::Action(number), "123", impossible));
-    run();
-    EXPECT_TRUE(impossible.failed_with(Errc::encode, Ran::no)) << impossible;
-  }
-  submit("after");
-  ASSERT_EQ(server_->calls.size(), 2u);
-  EXPECT_EQ(server_->calls[1].msg, "after");
-  server_->answer(0);
-  server_->answer(1);
-  run();
-}
-
 // --- What an answer says ---------------------------------------------------------------------------------------------
 
 TEST_F(ClientStreamTest, AnErrorOfTheHandlerArrivesExactly) {

@@ -48,16 +48,22 @@ class ClientSession {
     call = in_flight_.take(seq);
     if (call != nullptr) [[likely]] {
       ended(*call);
+      if (in_flight_.empty()) keepalive_.on_nothing_owed();
       return Answer::expected;
     }
     if (seq == 0 || seq >= next_seq_) return Answer::never_sent;
     return seq == ping_seq_ ? Answer::pong : Answer::late;
   }
 
-  /// The call ends without an answer: its place in the window is free.
+  /// The call ends without an answer: its place in the window is free. The peer owes a sign of life all the same.
   void end(PendingCall& call) {
     in_flight_.take(call.seq_);
     ended(call);
+  }
+  /// Bytes have come.
+  void on_bytes(base::TimePoint now) {
+    keepalive_.on_bytes(now);
+    if (in_flight_.empty()) keepalive_.on_nothing_owed();
   }
   /// `call` has taken over from another object.
   void relocated(PendingCall& call) { in_flight_.replace(call.seq_, call); }
@@ -80,7 +86,6 @@ class ClientSession {
     call.where_ = PendingCall::Where::nowhere;
     DeadlineWheel::remove(call);
     window_.release();
-    if (in_flight_.empty()) keepalive_.on_nothing_owed();
   }
 
   Window window_;

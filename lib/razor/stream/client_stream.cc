@@ -406,7 +406,7 @@ bool ClientStreamCore::read_some(std::size_t count) {
   reader_.commit(count);
   ++stats_.reads;
   stats_.bytes_received += count;
-  session_.keepalive().on_bytes(clock_.now());
+  session_.on_bytes(clock_.now());
   while (true) {
     switch (reader_.next()) {
       case wire::ResponseReader::Found::frame:
@@ -474,9 +474,9 @@ void ClientStreamCore::settle() {
 }
 
 void ClientStreamCore::arm_timer(base::TimePoint now) {
-  if (!session_.owes() && queue_.empty()) return;
-  const base::TimePoint next = std::min(session_.deadlines().next_tick(now), session_.keepalive().next_check());
-  if (!timer_.armed() || timer_.at() > next) timer_.arm(next);
+  base::TimePoint next = session_.keepalive().next_check();
+  if (session_.owes() || !queue_.empty()) next = std::min(next, session_.deadlines().next_tick(now));
+  if (next != base::TimePoint::max() && (!timer_.armed() || timer_.at() > next)) timer_.arm(next);
 }
 
 void ClientStreamCore::on_timer() {
@@ -538,7 +538,7 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
     case Keepalive::Verdict::dead: break;
   }
   if (stream_->bytes_readable() > 0) {
-    session_.keepalive().on_bytes(now);  // they count, though nobody has read them yet
+    session_.on_bytes(now);  // they count, though nobody has read them yet
     return;
   }
   end(Errc::connection_lost, fmt::format("{} sent nothing for {} and did not answer a ping within {}", peer_,

@@ -1,0 +1,325 @@
+// ClientStream and time: deadlines that are never early and at most a tick late whatever holds a call up, a pause of the
+// process that costs nobody an answer, and the ping that tells a slow server from a dead one.
+
+#include "razor/stream/client_stream.h"
+#include "tests/stream/client_fixture.h"
+
+namespace razor::stream {
+namespace {
+
+using test::answer;
+
+class ClientStreamTimeTest : public ClientStreamFixture {
+ protected:
+  // Until the call has ended, answering pings as a server that lives does.
+  void advance_until_ended(const Outcome& outcome, Duration limit) {
+    for (const TimePoint until = world_.now() + limit; !outcome.ended() && world_.now() < until;) {
+      if (server_takes_) server_->answer_pings();
+      advance(10ms);
+    }
+  }
+  // It ended by its deadline, `timeout` after now, and not earlier than that or more than a tick later.
+  void expect_ends_at(const Outcome& outcome, TimePoint deadline, Ran ran) {
+    advance_until_ended(outcome, 1h);
+    EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, ran)) << outcome;
+    EXPECT_GE(outcome.at, deadline);
+    EXPECT_LE(outcome.at, deadline + config_.tick);
+  }
+};
+
+// --- Deadlines -------------------------------------------------------------------------------------------------------
+
+TEST_F(ClientStreamTimeTest, ACallEndsAtItsTimeoutOrATickLater) {
+  advance(350ms);
+  const TimePoint submitted = world_.now();
+  Outcome& outcome = submit("unanswered", {.timeout = 2s});
+  expect_ends_at(outcome, submitted + 2s, Ran::maybe);
+  EXPECT_EQ(outcome.at, start_ + 3s);  // 2.35 s, at the next whole second
+}
+
+TEST_F(ClientStreamTimeTest, TheStreamsTimeoutIsForCallsWithoutOne) {
+  const TimePoint submitted = world_.now();
+  expect_ends_at(submit(), submitted + 20s, Ran::maybe);
+}
+
+TEST_F(ClientStreamTimeTest, OfTimeoutAndDeadlineTheEarlierCounts) {
+  const TimePoint submitted = world_.now();
+  Outcome& timeout = submit("", {.timeout = 3s, .deadline = submitted + 60s});
+  Outcome& deadline = submit("", {.timeout = 60s, .deadline = submitted + 5s});
+  expect_ends_at(timeout, submitted + 3s, Ran::maybe);
+  expect_ends_at(deadline, submitted + 5s, Ran::maybe);
+}
+
+TEST_F(ClientStreamTimeTest, ADeadlineThatHasPassedEndsTheCallAtTheNextTick) {
+  advance(10s + 1ms);
+  const TimePoint now = world_.now();
+  expect_ends_at(submit("", {.deadline = start_ + 1s}), now, Ran::maybe);
+}
+
+TEST_F(ClientStreamTimeTest, TheTickMayBeShort) {
+  ClientStreamConfig config;
+  config.tick = 10ms;
+  connect(config);
+  const TimePoint submitted = world_.now();
+  expect_ends_at(submit("", {.timeout = 123ms}), submitted + 123ms, Ran::maybe);
+}
+
+TEST_F(ClientStreamTimeTest, ATickBelowTheLeastIsTheLeast) {
+  ClientStreamConfig config;
+  config.tick = 0ms;
+  connect(config);
+  config_.tick = kTickMin;
+  const TimePoint submitted = world_.now();
+  expect_ends_at(submit("", {.timeout = 5ms}), submitted + 5ms, Ran::maybe);
+}
+
+TEST_F(ClientStreamTimeTest, ACallThatWaitsForTheWindowEndsAtItsDeadline) {
+  ClientStreamConfig config;
+  config.window = 1;
+  connect(config);
+  submit("takes the window", {.timeout = 60s});
+  const TimePoint submitted = world_.now();
+  Outcome& waits = submit("waits", {.timeout = 4s});
+  Outcome& waits_longer = submit("waits longer", {.timeout = 30s});
+  expect_ends_at(waits, submitted + 4s, Ran::no);
+  EXPECT_EQ(server_->calls.size(), 1u);
+  EXPECT_EQ(stream_->stats().queued, 1u);
+  server_->answer(0);
+  run();
+  ASSERT_EQ(server_->calls.size(), 2u);
+  EXPECT_EQ(server_->calls[1].msg, "waits longer");
+  server_->answer(1);
+  run();
+  EXPECT_TRUE(waits_longer.succeeded_with(""));
+}
+
+TEST_F(ClientStreamTimeTest, ACallWhoseBytesNobodyTakesEndsAtItsDeadline) {
+  ClientStreamConfig config;
+  config.write_buffer_max = 2000;
+  config.ping_timeout = 1h;
+  connect(config);
+  server_takes_nothing(100);
+  const TimePoint submitted = world_.now();
+  Outcome& partly_taken = submit(std::string(1500, 'x'), {.timeout = 2s});
+  Outcome& in_buffer = submit(std::string(1500, 'x'), {.timeout = 2s});
+  Outcome& queued = submit(std::string(1500, 'x'), {.timeout = 2s});
+  expect_ends_at(partly_taken, submitted + 2s, Ran::maybe);
+  expect_ends_at(in_buffer, submitted + 2s, Ran::maybe);  // it cannot be taken back: it may run yet
+  expect_ends_at(queued, submitted + 2s, Ran::no);
+}
+
+TEST_F(ClientStreamTimeTest, AnAnswerThatStopsHalfWayDoesNotKeepACallFromEnding) {
+  Outcome& outcome = submit("", {.timeout = 1500ms});
+  const base::Bytes whole = answer(1, std::string(100'000, 'x'));
+  server_->send(base::Bytes(whole.begin(), whole.begin() + 50'000));
+  advance(2s);
+  EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcome;
+  EXPECT_EQ(outcome.at, start_ + 2s);
+  // The rest is a late answer; the connection lives on.
+  server_->send(base::Bytes(whole.begin() + 50'000, whole.end()));
+  Outcome& next = submit();
+  server_->answer(1, "fine");
+  run();
+  EXPECT_TRUE(next.succeeded_with("fine"));
+  EXPECT_EQ(stream_->stats().answers_late, 1u);
+}
+
+TEST_F(ClientStreamTimeTest, AnAnswerThatDripsDoesNotKeepACallFromEnding) {
+  const TimePoint submitted = world_.now();
+  Outcome& outcome = submit("", {.timeout = 2s});
+  const base::Bytes whole = answer(1, std::string(10'000, 'x'));
+  for (std::size_t i = 0; i < whole.size() && !outcome.ended(); ++i) {
+    server_->send(base::Bytes(1, whole[i]));  // there is always something to read
+    advance(1ms);
+  }
+  EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcome;
+  EXPECT_GE(outcome.at, submitted + 2s);
+  EXPECT_LE(outcome.at, submitted + 3s);
+}
+
+TEST_F(ClientStreamTimeTest, ManyCallsEndInOneTick) {
+  for (int i = 0; i < 300; ++i) submit_only("", {.timeout = 1s});  // 128 are sent, the others wait
+  run();
+  advance(1s);
+  std::size_t sent = 0;
+  for (const Outcome& outcome : outcomes_) {
+    EXPECT_EQ(outcome.errc, Errc::deadline_exceeded);
+    EXPECT_EQ(outcome.at, start_ + 1s);
+    sent += outcome.ran == Ran::maybe;
+  }
+  EXPECT_EQ(sent, 128u);
+}
+
+TEST_F(ClientStreamTimeTest, ACallThatExpiredFreesTheWindow) {
+  ClientStreamConfig config;
+  config.window = 1;
+  connect(config);
+  submit("first", {.timeout = 1s});
+  submit("second", {.timeout = 30s});
+  advance(2s);
+  ASSERT_EQ(server_->calls.size(), 2u);
+  EXPECT_EQ(server_->calls[1].msg, "second");
+  server_->answer(1);
+  run();
+}
+
+TEST_F(ClientStreamTimeTest, TheReasonSaysWhatWasWaitedFor) {
+  submit("", {.timeout = 1s});
+  advance(2s);
+  EXPECT_EQ(outcomes_[0].detail, "deadline_exceeded (ran: maybe): call action 5 on hand:1: no answer within 1 s");
+}
+
+TEST_F(ClientStreamTimeTest, AnIdleStreamArmsNoTimer) {
+  submit();
+  EXPECT_GT(world_.clock().timers_armed(), 0u);
+  server_->answer(0);
+  run();
+  advance(5s);
+  EXPECT_EQ(world_.clock().timers_armed(), 0u);
+}
+
+// --- After a pause of the process ------------------------------------------------------------------------------------
+
+TEST_F(ClientStreamTimeTest, AfterAPauseAnswersThatCanBeReadCountBeforeDeadlines) {
+  submit("first", {.timeout = 5s});
+  submit("second", {.timeout = 5s});
+  submit("unanswered", {.timeout = 5s});
+  server_->answer(1, "b");
+  server_->answer(0, "a");
+  world_.pause(1h);
+  EXPECT_TRUE(outcomes_[0].succeeded_with("a")) << outcomes_[0];
+  EXPECT_TRUE(outcomes_[1].succeeded_with("b")) << outcomes_[1];
+  EXPECT_TRUE(outcomes_[2].failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcomes_[2];
+}
+
+TEST_F(ClientStreamTimeTest, AfterAPauseALargeAnswerIsReadToItsEndFirst) {
+  submit("", {.timeout = 5s});
+  server_->answer(0, std::string(1'000'000, 'x'));
+  world_.pause(1h);
+  EXPECT_TRUE(outcomes_[0].succeeded_with(std::string(1'000'000, 'x')));
+}
+
+TEST_F(ClientStreamTimeTest, AfterAPauseOnlyWhatWasReadableThenIsWaitedFor) {
+  submit("", {.timeout = 5s});
+  const base::Bytes whole = answer(1, std::string(10'000, 'x'));
+  server_->send(base::Bytes(whole.begin(), whole.end() - 1));
+  world_.pause(1h);
+  EXPECT_TRUE(outcomes_[0].failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcomes_[0];
+}
+
+TEST_F(ClientStreamTimeTest, APauseIsNoSilence) {
+  submit("", {.timeout = 10h});
+  server_->send(answer(1));
+  Outcome& second = submit_only("", {.timeout = 10h});
+  world_.pause(1h);  // a pong of the time before is in the buffer
+  EXPECT_TRUE(stream_->is_open());
+  advance(500ms);
+  EXPECT_TRUE(stream_->is_open());
+  EXPECT_FALSE(second.ended());
+  server_->answer(1);
+  run();
+}
+
+TEST_F(ClientStreamTimeTest, AfterAPauseThatSwallowedThePongThePeerIsAlive) {
+  submit("", {.timeout = 10h});
+  advance(1s);
+  ASSERT_EQ(server_->pings.size(), 1u);
+  server_->answer_pings();
+  world_.pause(1h);
+  EXPECT_TRUE(stream_->is_open()) << stream_->end_reason();
+  server_->answer(0, "slow");
+  run();
+  EXPECT_TRUE(outcomes_[0].succeeded_with("slow"));
+}
+
+// --- Is the peer alive? ----------------------------------------------------------------------------------------------
+
+TEST_F(ClientStreamTimeTest, ASilentServerThatOwesIsPingedAndThenGivenUp) {
+  Outcome& outcome = submit("", {.timeout = 60s});
+  advance(1s - 1ms);
+  EXPECT_EQ(server_->pings.size(), 0u);
+  advance(1ms);
+  EXPECT_EQ(server_->pings.size(), 1u);
+  advance(2s - 1ms);
+  EXPECT_EQ(server_->pings.size(), 1u);
+  EXPECT_TRUE(stream_->is_open());
+  advance(1ms);
+  EXPECT_FALSE(stream_->is_open());
+  EXPECT_TRUE(outcome.failed_with(Errc::connection_lost, Ran::maybe)) << outcome;
+  EXPECT_EQ(outcome.at, start_ + 3s);
+  EXPECT_EQ(stream_->end_reason(), "hand:1 sent nothing for 3 s and did not answer a ping within 2 s");
+}
+
+TEST_F(ClientStreamTimeTest, AServerThatAnswersPingsIsAliveHoweverSlowItIs) {
+  Outcome& outcome = submit("", {.timeout = 1h});
+  for (int i = 0; i < 100; ++i) {
+    advance(1s);
+    server_->answer_pings();
+  }
+  EXPECT_EQ(server_->pings.size(), 100u);
+  EXPECT_FALSE(outcome.ended());
+  server_->answer(0, "at last");
+  run();
+  EXPECT_TRUE(outcome.succeeded_with("at last"));
+}
+
+TEST_F(ClientStreamTimeTest, AnyByteIsASignOfLife) {
+  Outcome& outcome = submit("", {.timeout = 60s});
+  const base::Bytes whole = answer(1, std::string(10, 'x'));
+  for (const std::byte byte : whole) {
+    advance(900ms);
+    EXPECT_TRUE(stream_->is_open());
+    server_->send(base::Bytes(1, byte));
+    run();
+  }
+  EXPECT_EQ(server_->pings.size(), 0u);
+  EXPECT_TRUE(outcome.succeeded_with(std::string(10, 'x')));
+}
+
+TEST_F(ClientStreamTimeTest, AnIdleServerIsNotPinged) {
+  submit();
+  server_->answer(0);
+  run();
+  advance(1h);
+  EXPECT_EQ(server_->pings.size(), 0u);
+  EXPECT_TRUE(stream_->is_open());
+  submit();
+  advance(500ms);
+  EXPECT_EQ(server_->pings.size(), 0u) << "silence while nothing was owed was counted";
+  server_->answer(1);
+  run();
+}
+
+TEST_F(ClientStreamTimeTest, AServerThatTakesNoBytesIsGivenUpToo) {
+  server_takes_nothing(10);
+  Outcome& sent = submit("", {.timeout = 60s});
+  advance(3s);
+  EXPECT_TRUE(sent.failed_with(Errc::connection_lost, Ran::maybe)) << sent;
+  EXPECT_FALSE(stream_->is_open());
+}
+
+TEST_F(ClientStreamTimeTest, AServerThatStillOwesAfterADeadlineIsAskedOnceMoreAndThenLeftAlone) {
+  Outcome& outcome = submit("", {.timeout = 500ms});
+  advance(1s);
+  EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::maybe));
+  ASSERT_EQ(server_->pings.size(), 1u);
+  server_->answer_pings();
+  run();
+  advance(1h);
+  EXPECT_EQ(server_->pings.size(), 1u);
+  EXPECT_TRUE(stream_->is_open());
+  EXPECT_EQ(world_.clock().timers_armed(), 0u);
+}
+
+TEST_F(ClientStreamTimeTest, ALateAnswerIsASignOfLifeToo) {
+  submit("", {.timeout = 500ms});
+  advance(1s);
+  EXPECT_TRUE(outcomes_[0].ended());
+  server_->answer(0);
+  run();
+  advance(1h);
+  EXPECT_TRUE(stream_->is_open());
+}
+
+}  // namespace
+}  // namespace razor::stream
