@@ -188,7 +188,7 @@ TEST(ThreadSignal, WakesTheThreadThatWaitsWhetherItSleepsOrComesLate) {
   early.wait();
 
   int written = 0;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     ThreadSignal signal;
     std::thread waker([&] {
       written = i;
@@ -206,10 +206,14 @@ TEST(ThreadSignal, MayBeDestroyedAsSoonAsTheWaitIsOver) {
   std::atomic<bool> stop = false;
   std::thread waker([&] {
     while (!stop) {
-      if (ThreadSignal* signal = current.exchange(nullptr)) signal->wake();
+      if (ThreadSignal* signal = current.exchange(nullptr)) {
+        signal->wake();
+      } else {
+        std::this_thread::yield();
+      }
     }
   });
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 500; ++i) {
     auto signal = std::make_unique<ThreadSignal>();
     current = signal.get();
     signal->wait();
