@@ -1,6 +1,7 @@
 """RawSocket: sends and receives exact bytes, and knows how its peer ended the connection."""
 
 import contextlib
+import select
 import socket
 import struct
 from types import TracebackType
@@ -57,6 +58,10 @@ class RawSocket:
         taken = bytes(self._received[:count])
         del self._received[:count]
         return taken
+
+    def is_silent_for(self, seconds: float) -> bool:
+        """Nothing comes for that long, not even the end."""
+        return not self._received and not select.select([self.socket], [], [], seconds)[0]
 
     def receive_to_end(self) -> bytes:
         """All that comes until the peer shuts its side. Raises ConnectionResetError when it resets instead."""

@@ -1,0 +1,276 @@
+"""razor_node load: its report adds up, also when servers die, come back, or never were there.
+
+Fails when a call is lost or counted twice (contract 1), when a load does not end in time, or when the report does not
+name what went wrong.
+"""
+
+import itertools
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import limits
+import wire
+from node import FRAMEWORK_ERROR, OK, Finished, Nodes, Server
+from raw_server import Peer, RawServer, Script
+from waiting import wait_until
+
+StartServer = Callable[[Script], RawServer]
+
+KEYS = {
+    "calls", "rps", "errors", "p50_us", "p99_us", "p999_us", "cpu_us_per_call", "seconds", "submitted", "ended"
+}  # fmt: skip
+
+# What a failed call or connect is counted as.
+CALL_ERROR = re.compile(r"[a-z_]+ \(ran: (no|maybe|yes)\)")
+CONNECT_ERROR = re.compile(r"connect: .+")
+
+
+def checked(finished: Finished) -> dict[str, Any]:
+    """The report, whose numbers fit together."""
+    report = finished.report
+    assert report.keys() == KEYS
+    assert all(CALL_ERROR.fullmatch(kind) or CONNECT_ERROR.fullmatch(kind) for kind in report["errors"]), report
+    assert report["submitted"] == report["ended"], report
+    assert 0 <= report["calls"] + failed_calls(report) <= report["ended"], report
+    assert 0 <= report["p50_us"] <= report["p99_us"] <= report["p999_us"], report
+    assert report["rps"] == pytest.approx(report["calls"] / report["seconds"]), report
+    assert finished.status == (OK if report["ended"] > failed_calls(report) else FRAMEWORK_ERROR), finished
+    return report
+
+
+def failed_calls(report: dict[str, Any]) -> int:
+    return sum(count for kind, count in report["errors"].items() if CALL_ERROR.fullmatch(kind))
+
+
+def without_connects(report: dict[str, Any]) -> dict[str, int]:
+    return {kind: count for kind, count in report["errors"].items() if CALL_ERROR.fullmatch(kind)}
+
+
+@pytest.mark.parametrize("interface", ["stream", "api"])
+@pytest.mark.parametrize("handler", ["plain", "coroutine"])
+def test_calls_succeed_and_are_measured(nodes: Nodes, interface: str, handler: str) -> None:
+    server = nodes.serve()
+    finished = nodes.load(server.address, interface=interface, handler=handler, in_flight=32, seconds=0.3)
+    report = checked(finished)
+    assert report["errors"] == {}
+    assert report["calls"] > 100
+    assert 0 < report["p50_us"] < 1e6
+    assert 0 < report["cpu_us_per_call"] < 1e6
+    assert 0.2 <= report["seconds"] <= 0.3 + limits.SLACK + limits.BUSY_MACHINE
+    assert finished.err == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"in_flight": 64, "window": 1},
+        {"in_flight": 64, "window": 7},
+        {"in_flight": 1, "window": 64},
+        {"in_flight": 8, "connections": 5},
+        {"in_flight": 8, "payload": 0},
+        {"in_flight": 4, "payload": 1024 * 1024},
+        {"in_flight": 3, "connections": 3, "window": 2, "payload": 100_000},
+        {"in_flight": 2000, "window": 2000},  # above what a connection may have handled at once
+        {"in_flight": 2000, "window": 10},  # above what a queue holds by default
+    ],
+    ids=lambda options: " ".join(f"{name}={value}" for name, value in options.items()),
+)
+@pytest.mark.parametrize("interface", ["stream", "api"])
+def test_settings_are_obeyed(nodes: Nodes, interface: str, options: dict[str, int]) -> None:
+    server = nodes.serve()
+    report = checked(nodes.load(server.address, interface=interface, seconds=0.15, **options))
+    assert report["errors"] == {}
+    assert report["calls"] > 0
+
+
+@pytest.mark.parametrize("interface", ["stream", "api"])
+def test_never_more_than_the_window_is_unanswered(nodes: Nodes, raw_server: StartServer, interface: str) -> None:
+    """Contract 20; and 8: seqs count up by one. The server answers one call at a time, the newest first."""
+    window, watched_calls = 7, 30
+    unanswered_peak = 0
+
+    def script(peer: Peer) -> None:
+        nonlocal unanswered_peak
+        unanswered: list[wire.Request] = []
+        for seq in itertools.count(1):
+            unanswered.append(peer.receive())
+            assert unanswered[-1].seq == seq
+            unanswered_peak = max(unanswered_peak, len(unanswered))
+            if seq >= watched_calls:
+                while unanswered:
+                    answer(peer, unanswered.pop())
+            elif len(unanswered) == window:
+                assert peer.is_silent_for(0.005), "a request more than the window"
+                answer(peer, unanswered.pop())
+
+    def answer(peer: Peer, request: wire.Request) -> None:
+        result = wire.pack({"ret_size": len(request.blob)}) if interface == "stream" else request.msg
+        peer.succeed(request.seq, result)
+
+    server = raw_server(script)
+    report = checked(
+        nodes.load(server.address, interface=interface, in_flight=3 * window, window=window, seconds=0.4)
+    )
+    server.close()
+    assert unanswered_peak == window
+    assert report["errors"] == {}
+    assert report["ended"] > watched_calls
+
+
+def test_connections_are_spread_over_the_addresses(nodes: Nodes, socket_directory: Path) -> None:
+    servers = [nodes.serve(at, options=LOG_REQUESTS) for at in ("127.0.0.1:0", f"unix:{socket_directory / 'socket'}")]
+    report = checked(nodes.load(*(server.address for server in servers), in_flight=4, connections=3, seconds=0.3))
+    assert report["errors"] == {}
+    for server in servers:
+        assert server.stop().status == OK
+    first, second = (requests_of(server) for server in servers)
+    assert first > 0 and second > 0
+    assert first + second == report["submitted"]
+
+
+# `serve` counts, and says so when it closes.
+LOG_REQUESTS = ("--log", "info")
+
+
+def requests_of(server: Server) -> int:
+    counted = re.findall(r"closed: .* (\d+) requests", server.log)
+    assert len(counted) == 1, server.log
+    return int(counted[0])
+
+
+def test_the_table_is_for_people(nodes: Nodes) -> None:
+    server = nodes.serve()
+    finished = nodes.run("load", "--connect", server.address, "--in-flight", "8", "--seconds", "0.2")
+    assert finished.status == OK
+    assert finished.err == ""
+    assert re.search(r"\d+ calls in 0\.\d+ s: \d+ a second", finished.out)
+    assert re.search(r"median latency, .* p99", finished.out)
+    assert re.search(r" 0 errors", finished.out)
+
+
+def test_the_progress_of_a_load_is_shown_on_stderr(nodes: Nodes) -> None:
+    server = nodes.serve()
+    words = ["--connect", server.address, "--in-flight", "8", "--seconds", "0.6", "--progress"]
+    finished = nodes.run("load", *words, "--json")
+    assert "calls/s" in finished.err
+    assert finished.report["calls"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("after", [0.2, 0.7], ids=["while it warms up", "while it counts"])
+def test_a_signal_ends_a_load_with_its_report(nodes: Nodes, number: signal.Signals, after: float) -> None:
+    server = nodes.serve()
+    load = nodes.start_load(server.address, in_flight=16, seconds=60)
+    time.sleep(after)
+    load.send_signal(number)
+    finished = load.wait(limits.at_most(0))
+    report = checked(finished)
+    assert report["errors"] == {}
+    assert report["calls"] > 0
+
+
+def test_a_load_without_server_says_so_and_ends_in_time(nodes: Nodes, socket_directory: Path) -> None:
+    finished = nodes.load(f"unix:{socket_directory / 'nobody'}", seconds=0.4, connections=2)
+    report = checked(finished)
+    assert finished.status == FRAMEWORK_ERROR
+    assert report["calls"] == report["submitted"] == 0
+    assert report["errors"].keys() == {"connect: No such file or directory"}
+    assert finished.seconds < limits.at_most(0.4)
+
+
+IN_FLIGHT, CONNECTIONS = 20, 3
+
+
+@pytest.mark.parametrize("interface", ["stream", "api"])
+@pytest.mark.parametrize("handler", ["plain", "coroutine"])
+def test_calls_that_a_dying_server_took_along_are_accounted_for(nodes: Nodes, interface: str, handler: str) -> None:
+    server = nodes.serve()
+    load = nodes.start_load(
+        server.address,
+        interface=interface,
+        handler=handler,
+        in_flight=IN_FLIGHT,
+        window=IN_FLIGHT // 2,
+        connections=CONNECTIONS,
+        seconds=1,
+    )
+    time.sleep(0.5)
+    server.kill()
+    finished = load.wait()
+    report = checked(finished)
+    assert finished.seconds < limits.at_most(1)
+    lost = without_connects(report)
+    assert lost.keys() <= {"connection_lost (ran: maybe)", "connection_lost (ran: no)"}
+    # Each caller of a connection makes one call at a time, and all of those ended with it. Half waited for the window.
+    assert_whole_connections_were_lost(lost)
+    assert lost["connection_lost (ran: maybe)"] <= lost["connection_lost (ran: no)"]
+    assert report["errors"].keys() - lost.keys() == {"connect: Connection refused"}
+
+
+def assert_whole_connections_were_lost(lost: dict[str, int]) -> None:
+    """As many as there were; or some more, since a dying process still listens while its connections are reset."""
+    connections, rest = divmod(sum(lost.values()), IN_FLIGHT)
+    assert rest == 0, lost
+    assert CONNECTIONS <= connections <= 3 * CONNECTIONS, lost
+
+
+def test_calls_succeed_again_after_a_restart(nodes: Nodes) -> None:
+    first = nodes.serve(options=LOG_REQUESTS)
+    load = nodes.start_load(first.address, in_flight=IN_FLIGHT, connections=CONNECTIONS, seconds=1.5)
+    time.sleep(0.5)
+    first.kill()
+    second = nodes.serve(first.address, options=LOG_REQUESTS)
+    report = checked(load.wait())
+    assert_whole_connections_were_lost(without_connects(report))
+    assert second.stop().status == OK
+    assert requests_of(second) > IN_FLIGHT * CONNECTIONS
+
+
+def test_a_server_that_closes_gracefully_costs_no_call_that_it_took(nodes: Nodes) -> None:
+    """Contract 31: what was dispatched is answered; the rest may be told that it was not."""
+    server = nodes.serve(options=LOG_REQUESTS)
+    load = nodes.start_load(server.address, in_flight=IN_FLIGHT, connections=CONNECTIONS, seconds=1)
+    time.sleep(0.4)
+    finished = server.stop()
+    assert finished.status == OK
+    report = checked(load.wait())
+    answers = re.search(r"closed: .* (\d+) dispatched, 0 overloaded, (\d+) draining; (\d+) answers .* (\d+) dropped", server.log)
+    assert answers is not None, server.log
+    dispatched, draining, answered, dropped = map(int, answers.groups())
+    assert dropped == 0
+    assert answered == dispatched + draining
+    failed = without_connects(report)
+    assert failed.get("draining (ran: maybe)", 0) == draining
+    assert report["ended"] - sum(failed.values()) == dispatched
+
+
+def test_a_stopped_server_is_given_up_and_the_load_ends(nodes: Nodes) -> None:
+    server = nodes.serve()
+    load = nodes.start_load(server.address, in_flight=4, connections=2, seconds=0.6)
+    time.sleep(0.3)
+    server.send_signal(signal.SIGSTOP)
+    finished = load.wait()
+    server.send_signal(signal.SIGCONT)
+    report = checked(finished)
+    assert report["errors"] == {"connection_lost (ran: maybe)": 8}
+    assert finished.seconds < limits.at_most(0.3 + limits.PING_INTERVAL + limits.PING_TIMEOUT)
+
+
+def test_calls_end_at_their_deadline(nodes: Nodes) -> None:
+    server = nodes.serve()
+    load = nodes.start_load(server.address, in_flight=4, timeout=0.5, seconds=0.4)
+    wait_until("the load to run", lambda: load.is_running)
+    time.sleep(0.2)
+    server.send_signal(signal.SIGSTOP)
+    finished = load.wait()
+    server.send_signal(signal.SIGCONT)
+    report = checked(finished)
+    assert report["errors"] == {"deadline_exceeded (ran: maybe)": 4}
+    tick = 1.0  # deadlines are checked once in it
+    assert finished.seconds < limits.at_most(0.2 + 0.5 + tick)
