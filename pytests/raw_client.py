@@ -8,14 +8,14 @@ from raw_socket import RawSocket
 class RawClient(RawSocket):
     def __init__(self, server: str, receive_buffer: int | None = None):
         super().__init__(address.connect(server, receive_buffer))
-        self._seq = 0
+        self.last_seq = 0
 
     def __enter__(self) -> "RawClient":
         return self
 
     def next_seq(self) -> int:
-        self._seq += 1
-        return self._seq
+        self.last_seq += 1
+        return self.last_seq
 
     def send_request(self, action: int | str, msg: bytes = b"", blob: bytes = b"") -> int:
         """Returns the seq of the request."""
@@ -60,4 +60,4 @@ class RawClient(RawSocket):
         return self.call(wire.method("add"), wire.pack([a, b])).value
 
     def ping(self) -> None:
-        assert self.call(wire.PING) == wire.Response(self._seq)
+        assert self.call(wire.PING) == wire.Response(self.last_seq)
