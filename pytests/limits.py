@@ -23,8 +23,8 @@ PING_TIMEOUT = 2.0
 # How often `razor_node call` looks at its deadline.
 CALL_TICK = 0.05
 
-# What an honest client may wait for an answer while others misbehave.
-PROMPT = 1.0
+# What an honest client may wait for an answer while others misbehave: far less than any limit that they run into.
+PROMPT = 2.0
 
 
 def at_most(seconds: float) -> float:
