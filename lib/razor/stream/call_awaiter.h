@@ -40,22 +40,24 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
   }
   ~CallAwaiter() = default;
 
-  /// The result is there.
-  void finish() {
+  /// The answer has come: who awaits it goes on right here, below the read loop, which is at a point where anything may
+  /// happen. Through the ready queue, a batch of answers would wait decoded, in memory that has left the cache by the time
+  /// its callers run: that costs a fifth of the throughput.
+  void finish_now() {
     done_ = true;
-    if (suspended_) resume_soon();
+    if (suspended_) resume_now();
+  }
+
+  /// The call has failed. Failures are noticed anywhere, also below the code of other callers: who awaits this one goes on
+  /// in a turn of its own.
+  void finish_soon() {
+    done_ = true;
+    if (!suspended_) return;
+    if (channel() == nullptr) return resume_now();  // a call in this process: it has no runtime of its own
+    spawner().make_ready(*this);
   }
 
  private:
-  // A call in this process has no runtime of its own: it goes on right here, as after a Task.
-  void resume_soon() {
-    if (channel() != nullptr) {
-      spawner().make_ready(*this);
-    } else {
-      resume_now();
-    }
-  }
-
   bool done_ = false;
   bool suspended_ = false;
 };

@@ -57,6 +57,8 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   static runtime::Task<void> close(Ref<ClientStreamCore> self, base::Duration limit);
   /// Ends the connection; all calls fail with `errc`, those that were never sent with ran: no. `why` is for a person.
   void end(Errc errc, std::string why);
+  /// The handle goes: nothing completes after this.
+  void end_by_owner();
 
   bool is_open() const { return state_ == State::open; }
   const std::string& end_reason() const { return end_reason_; }
@@ -85,9 +87,8 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   void enqueue(PendingCall& call, base::Bytes&& blob);
   void admit_queued();
   void leave_queue(PendingCall& call);
-  // What may have reached the transport: a call whose frame begins behind this was never sent.
-  base::ByteCount sent_up_to() const { return std::max(out_.consumed(), writing_up_to_); }
-  bool was_handed_over(const PendingCall& call) const { return call.sent_from_ < sent_up_to(); }
+  // The transport has taken a part of its frame at least. A write that waits has taken nothing (byte_stream.h).
+  bool was_sent(const PendingCall& call) const { return call.sent_from_ < out_.consumed(); }
 
   // --- Time
   void schedule_settling() {
@@ -151,7 +152,6 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   ClientSession session_;
   wire::ResponseReader reader_;
   wire::OutputBuffer out_;
-  base::ByteCount writing_up_to_ = 0;  // end of what a write that waits was given
   runtime::Event write_wanted_;
   Begun begun_;
   wire::BytesSink scratch_;
@@ -163,6 +163,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   std::size_t queued_ = 0;
   base::ByteCount queued_bytes_ = 0;
   CallQueue refused_;  // calls that fail in a turn of their own
+  CallQueue failing_;  // those of them whose turn it is
   Settling settling_;
   Delivering delivering_;
   SessionTimer timer_;
@@ -343,7 +344,6 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
       continue;
     }
     const std::size_t count = self->out_.gather(buffers);
-    self->writing_up_to_ = self->out_.appended();
     const auto written = co_await self->stream_->write(std::span(buffers).first(count));
     if (self->state_ == State::ended) break;
     if (!written) {
@@ -354,7 +354,6 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
       break;
     }
     self->out_.consume(*written);
-    self->writing_up_to_ = self->out_.consumed();
     ++self->stats_.writes;
     self->admit_queued();
   }
@@ -362,9 +361,8 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
 
 // Nothing goes out any more: what was not sent fails, what was may still be answered.
 void ClientStreamCore::drop_unsent(const std::string& why) {
-  const base::ByteCount sent = out_.consumed();
   for (PendingCall* call : session_.all_in_flight()) {
-    if (call->sent_from_ < sent) continue;
+    if (was_sent(*call)) continue;
     session_.end(*call);
     fail_later(*call, CallError(Errc::connection_lost, Ran::no, why));
   }
@@ -379,7 +377,7 @@ void ClientStreamCore::drop_unsent(const std::string& why) {
 // --- Reading ---------------------------------------------------------------------------------------------------------
 
 runtime::Task<void> ClientStreamCore::read_loop(Ref<ClientStreamCore> self) {
-  while (true) {
+  while (self->state_ != State::ended) {
     base::MutableBytes room;
     try {
       room = self->reader_.prepare();
@@ -436,7 +434,7 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
   PendingCall* call;
   switch (session_.on_answer(frame.head.seq, call)) {
     case ClientSession::Answer::expected:
-      if (!was_handed_over(*call)) [[unlikely]] {
+      if (!was_sent(*call)) [[unlikely]] {
         fail_later(*call, CallError(Errc::bad_frame, Ran::no, fmt::format("{} answered before it was asked", peer_)));
         break;
       }
@@ -572,12 +570,11 @@ void ClientStreamCore::fail_later(PendingCall& call, CallError error) {
 }
 
 // Those that fail because of what is run here wait for another turn: a caller that tries again at once does not keep
-// this loop going.
+// this loop going. A completion may close or destroy the stream, which ends the others of this turn first.
 void ClientStreamCore::deliver_failures() {
   const Ref self(this);
-  CallQueue failing;
-  failing.splice_back(refused_);
-  while (PendingCall* call = failing.pop_front()) {
+  failing_.splice_back(refused_);
+  while (PendingCall* call = failing_.pop_front()) {
     const std::unique_ptr<PendingCall::Held> held = std::move(call->held_);
     call->where_ = PendingCall::Where::nowhere;
     ++stats_.calls_failed;
@@ -589,10 +586,9 @@ void ClientStreamCore::end(Errc errc, std::string why) {
   if (state_ == State::ended) return;
   const Ref self(this);
   transition(State::ended, std::move(why));
-  const base::ByteCount sent = sent_up_to();
   for (PendingCall* call : session_.all_in_flight()) {
     session_.end(*call);
-    fail_later(*call, CallError(errc, call->sent_from_ < sent ? Ran::maybe : Ran::no,
+    fail_later(*call, CallError(errc, was_sent(*call) ? Ran::maybe : Ran::no,
                                 fmt::format("call {}: {}", call->describe(), end_reason_)));
   }
   while (!queue_.empty()) {
@@ -606,6 +602,13 @@ void ClientStreamCore::end(Errc errc, std::string why) {
   write_wanted_.set();
   drained_.set();
   deliver_failures();
+}
+
+// Also what completions that run here submit: with the handle, nobody is left to wait for another turn.
+void ClientStreamCore::end_by_owner() {
+  const Ref self(this);
+  end(Errc::closed, "closed by its owner");
+  while (!refused_.empty() || !failing_.empty()) deliver_failures();
 }
 
 void ClientStreamCore::note_progress_of_draining() {
@@ -642,7 +645,7 @@ class CloseElsewhere final : public runtime::Posted {
  public:
   explicit CloseElsewhere(Ref<ClientStreamCore> core) : core_(std::move(core)) {}
   void run() override {
-    core_->end(Errc::closed, "closed by its owner");
+    core_->end_by_owner();
     delete this;
   }
   void drop() override { run(); }
@@ -650,16 +653,6 @@ class CloseElsewhere final : public runtime::Posted {
  private:
   Ref<ClientStreamCore> core_;
 };
-
-void close_now(Ref<ClientStreamCore> core) {
-  if (!core) return;
-  if (core->spawner().runs_in_this_thread()) {
-    core->end(Errc::closed, "closed by its owner");
-    return;
-  }
-  runtime::Spawner& spawner = core->spawner();
-  spawner.post(*new CloseElsewhere(std::move(core)));
-}
 
 }  // namespace
 
@@ -684,7 +677,15 @@ ClientStream& ClientStream::operator=(ClientStream&& other) noexcept {
   return *this;
 }
 
-ClientStream::~ClientStream() { close_now(std::move(core_)); }
+ClientStream::~ClientStream() {
+  if (!core_) return;
+  runtime::Spawner& spawner = core_->spawner();
+  if (spawner.runs_in_this_thread()) {
+    core_->end_by_owner();  // completions that run there may still submit, and are refused
+  } else {
+    spawner.post(*new CloseElsewhere(std::move(core_)));
+  }
+}
 
 void ClientStream::submit(ClientTask task) { core_->submit(std::move(task)); }
 

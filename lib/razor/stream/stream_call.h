@@ -51,11 +51,11 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
  private:
   void answered(const wire::ResponseFrame& frame) override {
     answer_.emplace(frame);
-    finish();
+    finish_now();
   }
   void failed(base::CallError error) override {
     answer_.emplace(std::move(error));
-    finish();
+    finish_soon();
   }
   std::string describe() const override;
 
