@@ -191,6 +191,29 @@ TEST(AsioRuntimeOnUsersContext, ARunEndsWhenNothingIsLeftToDo) {
   EXPECT_EQ(notes, (std::vector{1}));
 }
 
+// Regression: the wake-up for a timer that was disarmed kept the io_context running until its time.
+TEST(AsioRuntimeOnUsersContext, ARunEndsAlthoughATimerWasArmedAndDisarmed) {
+  boost::asio::io_context context;
+  AsioRuntime runtime(context);
+  std::optional<int> result;
+  auto finish_in_time = [](AsioRuntime& on, std::optional<int>& into) -> Task<void> {
+    const auto in_time = co_await runtime::with_deadline(on.clock(), on.clock().now() + 1h, give_later(on, 5));
+    if (in_time.ok()) into = *in_time;
+  };
+  runtime.spawner().spawn("in time", finish_in_time(runtime, result));
+  context.run();
+  EXPECT_EQ(result, 5);
+
+  runtime::TaskScope scope(runtime.spawner());
+  auto sleep_long = [](AsioRuntime& on) -> Task<void> { co_await on.clock().sleep_for(1h); };
+  scope.spawn("sleeper", sleep_long(runtime));
+  context.restart();
+  context.poll();
+  scope.cancel();
+  context.restart();
+  context.run();
+}
+
 TEST(AsioRuntimeOnUsersContext, MayBeDestroyedBeforeTheContextWithHandlersUnderWay) {
   boost::asio::io_context context;
   LiveCount count;

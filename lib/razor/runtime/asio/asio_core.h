@@ -74,7 +74,7 @@ class AsioCore final : public runtime::Clock,
 
   /// For runtimes with their own io_context: notes which thread runs it.
   void set_running_thread(std::thread::id thread) { running_thread_.store(thread, std::memory_order_relaxed); }
-  void know_running_thread() { knows_running_thread_ = true; }
+  void set_on_own_context() { lives_on_users_context_ = false; }
 
  private:
   void end_turn();
@@ -98,7 +98,7 @@ class AsioCore final : public runtime::Clock,
 
   runtime::ForeignQueue foreign_;
   std::atomic<std::thread::id> running_thread_{};
-  bool knows_running_thread_ = false;
+  bool lives_on_users_context_ = true;
 
   std::random_device entropy_;
 };

@@ -39,7 +39,10 @@ void AsioCore::arm(runtime::Timer& timer, base::TimePoint at) {
   if (!in_turn_) schedule_wake();
 }
 
-void AsioCore::disarm(runtime::Timer& timer) { timers_.remove(timer); }
+void AsioCore::disarm(runtime::Timer& timer) {
+  timers_.remove(timer);
+  if (!in_turn_) schedule_wake();
+}
 
 void AsioCore::make_ready(runtime::Ready& work) {
   ready_.push_back(work);
@@ -60,7 +63,7 @@ void AsioCore::post(runtime::Posted& work) {
 }
 
 bool AsioCore::runs_in_this_thread() const {
-  if (!knows_running_thread_) return context_.get_executor().running_in_this_thread();
+  if (lives_on_users_context_) return context_.get_executor().running_in_this_thread();
   const std::thread::id running = running_thread_.load(std::memory_order_relaxed);
   return running == std::thread::id() || running == std::this_thread::get_id();
 }
@@ -91,7 +94,14 @@ void AsioCore::end_turn() {
 
 void AsioCore::schedule_wake() {
   // A wake-up that comes too early is cheaper than moving the timer each time: on_wake sets it anew.
-  if (timers_.empty() || timers_.earliest() >= wake_at_) return;
+  if (timers_.empty()) {
+    // But an io_context of the user's is run until nothing is left to do: nothing is.
+    if (lives_on_users_context_ && std::exchange(wake_at_, base::TimePoint::max()) != base::TimePoint::max()) {
+      wake_timer_.cancel();
+    }
+    return;
+  }
+  if (timers_.earliest() >= wake_at_) return;
   wake_at_ = timers_.earliest();
   wake_timer_.expires_at(std::chrono::steady_clock::time_point(wake_at_.time_since_epoch()));
   wake_timer_.async_wait([core = shared_from_this()](const boost::system::error_code& error) { core->on_wake(error); });
@@ -121,7 +131,7 @@ AsioRuntime::AsioRuntime(const AsioConfig& config)
       own_context_(std::make_unique<boost::asio::io_context>(1)),
       own_work_(boost::asio::make_work_guard(*own_context_)),
       core_(std::make_shared<AsioCore>(*own_context_, config)) {
-  core_->know_running_thread();
+  core_->set_on_own_context();
 }
 
 AsioRuntime::AsioRuntime(boost::asio::io_context& context, const AsioConfig& config)
