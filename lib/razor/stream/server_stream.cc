@@ -180,12 +180,11 @@ void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadF
 }
 
 void ServerStreamCore::on_peer_closed() {
-  if (state_ == State::refusing || state_ == State::lingering) {
+  if (state_ == State::lingering) {
     close("the peer closed");
     return;
   }
-  if (state_ == State::serving) transition(State::peer_closed);
-  drained_after_received_ = 0;  // nothing more will come
+  transition(State::peer_closed);
   session_.on_pause(clock_.now());
   finish_if_done();
 }

@@ -64,8 +64,8 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   enum class State {
     serving,
     draining,     // requests are answered rpc_draining
-    peer_closed,  // the peer sends no more; it may still read answers
     refusing,     // the peer broke the protocol; what is queued still goes out
+    peer_closed,  // the peer sends no more; it may still read answers
     lingering,    // our side is shut; what the peer still sends is dropped until it has closed too
     closed,
   };
