@@ -6,6 +6,7 @@ reports.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -177,12 +178,13 @@ StartedProcess = TypeVar("StartedProcess", bound=Process)
 
 
 class Nodes:
-    """Starts processes for one test."""
+    """Starts processes for one test. Threads may start some at the same time."""
 
     def __init__(self, binary_path: Path, directory: Path):
         self.binary = binary_path
         self._directory = directory
         self._processes: list[Process] = []
+        self._numbers = itertools.count(1)
 
     def start(self, *arguments: str) -> Process:
         """Any command, in the background."""
@@ -244,8 +246,7 @@ class Nodes:
         return "\n".join(lines)
 
     def _start(self, kind: type[StartedProcess], *arguments: str) -> StartedProcess:
-        number = len(self._processes) + 1
-        stem = f"{number:03}-{arguments[0] if arguments else 'nothing'}".replace("/", "_")
+        stem = f"{next(self._numbers):03}-{arguments[0] if arguments else 'nothing'}".replace("/", "_")
         process = kind(
             [str(self.binary), *arguments], self._directory / f"{stem}.out", self._directory / f"{stem}.log"
         )

@@ -5,6 +5,7 @@ are in test_slow_client.py, those who want too much in test_greedy_client.py.
 """
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_what_came_before_a_broken_head_is_answered(attacked: Attacked) -> None:
         with attacked.attack() as client:
             client.send(ADD_REQUEST + broken + ADD_REQUEST)
             assert client.receive_to_end() == ADD_ANSWER.encoded() + last_words
+
+
+def test_answers_that_are_due_reach_a_peer_that_breaks_the_protocol_and_closes_its_side(attacked: Attacked) -> None:
+    blob_bytes = 3 << 20  # more than the system takes at once on a Unix socket
+    with attacked.attack() as client:
+        request = wire.Request(1, wire.READ, wire.io_message(1, 0, blob_bytes)).encoded()
+        client.send(request + wire.request_head(seq=2, version=9))
+        client.shutdown_write()
+        time.sleep(0.05)
+        assert len(client.receive().blob) == blob_bytes
+        assert client.receive_to_end() == error_bytes(2, "rpc_invalid_ver")
 
 
 def test_a_connection_that_is_refused_does_not_wait_for_its_handlers(attacked: Attacked) -> None:
