@@ -105,18 +105,18 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
   }
 
   void answered(const wire::ResponseFrame& frame) override {
-    reply_.emplace(reply_of<T, E>(frame, action_));
-    finish();
+    decode_reply(frame, action_, reply_);
+    finish_now();
   }
   void failed(base::CallError error) override {
     reply_.emplace(std::move(error));
-    finish();
+    finish_soon();
   }
   std::string describe() const override { return std::string(action_); }
 
   void finish_local(Reply<T, E> reply) {
     reply_.emplace(std::move(reply));
-    finish();
+    finish_now();
   }
 
   std::string_view action_;
@@ -144,14 +144,18 @@ class CompletedCall final : public stream::PendingCall {
                        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
   }
 
-  void answered(const wire::ResponseFrame& frame) override { complete(reply_of<T, E>(frame, action_)); }
+  void answered(const wire::ResponseFrame& frame) override {
+    std::optional<Reply<T, E>> reply;
+    decode_reply(frame, action_, reply);
+    complete(*std::move(reply));
+  }
   void failed(base::CallError error) override { complete(std::move(error)); }
   std::string describe() const override { return std::string(action_); }
 
  private:
   ~CompletedCall() = default;
 
-  void complete(Reply<T, E> reply) {
+  void complete(Reply<T, E>&& reply) {
     try {
       done_(std::move(reply));
     } catch (...) {
@@ -196,7 +200,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
   void drop() override { failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
 
   void answered(const wire::ResponseFrame& frame) override {
-    reply_.emplace(reply_of<T, E>(frame, action_));
+    decode_reply(frame, action_, reply_);
     finished_.wake();  // `this` is gone from here on
   }
   void failed(base::CallError error) override {

@@ -1,21 +1,16 @@
 #include "razor/api/context.h"
 
 namespace razor::api {
-namespace {
 
-constinit thread_local const CallContext* entered = nullptr;
-
-}  // namespace
+constinit thread_local const CallContext* detail::entered_context = nullptr;
 
 const runtime::Address& CallContext::peer() const {
   static const runtime::Address nobody;
   return responder_ != nullptr ? responder_->peer() : nobody;
 }
 
-CallContext current_context() { return entered != nullptr ? *entered : CallContext(); }
-
-detail::EnteredContext::EnteredContext(const CallContext& context) : outer_(entered) { entered = &context; }
-
-detail::EnteredContext::~EnteredContext() { entered = outer_; }
+CallContext current_context() {
+  return detail::entered_context != nullptr ? *detail::entered_context : CallContext();
+}
 
 }  // namespace razor::api

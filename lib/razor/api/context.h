@@ -39,13 +39,15 @@ CallContext current_context();
 
 namespace detail {
 
+extern constinit thread_local const CallContext* entered_context;
+
 /// While it lives, `current_context()` is this one.
 class EnteredContext {
  public:
-  explicit EnteredContext(const CallContext& context);
+  explicit EnteredContext(const CallContext& context) : outer_(std::exchange(entered_context, &context)) {}
   EnteredContext(const EnteredContext&) = delete;
   EnteredContext& operator=(const EnteredContext&) = delete;
-  ~EnteredContext();
+  ~EnteredContext() { entered_context = outer_; }
 
  private:
   const CallContext* outer_;

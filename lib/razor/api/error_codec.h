@@ -7,6 +7,7 @@
 // Source: wire/protocol.md, "Errors of the application".
 
 #include <limits>
+#include <optional>
 
 #include "razor/api/reply.h"
 #include "razor/stream/dispatch.h"
@@ -98,18 +99,20 @@ Reply<T, E> reply_of_error_bytes(base::ByteView bytes, std::string_view method) 
   return undeclared_error<T, E>(method, fmt::format("an error of {} bytes", bytes.size()));
 }
 
+/// Decodes the result where it stays.
 template <class T, class E>
-Reply<T, E> reply_of_result(base::ByteView msg, std::string_view method) {
+void decode_result(base::ByteView msg, std::string_view method, std::optional<Reply<T, E>>& reply) {
   std::string why;
   if constexpr (std::is_void_v<T>) {
     wire::Unit nothing;
-    if (wire::decode_whole(msg, nothing, &why)) return Reply<T, E>();
+    reply.emplace();
+    if (wire::decode_whole(msg, nothing, &why)) [[likely]] return;
   } else {
-    T value{};
-    if (wire::decode_whole(msg, value, &why)) return Reply<T, E>(std::move(value));
+    reply.emplace(std::in_place);
+    if (wire::decode_whole(msg, **reply, &why)) [[likely]] return;
   }
-  return base::CallError(base::Errc::decode, base::Ran::yes,
-                         fmt::format("the result of {} does not decode: {}", method, why));
+  reply.emplace(base::CallError(base::Errc::decode, base::Ran::yes,
+                                fmt::format("the result of {} does not decode: {}", method, why)));
 }
 
 }  // namespace detail
@@ -117,14 +120,25 @@ Reply<T, E> reply_of_result(base::ByteView msg, std::string_view method) {
 /// What an answer means for a method with these types. An answer without the declared result is an error, never a
 /// default value.
 template <class T, class E>
-Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
+void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
-    case wire::ResponseFlag::success: return detail::reply_of_result<T, E>(frame.msg, method);
+    case wire::ResponseFlag::success: return detail::decode_result<T, E>(frame.msg, method, reply);
     case wire::ResponseFlag::error_number:
-      return detail::reply_of_error_number<T, E>(frame.head.msg_bytes_or_number, method);
-    case wire::ResponseFlag::error_bytes: return detail::reply_of_error_bytes<T, E>(frame.blob, method);
+      reply.emplace(detail::reply_of_error_number<T, E>(frame.head.msg_bytes_or_number, method));
+      return;
+    case wire::ResponseFlag::error_bytes:
+      reply.emplace(detail::reply_of_error_bytes<T, E>(frame.blob, method));
+      return;
   }
-  return base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag");
+  reply.emplace(base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"));
+}
+
+/// The same, given back.
+template <class T, class E>
+Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
+  std::optional<Reply<T, E>> reply;
+  decode_reply(frame, method, reply);
+  return *std::move(reply);
 }
 
 }  // namespace razor::api

@@ -66,6 +66,8 @@ class [[nodiscard]] Reply {
     requires(!std::is_void_v<T> && std::is_constructible_v<Value, U> && !std::is_same_v<std::remove_cvref_t<U>, Reply> &&
              !std::is_same_v<std::remove_cvref_t<U>, base::CallError> && !detail::is_fail<std::remove_cvref_t<U>>)
   Reply(U&& value) : held_(std::in_place_index<0>, std::forward<U>(value)) {}
+  /// A result that is to be filled in, as decoding does.
+  explicit Reply(std::in_place_t) : held_(std::in_place_index<0>) {}
   /// The handler's error.
   template <class F>
     requires std::is_constructible_v<E, F>

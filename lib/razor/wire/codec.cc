@@ -16,26 +16,29 @@ std::size_t find_field(std::span<const FieldRef> fields, std::string_view name, 
 }  // namespace
 
 bool decode_fields(Decoder& from, std::span<FieldRef> fields) {
+  FieldsProgress progress;
+  if (!from.read_map(progress.entries) || !from.enter()) return false;
+  return decode_other_fields(from, fields, progress);
+}
+
+bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress progress) {
   static_assert(kFieldsMax <= 64, "`seen` has a bit for each field");
-  std::uint32_t count;
-  if (!from.read_map(count) || !from.enter()) return false;
-  std::uint64_t seen = 0;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    std::string_view name;
-    if (!from.read_text(name)) return false;
-    const std::size_t index = find_field(fields, name, i);
+  for (; progress.entries_read < progress.entries; ++progress.entries_read) {
+    std::string_view name = std::exchange(progress.name, {});
+    if (name.data() == nullptr && !from.read_text(name)) return false;
+    const std::size_t index = find_field(fields, name, progress.entries_read);
     if (index == kNoSuchField) {
       if (!from.skip()) return false;
       continue;
     }
     const FieldRef& field = fields[index];
     const std::uint64_t bit = std::uint64_t{1} << index;
-    if ((seen & bit) != 0) return from.fail("a field appears twice", field.name());
-    seen |= bit;
+    if ((progress.seen & bit) != 0) return from.fail("a field appears twice", field.name());
+    progress.seen |= bit;
     if (!field.decode(from, field.address)) return from.fail_in(field.name());
   }
   for (std::size_t index = 0; index < fields.size(); ++index) {
-    const bool missing = (seen & (std::uint64_t{1} << index)) == 0;
+    const bool missing = (progress.seen & (std::uint64_t{1} << index)) == 0;
     if (missing && !fields[index].may_be_absent) return from.fail("a required field is missing", fields[index].name());
   }
   from.leave();

@@ -124,8 +124,18 @@ bool decode_at(Decoder& from, void* address) {
 
 inline constexpr std::size_t kFieldsMax = 64;
 
+/// Where reading a map into fields stands.
+struct FieldsProgress {
+  std::uint32_t entries = 0;       ///< that the map declares
+  std::uint32_t entries_read = 0;
+  std::uint64_t seen = 0;          ///< a bit for each field that has been read
+  std::string_view name;           ///< of the entry that is being read; without data until its name was
+};
+
 /// Reads a map into `fields`, whose order is that in which a peer is expected to send them; any order works.
 bool decode_fields(Decoder& from, std::span<FieldRef> fields);
+/// The rest of a map that is not as expected: other fields, another order, too few.
+bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress progress);
 /// Reads an array with exactly these fields.
 bool decode_elements(Decoder& from, std::span<FieldRef> fields);
 
@@ -435,6 +445,20 @@ bool decode_tuple(Decoder& from, Tuple& value) {
   return decoded;
 }
 
+/// Puts a name that the compiler knows.
+template <class T, std::size_t Index>
+void put_field_name(Encoder& to) {
+  static constexpr std::string_view name = T::razor_field_names()[Index];
+  if constexpr (name.size() < 32) {
+    std::byte* at = to.sink().reserve(1 + name.size());
+    at[0] = static_cast<std::byte>(0xa0 + name.size());
+    std::memcpy(at + 1, name.data(), name.size());
+    to.sink().advance(1 + name.size());
+  } else {
+    to.put_text(name);
+  }
+}
+
 template <Named T>
 void encode_named(Encoder& to, const T& value) {
   if constexpr (T::razor_shape() == Shape::unit) {
@@ -444,13 +468,48 @@ void encode_named(Encoder& to, const T& value) {
   } else if constexpr (T::razor_shape() == Shape::tuple) {
     encode(to, value.razor_fields());
   } else {
-    constexpr auto names = T::razor_field_names();
-    to.put_map(names.size());
+    constexpr std::size_t count = T::razor_field_names().size();
+    to.put_map(count);
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       const auto fields = value.razor_fields();
-      ((to.put_text(names[I]), encode(to, std::get<I>(fields))), ...);
-    }(std::make_index_sequence<names.size()>{});
+      ((put_field_name<T, I>(to), encode(to, std::get<I>(fields))), ...);
+    }(std::make_index_sequence<count>{});
   }
+}
+
+/// The next entry of a map is the field `Index`, as expected, and has been read into `field`. False when it is another,
+/// or does not decode.
+template <class T, std::size_t Index, class Field>
+bool decode_expected_field(Decoder& from, FieldsProgress& progress, Field& field) {
+  constexpr std::string_view name = T::razor_field_names()[Index];
+  if (progress.entries_read == progress.entries || !from.read_text(progress.name)) return false;
+  if (progress.name != name) return false;
+  if (!decode(from, field)) return from.fail_in(name);
+  ++progress.entries_read;
+  progress.seen |= std::uint64_t{1} << Index;
+  progress.name = {};
+  return true;
+}
+
+template <Named T>
+bool decode_map_of_fields(Decoder& from, T& value) {
+  constexpr auto names = T::razor_field_names();
+  static_assert(names.size() <= kFieldsMax, "a struct that travels has at most 64 fields");
+  auto fields = value.razor_fields();
+  FieldsProgress progress;
+  if (!from.read_map(progress.entries) || !from.enter()) return false;
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const bool as_expected = (decode_expected_field<T, I>(from, progress, std::get<I>(fields)) && ...);
+    if (as_expected && progress.entries == names.size()) [[likely]] {
+      from.leave();
+      return true;
+    }
+    if (!from.ok()) return false;
+    FieldRef refs[] = {{names[I].data(), names[I].size(), &std::get<I>(fields),
+                        &decode_at<std::remove_reference_t<decltype(std::get<I>(fields))>>,
+                        may_be_absent<std::remove_reference_t<decltype(std::get<I>(fields))>>}...};
+    return decode_other_fields(from, refs, progress);
+  }(std::make_index_sequence<names.size()>{});
 }
 
 template <Named T>
@@ -459,20 +518,11 @@ bool decode_named(Decoder& from, T& value) {
     return from.read_nil();
   } else if constexpr (T::razor_shape() == Shape::newtype) {
     return decode(from, std::get<0>(value.razor_fields()));
-  } else {
-    constexpr auto names = T::razor_field_names();
-    static_assert(names.size() <= kFieldsMax, "a struct that travels has at most 64 fields");
+  } else if constexpr (T::razor_shape() == Shape::tuple) {
     auto fields = value.razor_fields();
-    if constexpr (T::razor_shape() == Shape::tuple) {
-      return decode_tuple<names.size()>(from, fields);
-    } else {
-      return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        FieldRef refs[] = {{names[I].data(), names[I].size(), &std::get<I>(fields),
-                            &decode_at<std::remove_reference_t<decltype(std::get<I>(fields))>>,
-                            may_be_absent<std::remove_reference_t<decltype(std::get<I>(fields))>>}...};
-        return decode_fields(from, refs);
-      }(std::make_index_sequence<names.size()>{});
-    }
+    return decode_tuple<T::razor_field_names().size()>(from, fields);
+  } else {
+    return decode_map_of_fields(from, value);
   }
 }
 

@@ -193,7 +193,7 @@ bool Decoder::read_double(double& value) {
   return true;
 }
 
-bool Decoder::read_text(std::string_view& text) {
+bool Decoder::read_any_text(std::string_view& text) {
   if (!next_is_text()) return expected("expected a string");
   const auto tag = std::to_integer<std::uint8_t>(*position_);
   std::uint32_t length = tag & 0x1f;

@@ -48,7 +48,22 @@ class Decoder {
   /// A float of either size, or an integer.
   bool read_double(double& value);
   /// Borrowed from the decoded bytes.
-  bool read_text(std::string_view& text);
+  bool read_text(std::string_view& text) {
+    // The two shortest forms here, which are nearly all; the others, and all errors, in the function.
+    const std::size_t left = bytes_left();
+    if (left >= 2) [[likely]] {
+      const auto tag = std::to_integer<std::uint8_t>(*position_);
+      const bool inside = (tag & 0xe0) == 0xa0;
+      const std::size_t head = inside ? 1 : 2;
+      const std::size_t length = inside ? tag & 0x1f : std::to_integer<std::size_t>(position_[1]);
+      if ((inside || tag == 0xd9) && left - head >= length) [[likely]] {
+        text = base::as_text({position_ + head, length});
+        position_ += head + length;
+        return true;
+      }
+    }
+    return read_any_text(text);
+  }
   bool read_binary(base::ByteView& bytes);
   /// How many values, or pairs, follow. Each is one level deeper: `enter` before the first, `leave` after the last.
   bool read_array(std::uint32_t& count);
@@ -63,6 +78,7 @@ class Decoder {
 
  private:
   bool expected(const char* what);
+  bool read_any_text(std::string_view& text);
   bool read_length(std::size_t bytes, std::uint32_t& length);
   bool take(std::size_t count, const std::byte*& from);
   bool read_integer(std::uint64_t& value, bool& negative, const char* what = "expected an integer");

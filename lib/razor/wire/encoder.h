@@ -95,7 +95,8 @@ class Encoder {
     sink_.advance(1 + sizeof(Unsigned));
   }
 
-  void put_run(const LengthForms& forms, base::ByteView bytes) {
+  // Inlined where `forms` is a constant: strings and bytes are most of what travels.
+  [[gnu::always_inline]] void put_run(const LengthForms& forms, base::ByteView bytes) {
     std::byte* to = sink_.reserve(5 + bytes.size());
     const std::size_t head = put_length(to, forms, bytes.size());
     if (!bytes.empty()) std::memcpy(to + head, bytes.data(), bytes.size());
@@ -113,6 +114,10 @@ class Encoder {
       to[1] = static_cast<std::byte>(length);
       return 2;
     }
+    return put_long_length(to, forms, length);
+  }
+
+  static std::size_t put_long_length(std::byte* to, const LengthForms& forms, std::size_t length) {
     if (length <= 0xffff) {
       to[0] = std::byte{forms.two_bytes_tag};
       base::store_big(to + 1, static_cast<std::uint16_t>(length));
