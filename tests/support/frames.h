@@ -25,9 +25,11 @@ Integer take_little(base::ByteView& from) {
   return static_cast<Integer>(value);
 }
 inline void put_bytes(base::Bytes& to, base::ByteView bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
-inline base::Bytes operator+(base::Bytes a, const base::Bytes& b) {
-  put_bytes(a, b);
-  return a;
+/// All of them, one behind the other.
+template <class... More>
+base::Bytes joined(base::Bytes first, const More&... more) {
+  (put_bytes(first, more), ...);
+  return first;
 }
 
 /// A request, honest unless a length is set that is not the truth.
@@ -40,7 +42,7 @@ struct RequestBytes {
   std::uint64_t client_id = 7;
   std::uint32_t msg_length = 0;
   std::uint32_t blob_length = 0;
-  base::Bytes body;  // name, message, blob
+  base::Bytes body = {};  // name, message, blob
 
   base::Bytes bytes() const {
     base::Bytes out;
@@ -63,7 +65,7 @@ inline base::Bytes request(std::uint64_t seq, std::uint32_t action, std::string_
   frame.action = action;
   frame.msg_length = static_cast<std::uint32_t>(msg.size());
   frame.blob_length = static_cast<std::uint32_t>(blob.size());
-  frame.body = bytes_of(msg) + bytes_of(blob);
+  frame.body = joined(bytes_of(msg), bytes_of(blob));
   return frame.bytes();
 }
 inline base::Bytes named_request(std::uint64_t seq, std::string_view name, std::string_view msg = {}) {
@@ -71,7 +73,7 @@ inline base::Bytes named_request(std::uint64_t seq, std::string_view name, std::
   frame.seq = seq;
   frame.action = 0x8000'0000u | static_cast<std::uint32_t>(name.size());
   frame.msg_length = static_cast<std::uint32_t>(msg.size());
-  frame.body = bytes_of(name) + bytes_of(msg);
+  frame.body = joined(bytes_of(name), bytes_of(msg));
   return frame.bytes();
 }
 inline base::Bytes ping(std::uint64_t seq) { return request(seq, 0); }
@@ -84,7 +86,7 @@ struct AnswerBytes {
   std::uint32_t msg_length = 0;  // with flag 1 the error number
   std::uint64_t seq = 1;
   std::uint32_t blob_length = 0;
-  base::Bytes body;  // message, blob
+  base::Bytes body = {};  // message, blob
 
   base::Bytes bytes() const {
     base::Bytes out;
@@ -104,7 +106,7 @@ inline base::Bytes answer(std::uint64_t seq, std::string_view msg = {}, std::str
   frame.seq = seq;
   frame.msg_length = static_cast<std::uint32_t>(msg.size());
   frame.blob_length = static_cast<std::uint32_t>(blob.size());
-  frame.body = bytes_of(msg) + bytes_of(blob);
+  frame.body = joined(bytes_of(msg), bytes_of(blob));
   return frame.bytes();
 }
 inline base::Bytes error_number(std::uint64_t seq, std::uint32_t number) {

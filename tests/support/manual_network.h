@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -62,6 +63,9 @@ class ManualPipe {
     wake();
   }
 
+  /// Sees all bytes as they are written.
+  std::function<void(base::ByteView)> tap;
+
   // --- What it holds
 
   std::size_t readable() const { return static_cast<std::size_t>(std::min(visible_up_to_, written_) - read_); }
@@ -76,6 +80,7 @@ class ManualPipe {
   std::size_t read_buffer_peak() const { return read_buffer_peak_; }
 
   void put(base::ByteView bytes) {
+    if (tap) tap(bytes);
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
     written_ += bytes.size();
     wake();
