@@ -20,7 +20,8 @@ HANDLERS = 65_536
 # A client asks a silent server for a sign of life, then gives it up.
 PING_INTERVAL = 1.0
 PING_TIMEOUT = 2.0
-# How often `razor_node call` looks at its deadline.
+# How often deadlines are looked at: by default, and by `razor_node call`.
+TICK = 1.0
 CALL_TICK = 0.05
 
 # What an honest client may wait for an answer while others misbehave: far less than any limit that they run into.

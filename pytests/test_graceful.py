@@ -32,6 +32,12 @@ def server(request: pytest.FixtureRequest, nodes: Nodes, socket_directory: Path)
     return nodes.serve(listen, options=("--log", "info"))
 
 
+@pytest.fixture
+def both(nodes: Nodes, socket_directory: Path) -> Server:
+    """Serves on either transport: for tests that take a second."""
+    return nodes.serve("127.0.0.1:0", f"unix:{socket_directory / 'socket'}", options=("--log", "info"))
+
+
 def dispatched(client: RawClient) -> None:
     """What was sent before is being handled when the pong has come."""
     seq = client.send_ping()
@@ -129,59 +135,59 @@ def test_a_peer_that_has_closed_its_side_is_not_waited_for(server: Server) -> No
         assert time.monotonic() - closed < limits.LINGER / 2
 
 
-def test_a_large_answer_reaches_a_peer_that_reads_slowly(server: Server) -> None:
-    blob_bytes = 32 << 20
-    with RawClient(server.address) as client:
-        seq = client.send_request(wire.READ, wire.io_message(1, 0, blob_bytes))
-        client.receive_exactly(wire.RESPONSE_HEAD.size)
-        told = tell(server)
-        received = 0
-        begun = time.monotonic()
-        while time.monotonic() < begun + limits.LINGER + 0.5:  # longer than it waits for a peer that has all
-            received += len(client.receive_exactly(1 << 18))
-            time.sleep(0.05)
-        rest = client.receive_to_end()
-        assert received + len(rest) == blob_bytes + len(wire.pack({"ret_size": blob_bytes}))
-        assert seq == 1
-    assert_ends(server, told, limits.LINGER + 1)
-
-
-def test_answers_can_be_read_long_after_the_server_has_gone(server: Server) -> None:
-    with RawClient(server.address) as client:
-        seqs = [client.send_request(ADD, wire.pack([number, 1])) for number in range(100)]
-        slow = client.send_request(SLEEP, wire.pack(100))
-        wait_until("the first answers", lambda: not client.is_silent_for(0))
-        told = tell(server)
-        assert_ends(server, told, 0.1 + limits.LINGER)  # without waiting for this peer to close
-        answers = client.receive_all(len(seqs) + 1)
-        assert [answers[seq].value for seq in seqs] == list(range(1, 101))
-        assert answers[slow] == wire.Response(slow, msg=wire.NIL)
-        assert client.receive_to_end() == b""
-
-
-def test_peers_that_never_close_do_not_keep_it(server: Server) -> None:
+def test_large_answers_reach_peers_that_read_slowly(both: Server) -> None:
+    blob_bytes = 16 << 20
     with contextlib.ExitStack() as stack:
-        silent = [stack.enter_context(RawClient(server.address)) for _ in range(20)]
-        for client in silent[:10]:
+        clients = [stack.enter_context(RawClient(at)) for at in both.addresses]
+        for client in clients:
+            client.send_request(wire.READ, wire.io_message(1, 0, blob_bytes))
+            client.receive_exactly(wire.RESPONSE_HEAD.size)
+        told = tell(both)
+        received = 0
+        while time.monotonic() - told < limits.LINGER + 0.4:  # longer than it waits for a peer that has all
+            for client in clients:
+                client.receive_exactly(1 << 17)
+            received += 1 << 17
+            time.sleep(0.05)
+        for client in clients:
+            assert received + len(client.receive_to_end()) == blob_bytes + len(wire.pack({"ret_size": blob_bytes}))
+    assert_ends(both, told, limits.LINGER + 1)
+
+
+def test_answers_can_be_read_long_after_the_server_has_gone(both: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(RawClient(at)) for at in both.addresses]
+        for client in clients:
+            for seq in range(1, 101):
+                client.send_request(ADD, wire.pack([seq, 1]))
+            client.send_request(SLEEP, wire.pack(100))
+            wait_until("the first answers", lambda client=client: not client.is_silent_for(0))
+        told = tell(both)
+        assert_ends(both, told, 0.1 + limits.LINGER)  # without waiting for these peers to close
+        for client in clients:
+            answers = client.receive_all(101)
+            assert [answers[seq].value for seq in range(1, 101)] == list(range(2, 102))
+            assert answers[101] == wire.Response(101, msg=wire.NIL)
+            assert client.receive_to_end() == b""
+
+
+def test_peers_that_never_close_do_not_keep_it(both: Server) -> None:
+    """Some have spoken, some have not, some stopped in the middle of a request, and one goes on asking."""
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(RawClient(at)) for at in both.addresses for _ in range(10)]
+        for client in silent[::2]:
             dispatched(client)
-        for client in silent[5:15]:
-            client.send(wire.request_head(seq=1)[:20])  # a request that never becomes whole
-        dispatched(stack.enter_context(RawClient(server.address)))
-        told = tell(server)
-        assert_ends(server, told, limits.LINGER)
-        assert all(client.receive_to_end() == b"" for client in silent[:5])
-
-
-def test_peers_that_go_on_asking_do_not_keep_it(server: Server) -> None:
-    """Refused requests are no reason to stay."""
-    with RawClient(server.address) as client:
-        dispatched(client)
-        told = tell(server)
+        for client in silent[::3]:
+            client.send(wire.request_head(seq=1)[:20])
+        asking = stack.enter_context(RawClient(both.address))
+        dispatched(asking)
+        told = tell(both)
         with contextlib.suppress(ConnectionError):
-            while time.monotonic() - told < limits.at_most(limits.LINGER) and server.is_running:
-                client.send_request(ADD, wire.pack([1, 2]))
+            while time.monotonic() - told < limits.at_most(limits.LINGER) and both.is_running:
+                asking.send_request(ADD, wire.pack([1, 2]))
                 time.sleep(0.001)
-        assert_ends(server, told, limits.LINGER)
+        assert_ends(both, told, limits.LINGER)
+        assert all(client.receive_to_end() == b"" for client in silent)
 
 
 def test_handlers_that_never_end_are_given_up_at_the_limit(nodes: Nodes) -> None:
@@ -238,15 +244,16 @@ def test_the_address_is_free_while_calls_still_run(nodes: Nodes, server: Server)
 
 
 def test_connections_that_wait_to_be_accepted_are_not_left_hanging(server: Server) -> None:
-    """They are reset, or closed: a caller learns at once that its call did not run."""
+    """They are answered, closed or reset: a caller learns at once what became of its call."""
     server.send_signal(signal.SIGSTOP)
-    waiting = [RawClient(server.address) for _ in range(10)]
-    for client in waiting:
-        client.send_request(ADD, wire.pack([1, 2]))
-    server.send_signal(signal.SIGTERM)
-    server.send_signal(signal.SIGCONT)
+    with contextlib.ExitStack() as stack:
+        waiting = [stack.enter_context(RawClient(server.address)) for _ in range(10)]
+        for client in waiting:
+            client.send_request(ADD, wire.pack([1, 2]))
+        server.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGCONT)
+        for client in waiting:
+            with contextlib.suppress(EndOfStream, ConnectionResetError):
+                answer = client.receive()
+                assert answer.value == 3 if answer.flag == wire.SUCCESS else answer.error_text == "rpc_draining"
     assert server.wait(limits.at_most(limits.LINGER)).status == OK
-    for client in waiting:
-        with client, contextlib.suppress(EndOfStream, ConnectionResetError):
-            answer = client.receive()
-            assert answer.value == 3 if answer.flag == wire.SUCCESS else answer.error_text == "rpc_draining"
