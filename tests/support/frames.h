@@ -142,8 +142,8 @@ struct SeenAnswer {
   std::uint64_t seq = 0;
   std::uint8_t flag = 0;
   std::uint32_t number = 0;  // with flag 1
-  std::string msg;
-  std::string blob;  // with flag 2 the error's bytes
+  std::string msg = {};
+  std::string blob = {};  // with flag 2 the error's bytes
 
   bool operator==(const SeenAnswer&) const = default;
 };

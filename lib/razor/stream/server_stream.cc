@@ -70,7 +70,11 @@ runtime::Task<void> ServerStreamCore::read_loop(Ref<ServerStreamCore> self) {
     }
     const auto count = co_await self->stream_->read(room);
     if (self->state_ == State::closed) co_return;
-    if (!count || *count == 0) {
+    if (!count) {
+      self->close(count.error().message());  // answers would not reach it either
+      co_return;
+    }
+    if (*count == 0) {
       self->on_peer_closed();
       co_return;
     }
