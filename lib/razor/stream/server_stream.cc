@@ -381,18 +381,25 @@ void ServerStreamCore::close(std::string_view why) {
 void ServerStreamCore::on_timer() {
   const Ref self(this);
   const base::TimePoint now = clock_.now();
-  if (now >= linger_until_) {
+  const bool has_lingered = now >= linger_until_;
+  const ServerSession::Overdue overdue = session_.check(now);
+  if (!has_lingered && overdue == ServerSession::Overdue::nothing) {
+    seemed_overdue_ = false;
+    arm_timer();
+    return;
+  }
+  // This process may have been stopped: what the peer did meanwhile is looked at first, in the turn between.
+  if (!std::exchange(seemed_overdue_, true)) {
+    timer_.arm(now);
+    return;
+  }
+  if (has_lingered) {
     close("it did not close after its last answer");
     return;
   }
-  const ServerSession::Overdue overdue = session_.check(now);
-  if (overdue != ServerSession::Overdue::nothing) {
-    ++server_->stats.connections_overdue;
-    server_->runtime.log().log(LogLevel::info, "connection of {} closed: {}", peer_, name_of(overdue));
-    close(name_of(overdue));
-    return;
-  }
-  arm_timer();
+  ++server_->stats.connections_overdue;
+  server_->runtime.log().log(LogLevel::info, "connection of {} closed: {}", peer_, name_of(overdue));
+  close(name_of(overdue));
 }
 
 void ServerStreamCore::arm_timer() {

@@ -114,6 +114,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
 
   base::ByteCount drained_after_received_ = 0;
   base::TimePoint linger_until_ = base::TimePoint::max();
+  bool seemed_overdue_ = false;  // when last looked
   ConnectionTimer timer_;
   ConnectionStats stats_;
   runtime::TaskScope loops_;
