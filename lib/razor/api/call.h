@@ -160,13 +160,13 @@ class [[nodiscard]] Call {
 
   explicit Call(promise_type& promise) : promise_(&promise) {}
 
-  class Awaiter final : public runtime::Continuation {
+  class Awaiter final : public runtime::ChildAwaiter {
    public:
     explicit Awaiter(Call& call) : call_(call) {}
     Awaiter(const Awaiter&) = delete;
     Awaiter& operator=(const Awaiter&) = delete;
     ~Awaiter() {
-      if (parent_ != nullptr) call_.promise_->set_continuation(nullptr);
+      if (parent_waits()) abandon(*call_.promise_);
     }
 
     bool await_ready() const noexcept { return call_.promise_ == nullptr; }
@@ -174,18 +174,18 @@ class [[nodiscard]] Call {
     bool await_suspend(std::coroutine_handle<Promise> parent) {
       call_.promise_->resume();
       if (call_.promise_->finished()) return false;
-      parent_ = &parent.promise();
+      suspend_parent(parent.promise());
       call_.promise_->set_continuation(this);
       return true;
     }
     Reply<T, E> await_resume() {
       return call_.promise_ == nullptr ? reply_of(*std::move(call_.outcome_)) : reply_of(*call_.promise_);
     }
-    void child_finished() override { std::exchange(parent_, nullptr)->resume(); }
+    void child_finished() override { resume_parent(); }
+    runtime::PromiseBase* running_child() override { return call_.promise_->running(); }
 
    private:
     Call& call_;
-    runtime::PromiseBase* parent_ = nullptr;
   };
 
   std::optional<Outcome> outcome_;
