@@ -74,10 +74,10 @@ Task<void> read_less_than_is_there(Conformance& test) {
   CO_ASSERT_TRUE(arrived);
   Bytes buffer(100);
   std::size_t count = 0;
-  for (const std::size_t expected : {3, 3, 3, 1}) {
+  while (count < 10) {
     const Result<std::size_t> got = co_await pair.server->read(MutableBytes(buffer).first(3));
     CO_ASSERT_TRUE(got.ok());
-    EXPECT_EQ(*got, expected);
+    CO_ASSERT_TRUE(*got >= 1 && *got <= 3);
     EXPECT_TRUE(Pattern::matches(ByteView(buffer).first(*got), count));
     count += *got;
     EXPECT_EQ(pair.server->bytes_readable(), 10 - count);

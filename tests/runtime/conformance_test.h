@@ -51,6 +51,9 @@ class RuntimeMaker {
   /// A reset ends the peer's reads with connection_reset; else they just end.
   virtual bool reset_reaches_the_peer() const { return true; }
 
+  /// What is ready runs in the order it became so, and timers of one time in the order they were armed; else in any.
+  virtual bool runs_in_order() const { return true; }
+
   /// Time passes although something is always ready to run.
   virtual bool time_passes_while_busy() const { return true; }
 };

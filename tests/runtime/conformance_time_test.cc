@@ -74,12 +74,23 @@ class NotedTimers {
 };
 
 Task<void> order_of_timers(Conformance& test) {
-  NotedTimers timers(test.clock(), {5ms, 1ms, 3ms, 1ms, 5ms, 1ms, 4ms});
-  co_await timers.until_fired(7);
-  EXPECT_EQ(timers.fired(), (std::vector<std::size_t>{1, 3, 5, 2, 6, 0, 4}));
+  NotedTimers timers(test.clock(), {5ms, 1ms, 3ms, 2ms, 4ms});
+  co_await timers.until_fired(5);
+  EXPECT_EQ(timers.fired(), (std::vector<std::size_t>{1, 3, 2, 4, 0}));
 }
 
-TEST_P(RuntimeConformance, TimersFireInTheOrderOfTheirTimesAndThenOfArming) { run(order_of_timers(*this)); }
+TEST_P(RuntimeConformance, TimersFireInTheOrderOfTheirTimes) { run(order_of_timers(*this)); }
+
+Task<void> order_of_arming(Conformance& test) {
+  NotedTimers timers(test.clock(), {2ms, 1ms, 2ms, 1ms, 2ms, 1ms});
+  co_await timers.until_fired(6);
+  EXPECT_EQ(timers.fired(), (std::vector<std::size_t>{1, 3, 5, 0, 2, 4}));
+}
+
+TEST_P(RuntimeConformance, TimersOfOneTimeFireInTheOrderOfArming) {
+  if (!maker().runs_in_order()) GTEST_SKIP() << "the order is another each time";
+  run(order_of_arming(*this));
+}
 
 Task<void> timers_never_early(Conformance& test) {
   std::vector<Duration> delays;
@@ -201,7 +212,7 @@ Task<void> sleep_in_order(Conformance& test) {
   const TimePoint start = test.clock().now();
   co_await when_all(
       note_after_sleep(test.clock(), start + 3ms, notes, 3), note_after_sleep(test.clock(), start + 1ms, notes, 1),
-      note_after_sleep(test.clock(), start - 1h, notes, 0), note_after_sleep(test.clock(), start + 1ms, notes, 2));
+      note_after_sleep(test.clock(), start - 1h, notes, 0), note_after_sleep(test.clock(), start + 2ms, notes, 2));
   EXPECT_EQ(notes, (std::vector{0, 1, 2, 3}));
   EXPECT_GE(test.clock().now(), start + 3ms);
 }

@@ -345,15 +345,14 @@ void ServerStreamCore::drain() {
 
 // Goes on to the next state of ending, as far as nothing is owed any more.
 void ServerStreamCore::finish_if_done() {
-  if (state_ == State::serving || state_ == State::lingering || state_ == State::closed || !out_.empty()) return;
+  if (state_ == State::serving || state_ == State::lingering || state_ == State::closed) return;
+  if (!out_.empty() || session_.handlers() > 0) return;
   if (state_ == State::peer_closed) {
-    if (session_.handlers() == 0) close("the peer closed");
+    close("the peer closed");
     return;
   }
-  if (state_ == State::draining &&
-      (session_.handlers() > 0 || stats_.bytes_received < drained_after_received_)) {
-    return;
-  }
+  // Of what had arrived before, some may not be read yet, or wait in the reader for the peer to take answers.
+  if (state_ == State::draining && (stats_.paused || stats_.bytes_received < drained_after_received_)) return;
   transition(State::lingering);
   if (!stream_->shutdown_write()) {
     close("the peer is gone");

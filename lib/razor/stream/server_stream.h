@@ -64,7 +64,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   enum class State {
     serving,
     draining,     // requests are answered rpc_draining
-    refusing,     // the peer broke the protocol; what is queued still goes out
+    refusing,     // the peer broke the protocol; what it asked before is still answered
     peer_closed,  // the peer sends no more; it may still read answers
     lingering,    // our side is shut; what the peer still sends is dropped until it has closed too
     closed,
