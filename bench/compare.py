@@ -2,7 +2,8 @@
 """Measures `razor_node load` against a bare epoll echo of the same frames, interleaved, one core a side.
 
     bench/compare.py [--build build] [--in-flight 1,16,128,1024] [--runs 5] [--seconds 1] [--payload 64]
-                     [--ways api:plain,api:coroutine,stream:plain,stream:coroutine] [--spin-us 0] [--json FILE]
+                     [--ways api:plain,api:coroutine,stream:plain,stream:coroutine] [--spin-us 0] [--echo-read-bytes 32768]
+                     [--json FILE]
 
 Each run measures the echo and then every way to call, one after the other; a ratio is that of a way to the echo of its own
 frame sizes in the same run, and what is printed is the median over the runs. Rates are calls a second, latencies are
@@ -74,6 +75,7 @@ def main() -> int:
     parser.add_argument("--payload", type=int, default=64)
     parser.add_argument("--ways", default="api:plain,api:coroutine,stream:plain,stream:coroutine")
     parser.add_argument("--spin-us", type=int, default=0)
+    parser.add_argument("--echo-read-bytes", type=int, default=32 << 10, help="as ReadBufferSizes::kMax of wire/frame_reader.h")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if (os.cpu_count() or 1) < 2:
@@ -85,13 +87,14 @@ def main() -> int:
         return 1
     ways = [tuple(way.split(":")) for way in options.ways.split(",")]
     spin = ["--spin-us", str(options.spin_us)]
+    buffers = ["--read-bytes", str(options.echo_read_bytes)]
     results = []
     with ExitStack() as stack:
         node_server = stack.enter_context(Server([node, "serve", "--listen", "127.0.0.1:0", *spin]))
         frames = {way: frames_of(*way, options.payload) for way in ways}
         echo_servers = {
             answer: stack.enter_context(
-                Server([echo, "serve", "--listen", "127.0.0.1:0", *spin] +
+                Server([echo, "serve", "--listen", "127.0.0.1:0", *buffers, *spin] +
                        (["--answer-bytes", str(answer)] if answer is not None else [])))
             for answer in sorted({f.answer_bytes for f in frames.values()}, key=str)
         }
@@ -99,7 +102,7 @@ def main() -> int:
         def echo_load(sizes: Frames, in_flight: int) -> dict[str, float]:
             return load([echo, "load", "--connect", echo_servers[sizes.answer_bytes].address, "--in-flight", str(in_flight),
                          "--payload", str(sizes.msg_bytes), "--action-bytes", str(sizes.action_bytes),
-                         "--blob-bytes", str(sizes.blob_bytes), "--seconds", str(options.seconds), "--json", *spin])
+                         "--blob-bytes", str(sizes.blob_bytes), "--seconds", str(options.seconds), "--json", *buffers, *spin])
 
         def node_load(way: tuple[str, ...], in_flight: int) -> dict[str, float]:
             return load([node, "load", "--connect", node_server.address, "--interface", way[0], "--handler", way[1],

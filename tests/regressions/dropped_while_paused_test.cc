@@ -2,6 +2,7 @@
 // answers. The requests that waited in the reader meanwhile were dropped without a word, where the peer should have heard
 // that they did not run.
 
+#include "razor/wire/frame_reader.h"
 #include "tests/stream/server_fixture.h"
 
 namespace razor::stream {
@@ -11,6 +12,9 @@ using test::joined;
 using test::ping;
 using test::request;
 using test::Running;
+
+constexpr std::size_t kFirst = wire::ReadBufferSizes::kFirst;
+constexpr std::size_t kMax = wire::ReadBufferSizes::kMax;
 
 class DroppedWhilePaused : public ServerFixture {};
 
@@ -47,7 +51,7 @@ TEST_F(DroppedWhilePaused, WhatFillsTheReadBufferOfAPausedPeerIsRefused) {
   config.write_queue_max = 1;
   serve(config);
   ScriptedClient& client = connect();
-  for (const std::size_t count : {4096u, 8192u, 16'384u, 32'768u}) {  // the buffer grows to its full size
+  for (std::size_t count = kFirst; count < kMax; count *= 2) {  // the buffer grows to its full size
     base::Bytes pings;
     while (pings.size() < count) test::put_bytes(pings, ping(1));
     send(client, pings);
@@ -57,15 +61,16 @@ TEST_F(DroppedWhilePaused, WhatFillsTheReadBufferOfAPausedPeerIsRefused) {
   client.peer().in().set_room(0);
   send(client, ping(1));
   base::Bytes frames;
-  for (std::uint64_t seq = 2; seq <= 2049; ++seq) test::put_bytes(frames, request(seq, kEcho));
-  ASSERT_EQ(frames.size(), 65'536u);
+  std::uint64_t last = 1;
+  while (frames.size() < kMax) test::put_bytes(frames, request(++last, kEcho));
+  ASSERT_EQ(frames.size(), kMax);
   send(client, frames);
   Running<void> closing(server_->close(60s));
   client.reads = true;
   client.peer().in().set_room(1'000'000);
   run();
-  EXPECT_EQ(client.answers.size(), 2049u);
-  expect_framework_error(client, 2049, "rpc_draining");
+  EXPECT_EQ(client.answers.size(), last);
+  expect_framework_error(client, last, "rpc_draining");
   EXPECT_TRUE(client.sees_end());
 }
 

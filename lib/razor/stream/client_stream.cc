@@ -99,6 +99,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   void arm_timer(base::TimePoint now);
   void look_at_deadlines(base::TimePoint now);
   void fail_due();
+  void expire(PendingCall& call);
   void look_at_peer(base::TimePoint now);
 
   // --- Ends of calls
@@ -153,6 +154,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   wire::ResponseReader reader_;
   wire::OutputBuffer out_;
   runtime::Event write_wanted_;
+  bool can_write_ = true;  // false once a write has failed
   Begun begun_;
   wire::BytesSink scratch_;
 
@@ -308,8 +310,13 @@ void ClientStreamCore::leave_queue(PendingCall& call) {
 
 void ClientStreamCore::admit_queued() {
   if (queue_.empty() || state_ == State::ended) return;
+  const base::TimePoint now = clock_.now();
   while (!queue_.empty() && can_send()) {
     PendingCall& call = queue_.front();
+    if (call.deadline_ <= now) {  // its tick has not come yet
+      expire(call);
+      continue;
+    }
     leave_queue(call);
     const std::unique_ptr<PendingCall::Held> held = std::move(call.held_);
     call.sent_from_ = out_.appended();
@@ -350,6 +357,7 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
       // Answers that arrived before may still be read; read_loop sees the end.
       const std::string why = fmt::format("write to {}: {}", self->peer_, written.error().message());
       if (self->state_ == State::open) self->transition(State::draining, why);
+      self->can_write_ = false;
       self->drop_unsent(why);
       break;
     }
@@ -426,7 +434,13 @@ bool ClientStreamCore::read_some(std::size_t count) {
     fail_due();
     look_at_deadlines(clock_.now());
   }
-  return state_ != State::ended;
+  if (state_ == State::ended) return false;
+  // What the completions submitted goes out before more is read, so that both ends work at a time.
+  if (settling_.is_linked()) {
+    settling_.unlink();
+    settle();
+  }
+  return true;
 }
 
 // False when the connection has ended: also a completion may have ended it.
@@ -501,22 +515,23 @@ void ClientStreamCore::look_at_deadlines(base::TimePoint now) {
 }
 
 void ClientStreamCore::fail_due() {
-  while (DeadlineEntry* entry = due_.pop_front()) {
-    auto& call = static_cast<PendingCall&>(*entry);
-    const bool was_sent = call.where_ == PendingCall::Where::in_flight;
-    const std::string why =
-        fmt::format("call {} on {}: no {} within {}", call.describe(), peer_,
-                    was_sent ? "answer" : "room in the window", in_seconds(call.timeout_));
-    if (was_sent) {
-      session_.end(call);
-    } else {
-      leave_queue(call);
-    }
-    fail_later(call, CallError(Errc::deadline_exceeded, was_sent ? Ran::maybe : Ran::no, why));
-  }
+  while (DeadlineEntry* entry = due_.pop_front()) expire(static_cast<PendingCall&>(*entry));
   admit_queued();
   deliver_failures();
   note_progress_of_draining();
+}
+
+void ClientStreamCore::expire(PendingCall& call) {
+  const bool was_sent = call.where_ == PendingCall::Where::in_flight;
+  const std::string why =
+      fmt::format("call {} on {}: no {} within {}", call.describe(), peer_,
+                  was_sent ? "answer" : "room in the window", in_seconds(call.timeout_));
+  if (was_sent) {
+    session_.end(call);
+  } else {
+    leave_queue(call);
+  }
+  fail_later(call, CallError(Errc::deadline_exceeded, was_sent ? Ran::maybe : Ran::no, why));
 }
 
 void ClientStreamCore::look_at_peer(base::TimePoint now) {
@@ -612,7 +627,9 @@ void ClientStreamCore::end_by_owner() {
 }
 
 void ClientStreamCore::note_progress_of_draining() {
-  if (state_ == State::draining && !session_.owes() && queue_.empty()) drained_.set();
+  if (state_ != State::draining || session_.owes() || !queue_.empty()) return;
+  drained_.set();
+  if (!can_write_) end(Errc::connection_lost, end_reason_);  // it is of no more use, and its end may never be heard of
 }
 
 runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Duration limit) {

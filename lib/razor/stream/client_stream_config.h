@@ -34,7 +34,7 @@ struct ClientStreamConfig {
 
   /// Sizes of what is sent (a larger call fails alone: too_large, ran: no) and accepted (a larger answer is a protocol
   /// error). (client_stream.cc, wire/frame.h)
-  wire::FrameLimits limits;
+  wire::FrameLimits limits{};
 };
 static_assert(std::is_trivially_copyable_v<ClientStreamConfig>);
 

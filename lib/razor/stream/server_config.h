@@ -46,7 +46,7 @@ struct ServerConfig {
   base::Duration linger_timeout = std::chrono::seconds(1);
 
   /// Sizes of what is accepted (larger is answered rpc_too_large and closed) and answered (a larger answer fails alone).
-  wire::FrameLimits limits;
+  wire::FrameLimits limits{};
 };
 static_assert(std::is_trivially_copyable_v<ServerConfig>);
 

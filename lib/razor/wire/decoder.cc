@@ -152,7 +152,7 @@ bool Decoder::out_of_range(const std::byte* integer) {
   return fail("integer out of range");
 }
 
-bool Decoder::read_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {
+bool Decoder::read_any_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {
   const std::byte* const from = position_;
   std::uint64_t bits = 0;
   bool negative = false;
@@ -163,7 +163,7 @@ bool Decoder::read_signed(std::int64_t& value, std::int64_t least, std::int64_t 
   return true;
 }
 
-bool Decoder::read_unsigned(std::uint64_t& value, std::uint64_t most) {
+bool Decoder::read_any_unsigned(std::uint64_t& value, std::uint64_t most) {
   const std::byte* const from = position_;
   bool negative = false;
   if (!read_integer(value, negative)) return false;
@@ -230,7 +230,7 @@ bool Decoder::read_array(std::uint32_t& count) {
   return count <= bytes_left() || fail("more elements are declared than bytes are left");
 }
 
-bool Decoder::read_map(std::uint32_t& count) {
+bool Decoder::read_any_map(std::uint32_t& count) {
   if (!next_is_map()) return expected("expected a map");
   const auto tag = std::to_integer<std::uint8_t>(*position_);
   if (tag < 0x90) {

@@ -43,13 +43,32 @@ class Decoder {
   bool read_nil();
   bool read_bool(bool& value);
   /// Any integer form, within [least, most].
-  bool read_signed(std::int64_t& value, std::int64_t least, std::int64_t most);
-  bool read_unsigned(std::uint64_t& value, std::uint64_t most);
+  bool read_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {
+    if (next_is_below(0x80)) [[likely]] {
+      const auto small = std::to_integer<std::int64_t>(*position_);
+      if (small >= least && small <= most) [[likely]] {
+        value = small;
+        ++position_;
+        return true;
+      }
+    }
+    return read_any_signed(value, least, most);
+  }
+  bool read_unsigned(std::uint64_t& value, std::uint64_t most) {
+    if (next_is_below(0x80)) [[likely]] {
+      const auto small = std::to_integer<std::uint64_t>(*position_);
+      if (small <= most) [[likely]] {
+        value = small;
+        ++position_;
+        return true;
+      }
+    }
+    return read_any_unsigned(value, most);
+  }
   /// A float of either size, or an integer.
   bool read_double(double& value);
   /// Borrowed from the decoded bytes.
   bool read_text(std::string_view& text) {
-    // The two shortest forms here, which are nearly all; the others, and all errors, in the function.
     const std::size_t left = bytes_left();
     if (left >= 2) [[likely]] {
       const auto tag = std::to_integer<std::uint8_t>(*position_);
@@ -67,7 +86,16 @@ class Decoder {
   bool read_binary(base::ByteView& bytes);
   /// How many values, or pairs, follow. Each is one level deeper: `enter` before the first, `leave` after the last.
   bool read_array(std::uint32_t& count);
-  bool read_map(std::uint32_t& count);
+  bool read_map(std::uint32_t& count) {
+    if (position_ != end_ && (*position_ & std::byte{0xf0}) == std::byte{0x80}) [[likely]] {
+      count = std::to_integer<std::uint32_t>(*position_ & std::byte{0x0f});
+      if (count <= (bytes_left() - 1) / 2) [[likely]] {
+        ++position_;
+        return true;
+      }
+    }
+    return read_any_map(count);
+  }
   /// One whole value, whatever it is.
   bool skip();
   /// The bytes of one whole value, which is skipped.
@@ -77,8 +105,14 @@ class Decoder {
   void leave() { --depth_; }
 
  private:
-  bool expected(const char* what);
+  // The shortest forms are read where they are wanted; the others, and all errors, in these functions.
+  bool read_any_signed(std::int64_t& value, std::int64_t least, std::int64_t most);
+  bool read_any_unsigned(std::uint64_t& value, std::uint64_t most);
   bool read_any_text(std::string_view& text);
+  bool read_any_map(std::uint32_t& count);
+  bool next_is_below(unsigned limit) const { return position_ != end_ && std::to_integer<unsigned>(*position_) < limit; }
+
+  bool expected(const char* what);
   bool read_length(std::size_t bytes, std::uint32_t& length);
   bool take(std::size_t count, const std::byte*& from);
   bool read_integer(std::uint64_t& value, bool& negative, const char* what = "expected an integer");

@@ -35,7 +35,7 @@ constexpr rlim_t kConnectionsMax = 10'000;
 // Descriptors that are left for listeners, logs and the user.
 constexpr rlim_t kDescriptorsKept = 64;
 
-// Reads, writes or accepts of one socket that may end at once in one turn. The next waits, so that others run.
+// Writes or accepts of one socket that may end at once in one turn. The next waits, so that others run.
 constexpr int kEndedAtOnceMax = 16;
 
 // How soon a connect is tried again while the backlog of a Unix socket is full; the system does not tell when it is not.
@@ -88,10 +88,17 @@ class AsioStream final : public ByteStream {
     bool read_wait_pending = false;
     bool write_wait_pending = false;
     bool maybe_readable = false;  // the last read filled its buffer: there may be more
-    EndedAtOnce reads_at_once;
+    // The read that waits is tried when what is ready has run: answers to what was read before go out first.
+    struct Retry final : runtime::Ready {
+      explicit Retry(State& owner)
+          : Ready([](Ready& ready) { static_cast<Retry&>(ready).state.finish_read(); }), state(owner) {}
+      State& state;
+    };
+    Retry retry{*this};
     EndedAtOnce writes_at_once;
 
     bool try_read(Read& read);
+    void finish_read();
     bool try_write(Write& write);
     void wait_readable();
     void wait_writable();
@@ -111,7 +118,10 @@ class AsioStream final : public ByteStream {
  protected:
   bool start(Read& read) override;
   bool start(Write& write) override;
-  void cancel(Read&) override { state_->reader = nullptr; }
+  void cancel(Read&) override {
+    state_->retry.unlink();
+    state_->reader = nullptr;
+  }
   void cancel(Write&) override { state_->writer = nullptr; }
 
  private:
@@ -167,12 +177,16 @@ void AsioStream::State::wait_readable() {
     self->read_wait_pending = false;
     if (self->reader == nullptr || self->core->closed()) return;
     AsioCore::Turn turn(*self->core);
-    if (self->try_read(*self->reader)) {
-      std::exchange(self->reader, nullptr)->resume_now();
-    } else {
-      self->wait_readable();
-    }
+    self->finish_read();
   });
+}
+
+void AsioStream::State::finish_read() {
+  if (try_read(*reader)) {
+    std::exchange(reader, nullptr)->resume_now();
+  } else {
+    wait_readable();
+  }
 }
 
 void AsioStream::State::wait_writable() {
@@ -191,6 +205,7 @@ void AsioStream::State::wait_writable() {
 
 void AsioStream::State::close() {
   const std::error_code canceled = make_error_code(std::errc::operation_canceled);
+  retry.unlink();
   if (Read* read = std::exchange(reader, nullptr)) {
     read->finish(canceled);
     core->make_ready(*read);
@@ -210,9 +225,12 @@ bool AsioStream::start(Read& read) {
     read.finish(make_error_code(std::errc::operation_canceled));
     return true;
   }
-  if (state_->maybe_readable && state_->reads_at_once.may_be_one_more(*state_->core) && state_->try_read(read)) return true;
   state_->reader = &read;
-  state_->wait_readable();
+  if (state_->maybe_readable) {
+    state_->core->make_ready(state_->retry);
+  } else {
+    state_->wait_readable();
+  }
   return false;
 }
 
