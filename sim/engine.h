@@ -1,0 +1,129 @@
+#pragma once
+// Engine: what all parts of one simulated world share: the clock, what is still to happen, chance, the digest, and who
+// watches.
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "razor/base/bytes.h"
+#include "sim/digest.h"
+#include "sim/event_queue.h"
+#include "sim/seed.h"
+
+namespace razor::sim {
+
+/// What can happen. The order is part of every digest.
+enum class What : std::uint8_t {
+  turn,            ///< a Runtime ran what was ready; value: its number on the host
+  timer,           ///< timers of a Runtime fired
+  written,         ///< a program wrote; value: a hash of the bytes
+  arrived,         ///< bytes came to a socket; value: how many
+  read,            ///< a program read; value: how many bytes
+  end_sent,        ///< a direction was ended
+  end_arrived,
+  reset_sent,
+  reset_arrived,
+  lost,            ///< a segment did not arrive; value: attempts so far
+  connecting,      ///< value: the port
+  connected,
+  refused,
+  connect_failed,
+  listening,
+  crashed,
+  restarted,
+  paused,
+  resumed,
+  cut,             ///< a link lets nothing through from here on
+  healed,
+  drew,            ///< a Runtime drew a seed
+  noted,           ///< a scenario's own
+};
+inline constexpr std::size_t kWhatCount = 23;
+std::string_view name_of(What what);
+
+/// One thing that happened, at `where`: a host's number, or that of a direction of a connection.
+struct Occurrence {
+  base::TimePoint at;
+  What what;
+  std::uint64_t where;
+  std::uint64_t value;
+  bool operator==(const Occurrence&) const = default;
+};
+
+class Connection;
+
+/// Told what happens, as it happens. Watching changes nothing: the digest stays the same.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_occurrence(const Occurrence&) {}
+  /// Bytes leave one end of a connection, to arrive (if nothing is lost) at `arrives_at`.
+  virtual void on_segment(const Connection&, int /*from_end*/, base::ByteView /*bytes*/,
+                          base::TimePoint /*arrives_at*/) {}
+};
+
+class Engine {
+ public:
+  explicit Engine(Seed seed) : seed_(seed) {}
+
+  base::TimePoint now() const { return now_; }
+  const Seed& seed() const { return seed_; }
+  std::uint64_t events() const { return events_; }
+  const Digest& digest() const { return digest_; }
+
+  void schedule(Event& event, base::TimePoint at) { queue_.schedule(event, at); }
+  void schedule_after(Event& event, base::Duration span) { queue_.schedule(event, base::saturating_add(now_, span)); }
+  void schedule_now(Event& event) { queue_.schedule_now(event); }
+
+  /// Lets the next thing happen, if that is no later than `until`. False when nothing is left until then.
+  bool run_one(base::TimePoint until) {
+    if (Event* event = queue_.take_now()) {
+      ++events_;
+      EventQueue::fire(*event);
+      return true;
+    }
+    if (!queue_.has_timed() || queue_.next_time() > until) return false;
+    now_ = queue_.next_time() > now_ ? queue_.next_time() : now_;
+    ++events_;
+    EventQueue::fire(queue_.take_timed());
+    return true;
+  }
+  /// Time passes to `at`; what is scheduled before has happened.
+  void advance_to(base::TimePoint at) {
+    if (at > now_) now_ = at;
+  }
+  bool idle() const { return queue_.empty(); }
+
+  /// Everything that a program could tell goes through here,.
+  void occurred(What what, std::uint64_t where, std::uint64_t value) {
+    digest_.mix(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
+    digest_.mix((where << 8 | static_cast<std::uint64_t>(what)) ^ value << 32 ^ value >> 32);
+    if (!observers_.empty()) [[unlikely]] tell(Occurrence{now_, what, where, value});
+  }
+
+  void add_observer(Observer& observer) { observers_.push_back(&observer); }
+  void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
+  bool observed() const { return !observers_.empty(); }
+  void tell_segment(const Connection& connection, int from_end, base::ByteView bytes, base::TimePoint arrives_at) {
+    for (Observer* observer : observers_) observer->on_segment(connection, from_end, bytes, arrives_at);
+  }
+
+  /// Numbers hosts, connections and the like, from 1.
+  std::uint64_t next_number() { return ++numbers_; }
+
+ private:
+  void tell(const Occurrence& occurrence) {
+    for (Observer* observer : observers_) observer->on_occurrence(occurrence);
+  }
+
+  Seed seed_;
+  base::TimePoint now_{};
+  std::uint64_t events_ = 0;
+  std::uint64_t numbers_ = 0;
+  Digest digest_;
+  std::vector<Observer*> observers_;
+  EventQueue queue_;
+};
+
+}  // namespace razor::sim

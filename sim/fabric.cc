@@ -1,0 +1,307 @@
+#include "sim/fabric.h"
+
+#include <fmt/format.h>
+
+namespace razor::sim {
+
+using runtime::Address;
+using runtime::ByteStream;
+using std::make_error_code;
+
+namespace {
+
+constexpr base::Duration kFirstRetry = std::chrono::seconds(1);
+constexpr int kRetriesMax = 6;
+constexpr std::uint16_t kFirstFreePort = 32'768;
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "127.0.0.1" || host == "::1";
+}
+bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
+
+}  // namespace
+
+// --- Connecting ------------------------------------------------------------------------------------------------------
+
+// A connect that is under way: one packet at a time, there, back, or about to be sent again.
+struct Fabric::Handshake final : Event {
+  enum class Step { arrives, refused, accepted, sends_again };
+
+  Handshake(Fabric& owner, SimRuntime& from, Host& target, Address target_address)
+      : Event([](Event& event) { static_cast<Handshake&>(event).go_on(); }),
+        fabric(owner),
+        runtime(from),
+        to(target),
+        address(std::move(target_address)),
+        local(Address::tcp(from.host().name(), owner.free_port(from.host()))) {}
+  ~Handshake() {
+    if (connection != nullptr) give_up();
+  }
+
+  Engine& engine() { return fabric.engine_; }
+  Host& here() { return runtime.host(); }
+
+  void send() {
+    engine().occurred(What::connecting, here().number(), address.port());
+    sent_at = engine().now();
+    step = Step::arrives;
+    engine().schedule_after(*this, fabric.link(here(), to).latency());
+  }
+  void lost() {
+    if (retries == kRetriesMax) {
+      step = Step::refused;
+      timed_out = true;
+    } else {
+      step = Step::sends_again;
+    }
+    engine().schedule(*this, std::max(engine().now(), sent_at + kFirstRetry * (std::int64_t{1} << retries++)));
+  }
+
+  void go_on() {
+    switch (step) {
+      case Step::sends_again: send(); return;
+      case Step::arrives: arrive(); return;
+      case Step::refused:
+      case Step::accepted: come_back(); return;
+    }
+  }
+  void arrive() {
+    if (!to.is_up() || !fabric.link(here(), to).let_through_since(sent_at)) {
+      lost();
+      return;
+    }
+    if (connection == nullptr) {
+      const std::shared_ptr<Listening> listening = fabric.find_listening(here(), to, address);
+      if (listening && listening->is_full()) {
+        lost();
+        return;
+      }
+      step = listening ? Step::accepted : Step::refused;
+      if (listening) {
+        connection = new Connection(engine(), fabric.config_.sockets, {here(), local}, {to, listening->address()},
+                                    fabric.link(here(), to), fabric.link(to, here()));
+        fabric.connections_.push_back(*connection);
+        connection->socket(0).set_held(true);  // by this, until the program has it
+        listening->add(connection->socket(1));
+      }
+    } else {
+      step = Step::accepted;
+    }
+    answered_at = engine().now();
+    engine().schedule_after(*this, fabric.link(to, here()).latency());
+  }
+  void come_back() {
+    if (!timed_out && !fabric.link(to, here()).let_through_since(answered_at)) {
+      lost();
+      return;
+    }
+    if (step == Step::accepted) {
+      engine().occurred(What::connected, here().number(), connection->number());
+      result = connection->open(0, runtime);
+      connection = nullptr;
+    } else {
+      engine().occurred(timed_out ? What::connect_failed : What::refused, here().number(), address.port());
+      result = make_error_code(timed_out ? std::errc::timed_out : std::errc::connection_refused);
+    }
+    if (waiter != nullptr) runtime.run_soon(*std::exchange(waiter, nullptr));
+  }
+  // Nobody waits for it any more: its system closes what came of it.
+  void give_up() {
+    Connection& made = *connection;
+    connection = nullptr;
+    made.socket(0).set_held(false);
+    made.socket(0).close();
+    made.delete_if_unused();
+  }
+
+  Fabric& fabric;
+  SimRuntime& runtime;
+  Host& to;
+  Address address;
+  Address local;
+  Step step = Step::arrives;
+  base::TimePoint sent_at{};
+  base::TimePoint answered_at{};
+  int retries = 0;
+  bool timed_out = false;
+  Connection* connection = nullptr;  // until the client has it
+  runtime::Waiter* waiter = nullptr;
+  base::Result<std::unique_ptr<ByteStream>> result = make_error_code(std::errc::operation_in_progress);
+};
+
+class Fabric::HandshakeDone final : public runtime::Waiter {
+ public:
+  explicit HandshakeDone(Handshake& handshake) : handshake_(handshake) {}
+  ~HandshakeDone() { handshake_.waiter = nullptr; }
+  bool await_ready() const noexcept { return false; }
+  template <class Promise>
+  void await_suspend(std::coroutine_handle<Promise> waiting) {
+    suspend(waiting);
+    handshake_.waiter = this;
+    handshake_.send();
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  Handshake& handshake_;
+};
+
+runtime::Task<base::Result<std::unique_ptr<ByteStream>>> Fabric::connect(SimRuntime& from, Address address) {
+  Host* to = find_host(from.host(), address);
+  if (to == nullptr) co_return make_error_code(std::errc::address_not_available);
+  Handshake handshake(*this, from, *to, std::move(address));
+  co_await HandshakeDone(handshake);
+  co_return std::move(handshake.result);
+}
+
+// --- Listening -------------------------------------------------------------------------------------------------------
+
+class SimListener final : public runtime::Listener {
+ public:
+  SimListener(Fabric& fabric, std::shared_ptr<Listening> listening)
+      : fabric_(fabric), listening_(std::move(listening)) {}
+  ~SimListener() override { fabric_.close(*listening_); }
+
+  runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(listening_); }
+  const Address& address() const override { return listening_->address(); }
+
+ private:
+  static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<Listening> from) {
+    while (from->is_open_ && from->waiting_.empty()) {
+      from->arrived_.reset();
+      co_await from->arrived_.wait();
+    }
+    if (!from->is_open_) co_return make_error_code(std::errc::operation_canceled);
+    Socket& socket = *from->waiting_.front();
+    from->waiting_.erase(from->waiting_.begin());
+    co_return socket.connection().open(1, *from->runtime_);
+  }
+
+  Fabric& fabric_;
+  std::shared_ptr<Listening> listening_;
+};
+
+base::Result<std::unique_ptr<runtime::Listener>> Fabric::listen(SimRuntime& runtime, const Address& address,
+                                                                runtime::ListenOptions options) {
+  Host& host = runtime.host();
+  const bool is_unix = address.family() == Address::Family::unix_socket;
+  const std::string& name = address.host();
+  const bool is_here = is_unix || is_loopback(name) || is_any(name) || name == host.name() || name == host.ip();
+  if (runtime.killed() || !is_here) return make_error_code(std::errc::address_not_available);
+  Address bound = address;
+  if (!is_unix) {
+    const std::uint16_t port = address.port() != 0 ? address.port() : free_port(host);
+    bound = Address::tcp(is_any(name) ? host.name() : name, port);
+  }
+  const Place place{host.number(), is_unix ? name : std::string(), bound.port()};
+  if (listening_.contains(place)) return make_error_code(std::errc::address_in_use);
+  const auto listening = std::make_shared<Listening>(runtime, bound, is_unix || is_loopback(name),
+                                                     static_cast<std::size_t>(std::max(options.backlog, 0)));
+  listening_.emplace(place, listening);
+  engine_.occurred(What::listening, host.number(), bound.port());
+  return std::unique_ptr<runtime::Listener>(std::make_unique<SimListener>(*this, listening));
+}
+
+void Fabric::close(Listening& listening) {
+  if (!std::exchange(listening.is_open_, false)) return;
+  std::erase_if(listening_, [&listening](const auto& entry) { return entry.second.get() == &listening; });
+  listening.arrived_.set();
+  // Whoever waited to be accepted is told that nobody will.
+  const std::vector<Socket*> waiting = std::exchange(listening.waiting_, {});
+  for (Socket* socket : waiting) {
+    socket->reset();
+    socket->connection().delete_if_unused();
+  }
+}
+
+// --- Names and ways --------------------------------------------------------------------------------------------------
+
+Fabric::Fabric(Engine& engine, const FabricConfig& config, base::LogSink& log)
+    : engine_(engine), config_(config), log_(log) {}
+
+Fabric::~Fabric() {
+  kill_all();
+  while (Connection* connection = connections_.pop_front()) delete connection;
+}
+
+void Fabric::kill_all() {
+  for (const auto& host : hosts_) host->crash();
+}
+
+Host& Fabric::host(std::string_view name) {
+  for (const auto& host : hosts_) {
+    if (host->name() == name) return *host;
+  }
+  return *hosts_.emplace_back(std::make_unique<Host>(engine_, *this, std::string(name), hosts_.size() + 1, log_));
+}
+
+Host* Fabric::find_host(const Host& from, const Address& address) {
+  const bool is_here = address.family() == Address::Family::unix_socket || is_loopback(address.host());
+  for (const auto& host : hosts_) {
+    if (is_here ? host.get() == &from : host->name() == address.host() || host->ip() == address.host()) return host.get();
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Listening> Fabric::find_listening(const Host& from, const Host& to, const Address& address) {
+  const bool is_unix = address.family() == Address::Family::unix_socket;
+  const auto found = listening_.find({to.number(), is_unix ? address.host() : std::string(), address.port()});
+  if (found == listening_.end() || !found->second->accepts_from(from)) return nullptr;
+  return found->second;
+}
+
+std::uint16_t Fabric::free_port(const Host& host) {
+  std::uint16_t& last = last_port_.try_emplace(host.number(), kFirstFreePort).first->second;
+  do {
+    last = last == 65'535 ? kFirstFreePort : static_cast<std::uint16_t>(last + 1);
+  } while (listening_.contains({host.number(), std::string(), last}));
+  return last;
+}
+
+Link& Fabric::link(const Host& from, const Host& to) {
+  auto& link = links_[{from.number(), to.number()}];
+  if (!link) {
+    const std::uint64_t number = from.number() << 32 | to.number();
+    link = std::make_unique<Link>(engine_, number, &from == &to ? config_.loopback : config_.link,
+                                  engine_.seed().of("link").of(from.name()).stream(to.name()));
+  }
+  return *link;
+}
+
+void Fabric::set_link_config(const LinkConfig& config) {
+  config_.link = config;
+  for (const auto& [ends, link] : links_) {
+    if (ends.first != ends.second) link->set_config(config);
+  }
+}
+
+void Fabric::host_crashed(Host& host) {
+  for (auto entry = listening_.begin(); entry != listening_.end();) {
+    if (entry->first.host == host.number()) {
+      entry->second->is_open_ = false;
+      entry->second->waiting_.clear();
+      entry = listening_.erase(entry);
+    } else {
+      ++entry;
+    }
+  }
+  connections_.for_each([&host](Connection& connection) {
+    for (const int end : {0, 1}) {
+      if (&connection.socket(end).host() == &host) connection.socket(end).vanish();
+    }
+    connection.delete_if_unused();
+  });
+}
+
+std::size_t Fabric::connection_count(const Host& host) const {
+  std::size_t count = 0;
+  const_cast<ConnectionList&>(connections_).for_each([&](Connection& connection) {
+    for (const int end : {0, 1}) {
+      const Socket& socket = connection.socket(end);
+      if (&socket.host() == &host && socket.state() == Socket::State::open) ++count;
+    }
+  });
+  return count;
+}
+
+}  // namespace razor::sim

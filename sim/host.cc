@@ -1,0 +1,146 @@
+#include "sim/host.h"
+
+#include <fmt/format.h>
+
+#include "sim/fabric.h"
+
+namespace razor::sim {
+namespace {
+
+constexpr std::int64_t kMillion = 1'000'000;
+// Hosts' monotonic clocks begin anywhere within some days, so that nobody takes one's time for another's.
+constexpr base::Duration kClockOffsetMax = std::chrono::hours(72);
+constexpr std::int64_t kWallClockAtStart = 1'700'000'000'000'000'000;
+
+}  // namespace
+
+// The world's log, with the time and the host in front.
+class Host::NamedLog final : public base::LogSink {
+ public:
+  NamedLog(Host& host, base::LogSink& to) : host_(host), to_(to) {}
+  bool enabled(base::LogLevel level) const override { return to_.enabled(level); }
+  void write(base::LogLevel level, std::string_view line) override {
+    const double seconds = std::chrono::duration<double>(host_.engine_.now().time_since_epoch()).count();
+    to_.write(level, fmt::format("{:12.6f} {}: {}", seconds, host_.name_, line));
+  }
+
+ private:
+  Host& host_;
+  base::LogSink& to_;
+};
+
+Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t number, base::LogSink& log)
+    : engine_(engine),
+      fabric_(fabric),
+      name_(std::move(name)),
+      number_(number),
+      ip_(fmt::format("10.0.{}.{}", number / 250, 1 + number % 250)),
+      seed_(engine.seed().of("host").of(name_)),
+      log_(std::make_unique<NamedLog>(*this, log)),
+      set_at_(engine.now()) {
+  RandomStream offset = seed_.stream("clock offset");
+  set_to_ = base::TimePoint(offset.between(std::chrono::hours(1), kClockOffsetMax));
+}
+
+Host::~Host() = default;
+
+base::LogSink& Host::log() { return *log_; }
+
+SimRuntime& Host::make_runtime() {
+  ++runtimes_made_;
+  return *runtimes_.emplace_back(
+      std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
+}
+
+SimRuntime& Host::add_runtime() {
+  RAZOR_CHECK(is_up_, "host {} is down: it has no runtimes", name_);
+  SimRuntime& made = make_runtime();
+  if (is_paused_) made.pause();
+  return made;
+}
+
+SimRuntime& Host::runtime() {
+  if (first_runtime_ == nullptr) first_runtime_ = &add_runtime();
+  return *first_runtime_;
+}
+
+void Host::start(Program program) {
+  programs_.push_back(std::move(program));
+  if (is_up_) run(programs_.back());
+}
+
+void Host::run(const Program& program) {
+  SimRuntime& runtime = add_runtime();
+  runtime.spawner().spawn("a program of a simulated host", program(runtime));
+}
+
+void Host::crash() {
+  if (!is_up_) return;
+  is_up_ = false;
+  is_paused_ = false;
+  first_runtime_ = nullptr;
+  engine_.occurred(What::crashed, number_, 0);
+  // First the network, so that nothing that is destroyed can say goodbye.
+  fabric_.host_crashed(*this);
+  for (const auto& runtime : runtimes_) runtime->kill();
+}
+
+void Host::restart() {
+  crash();
+  is_up_ = true;
+  set_to_ = base::TimePoint(std::chrono::seconds(1));  // its clock counts from the start of the machine
+  set_at_ = engine_.now();
+  engine_.occurred(What::restarted, number_, 0);
+  const std::vector<Program> programs = programs_;
+  for (const Program& program : programs) run(program);
+}
+
+void Host::pause() {
+  if (!is_up_ || std::exchange(is_paused_, true)) return;
+  engine_.occurred(What::paused, number_, 0);
+  for (const auto& runtime : runtimes_) runtime->pause();
+}
+
+void Host::resume() {
+  if (!std::exchange(is_paused_, false)) return;
+  engine_.occurred(What::resumed, number_, 0);
+  for (const auto& runtime : runtimes_) runtime->resume();
+}
+
+// --- Clock -----------------------------------------------------------------------------------------------------------
+
+base::TimePoint Host::clock_now() const {
+  const base::Duration passed = engine_.now() - set_at_;
+  if (drift_ppm_ == 0) return set_to_ + passed;
+  const auto gained = static_cast<std::int64_t>(static_cast<__int128>(passed.count()) * drift_ppm_ / kMillion);
+  return set_to_ + passed + base::Duration(gained);
+}
+
+base::TimePoint Host::world_time_of(base::TimePoint local) const {
+  if (local <= set_to_) return set_at_;
+  const __int128 span = (local - set_to_).count();
+  if (drift_ppm_ == 0) return base::saturating_add(set_at_, base::Duration(static_cast<std::int64_t>(span)));
+  // Rounded up: then the clock has reached `local`.
+  const __int128 rate = kMillion + drift_ppm_;
+  const __int128 passed = (span * kMillion + rate - 1) / rate + 1;
+  constexpr __int128 kMost = std::numeric_limits<std::int64_t>::max();
+  return base::saturating_add(set_at_, base::Duration(static_cast<std::int64_t>(passed < kMost ? passed : kMost)));
+}
+
+void Host::set_drift_ppm(std::int32_t ppm) {
+  RAZOR_CHECK(ppm > -kMillion / 2 && ppm < kMillion / 2, "a clock that drifts by {} parts in a million", ppm);
+  set_to_ = clock_now();
+  set_at_ = engine_.now();
+  drift_ppm_ = ppm;
+  for (const auto& runtime : runtimes_) {
+    if (!runtime->killed()) runtime->clock_changed();
+  }
+}
+
+std::int64_t Host::wall_clock_ns() const {
+  return kWallClockAtStart + engine_.now().time_since_epoch().count() + wall_offset_.count();
+}
+
+std::size_t Host::connection_count() const { return fabric_.connection_count(*this); }
+
+}  // namespace razor::sim

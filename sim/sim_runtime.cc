@@ -1,0 +1,180 @@
+#include "sim/sim_runtime.h"
+
+#include "sim/fabric.h"
+#include "sim/host.h"
+
+namespace razor::sim {
+
+SimRuntime::SimRuntime(Host& host, std::uint64_t number, Seed seed)
+    : host_(host), engine_(host.engine()), number_(number), seed_(seed), order_(seed.stream("ready order")) {}
+
+SimRuntime::~SimRuntime() { kill(); }
+
+base::LogSink& SimRuntime::log() { return host_.log(); }
+
+void SimRuntime::kill() {
+  if (std::exchange(killed_, true)) return;
+  turn_.cancel();
+  wake_.cancel();
+  foreign_.close();
+  destroy_roots();
+  timers_.clear();
+  ready_.clear();
+}
+
+void SimRuntime::pause() { paused_ = true; }
+
+void SimRuntime::resume() {
+  paused_ = false;
+  if (killed_) return;
+  if (std::exchange(turn_is_due_, false)) schedule_turn();
+  if (std::exchange(timer_is_due_, false)) engine_.schedule_now(wake_);
+}
+
+void SimRuntime::clock_changed() {
+  wake_.cancel();
+  schedule_wake();
+}
+
+// --- Clock -----------------------------------------------------------------------------------------------------------
+
+base::TimePoint SimRuntime::now() const { return host_.clock_now(); }
+
+void SimRuntime::arm(runtime::Timer& timer, base::TimePoint at) {
+  if (killed_) return;
+  timers_.insert(timer, at);
+  schedule_wake();
+}
+
+void SimRuntime::disarm(runtime::Timer& timer) { timers_.remove(timer); }
+
+void SimRuntime::schedule_wake() {
+  if (killed_ || timers_.empty()) return;
+  const base::TimePoint at = host_.world_time_of(timers_.earliest());
+  // A wake-up that comes too early is cheaper than moving the event each time.
+  if (wake_.scheduled() && wake_.at() <= at) return;
+  engine_.schedule(wake_, std::max(at, engine_.now()));
+}
+
+void SimRuntime::fire_timers() {
+  if (paused_) {
+    timer_is_due_ = true;
+    return;
+  }
+  const base::TimePoint reached = now();
+  if (!timers_.empty() && timers_.earliest() <= reached) {
+    engine_.occurred(What::timer, host_.number(), number_);
+    begin_turn();
+    while (!killed_ && timers_.fire_one(reached)) {
+    }
+    end_turn();
+  }
+  schedule_wake();
+}
+
+// --- Turns -----------------------------------------------------------------------------------------------------------
+
+// Of what is ready the next to run is one of both ends of the queue: a coin for each.
+bool SimRuntime::comes_first() {
+  if (order_bits_ == 1) order_bits_ = order_.bits() | std::uint64_t{1} << 63;
+  const bool heads = (order_bits_ & 1) != 0;
+  order_bits_ >>= 1;
+  return heads;
+}
+
+void SimRuntime::make_ready(runtime::Ready& work) {
+  if (killed_) return;
+  if (ready_.empty()) {
+    ready_.push_back(work);
+    if (!in_turn_) schedule_turn();
+  } else if (comes_first()) {
+    ready_.push_front(work);
+  } else {
+    ready_.push_back(work);
+  }
+}
+
+void SimRuntime::post(runtime::Posted& work) {
+  switch (foreign_.push(work)) {
+    case runtime::ForeignQueue::Pushed::closed: work.drop(); return;
+    case runtime::ForeignQueue::Pushed::runtime_knows: return;
+    case runtime::ForeignQueue::Pushed::wake_the_runtime: break;
+  }
+  schedule_turn();
+}
+
+void SimRuntime::schedule_turn() {
+  if (turn_.scheduled()) return;
+  if (instant_ == engine_.now() && ++turns_at_instant_ > kTurnsAtOneInstantMax) {
+    engine_.schedule_after(turn_, std::chrono::microseconds(1));
+  } else {
+    engine_.schedule_now(turn_);
+  }
+}
+
+void SimRuntime::begin_turn() {
+  in_turn_ = true;
+  at_once_ = 0;
+  if (instant_ != engine_.now()) {
+    instant_ = engine_.now();
+    turns_at_instant_ = 0;
+  }
+}
+
+void SimRuntime::end_turn() {
+  in_turn_ = false;
+  if (!ready_.empty()) schedule_turn();
+}
+
+void SimRuntime::run_turn() {
+  if (paused_) {
+    turn_is_due_ = true;
+    return;
+  }
+  engine_.occurred(What::turn, host_.number(), number_);
+  begin_turn();
+  foreign_.run_all();
+  // What becomes ready meanwhile waits for the next turn: nobody is passed over for ever.
+  runtime::ReadyQueue batch;
+  batch.splice_back(ready_);
+  while (!killed_) {
+    runtime::Ready* work = batch.pop_front();
+    if (work == nullptr) break;
+    at_once_ = 0;
+    work->run();
+  }
+  end_turn();
+}
+
+void SimRuntime::run_soon(runtime::Ready& work) {
+  if (killed_) return;
+  if (in_turn_ || paused_ || !ready_.empty()) {
+    make_ready(work);
+    if (paused_) turn_is_due_ = true;
+    return;
+  }
+  begin_turn();
+  work.run();
+  end_turn();
+}
+
+// --- Chance and network ----------------------------------------------------------------------------------------------
+
+std::uint64_t SimRuntime::seed_for(std::string_view purpose) {
+  auto found = purposes_.find(purpose);
+  if (found == purposes_.end()) found = purposes_.emplace(purpose, seed_.stream(purpose)).first;
+  const std::uint64_t drawn = found->second.bits();
+  engine_.occurred(What::drew, host_.number(), drawn);
+  return drawn;
+}
+
+runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> SimRuntime::connect(runtime::Address address) {
+  return host_.fabric().connect(*this, std::move(address));
+}
+
+base::Result<std::unique_ptr<runtime::Listener>> SimRuntime::listen(const runtime::Address& address,
+                                                                    runtime::ListenOptions options) {
+  return host_.fabric().listen(*this, address, options);
+}
+
+}  // namespace razor::sim

@@ -1,0 +1,116 @@
+#pragma once
+// SimRuntime: the Runtime of a simulated host. What production code does with it costs no time: time passes only between
+// events. Its ready work runs in an order that the seed chooses.
+//
+// Divergence: computing takes no time, unless the same instant goes on for a thousand turns; each further one takes 1 µs,
+// so that time passes for code that never waits.
+
+#include <map>
+#include <string>
+
+#include "razor/runtime/runtime.h"
+#include "sim/engine.h"
+
+namespace razor::sim {
+
+class Host;
+
+class SimRuntime final : public runtime::Runtime,
+                         private runtime::Clock,
+                         private runtime::Spawner,
+                         private runtime::Random,
+                         private runtime::Network {
+ public:
+  SimRuntime(Host& host, std::uint64_t number, Seed seed);
+  ~SimRuntime() override;
+
+  runtime::Clock& clock() override { return *this; }
+  runtime::Spawner& spawner() override { return *this; }
+  runtime::Random& random() override { return *this; }
+  runtime::Network& network() override { return *this; }
+  base::LogSink& log() override;
+
+  Host& host() const { return host_; }
+  Engine& engine() const { return engine_; }
+
+  /// Destroys all tasks; nothing runs, and nothing wakes, from here on. What was made from it may still be destroyed.
+  void kill();
+  bool killed() const { return killed_; }
+  /// Nothing runs until `resume`.
+  void pause();
+  void resume();
+  /// The host's clock has another rate, or was set: timers are looked at anew.
+  void clock_changed();
+
+  // --- For the parts of the simulator that wake what runs here
+  /// Runs `work` in a turn of its own, here and now if nothing else is ready. Not from inside a turn's caller that goes on
+  /// to suspend: that is what `queue` is for.
+  void run_soon(runtime::Ready& work);
+  void queue(runtime::Ready& work) { make_ready(work); }
+  /// A write may end at once; after some, the next waits, so that others run.
+  bool may_go_on_at_once() { return in_turn_ && ++at_once_ <= kAtOnceMax; }
+
+ private:
+  static constexpr int kAtOnceMax = 16;
+  static constexpr int kTurnsAtOneInstantMax = 1000;
+
+  struct TurnEvent final : Event {
+    explicit TurnEvent(SimRuntime& owner)
+        : Event([](Event& event) { static_cast<TurnEvent&>(event).runtime.run_turn(); }), runtime(owner) {}
+    SimRuntime& runtime;
+  };
+  struct WakeEvent final : Event {
+    explicit WakeEvent(SimRuntime& owner)
+        : Event([](Event& event) { static_cast<WakeEvent&>(event).runtime.fire_timers(); }), runtime(owner) {}
+    SimRuntime& runtime;
+  };
+
+  // Clock
+  base::TimePoint now() const override;
+  void arm(runtime::Timer& timer, base::TimePoint at) override;
+  void disarm(runtime::Timer& timer) override;
+  // Spawner
+  void make_ready(runtime::Ready& work) override;
+  void post(runtime::Posted& work) override;
+  bool runs_in_this_thread() const override { return true; }
+  // Random
+  std::uint64_t seed_for(std::string_view purpose) override;
+  // Network
+  runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> connect(runtime::Address address) override;
+  base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
+                                                          runtime::ListenOptions options) override;
+  std::uint32_t connections_max() const override { return 10'000; }
+
+  void run_turn();
+  void fire_timers();
+  void begin_turn();
+  void end_turn();
+  void schedule_turn();
+  void schedule_wake();
+  bool comes_first();
+
+  Host& host_;
+  Engine& engine_;
+  std::uint64_t number_;
+  Seed seed_;
+  bool killed_ = false;
+  bool paused_ = false;
+  bool in_turn_ = false;
+  int at_once_ = 0;
+  bool turn_is_due_ = false;   // while paused
+  bool timer_is_due_ = false;  // while paused
+
+  runtime::ReadyQueue ready_;
+  RandomStream order_;
+  std::uint64_t order_bits_ = 1;  // draws that are left, behind a 1
+  TurnEvent turn_{*this};
+  base::TimePoint instant_ = base::TimePoint::min();
+  int turns_at_instant_ = 0;
+
+  runtime::TimerQueue timers_;
+  WakeEvent wake_{*this};
+  runtime::ForeignQueue foreign_;
+  std::map<std::string, RandomStream, std::less<>> purposes_;
+};
+
+}  // namespace razor::sim

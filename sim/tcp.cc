@@ -1,0 +1,454 @@
+#include "sim/tcp.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sim/host.h"
+#include "sim/sim_runtime.h"
+
+namespace razor::sim {
+
+using runtime::ByteStream;
+using std::make_error_code;
+
+namespace {
+
+constexpr base::Duration kFirstRetransmission = std::chrono::milliseconds(200);
+constexpr base::Duration kLastRetransmission = std::chrono::seconds(120);
+constexpr int kAttemptsMax = 15;
+// A buffer that grew beyond this gives its memory back when it is empty.
+constexpr std::size_t kBufferKept = 16 * base::kKiB;
+
+base::Duration retransmission_after(int attempts) {
+  const base::Duration doubled = kFirstRetransmission * (std::int64_t{1} << std::min(attempts - 1, 20));
+  return std::min(doubled, kLastRetransmission);
+}
+
+}  // namespace
+
+// --- Direction -------------------------------------------------------------------------------------------------------
+
+Direction::Direction(Connection& connection, int from, Link& link)
+    : connection_(connection), from_(from), link_(link) {}
+
+std::uint64_t Direction::number() const { return connection_.number() << 1 | static_cast<std::uint64_t>(from_); }
+
+std::size_t Direction::room() const {
+  const auto unacknowledged = static_cast<std::size_t>(written_ - arrived_);
+  const std::size_t size = connection_.config().send_buffer;
+  return unacknowledged >= size ? 0 : size - unacknowledged;
+}
+
+void Direction::write(std::span<const base::ByteView> buffers, std::size_t count) {
+  std::uint64_t hash = count;
+  std::size_t left = count;
+  for (const base::ByteView buffer : buffers) {
+    const base::ByteView part = buffer.first(std::min(left, buffer.size()));
+    bytes_.insert(bytes_.end(), part.begin(), part.end());
+    hash = hash * 31 + hash_of(part);
+    left -= part.size();
+    if (left == 0) break;
+  }
+  connection_.engine().occurred(What::written, number(), hash);
+  send(count);
+}
+
+// Cuts what was written into pieces that arrive one after the other.
+void Direction::send(std::size_t count) {
+  Engine& engine = connection_.engine();
+  while (count > 0) {
+    std::size_t piece = std::min<std::size_t>(count, link_.config().segment_bytes_max);
+    if (piece > 1 && link_.random().one_in(link_.config().split_one_in)) piece = 1 + link_.random().below(piece - 1);
+    const base::TimePoint arrives_at = link_.arrival(piece);
+    if (engine.observed()) [[unlikely]] {
+      const base::ByteView all(bytes_.data() + begin_, bytes_.size() - begin_);
+      engine.tell_segment(connection_, from_, all.subspan(static_cast<std::size_t>(written_ - read_), piece), arrives_at);
+    }
+    written_ += piece;
+    count -= piece;
+    push_segment(Kind::bytes, written_, arrives_at);
+  }
+}
+
+void Direction::push_segment(Kind kind, base::ByteCount end, base::TimePoint arrives_at) {
+  last_arrival_ = std::max(last_arrival_, arrives_at);
+  segments_.push_back({connection_.engine().now(), last_arrival_, end, kind});
+  schedule_arrival();
+}
+
+void Direction::schedule_arrival() {
+  if (!has_segments() || window_is_closed_ || arrival_.scheduled()) return;
+  connection_.engine().schedule(arrival_, std::max(segments_[segments_begin_].arrives_at, connection_.engine().now()));
+}
+
+void Direction::pop_segment() {
+  if (++segments_begin_ < segments_.size()) {
+    if (segments_begin_ < 64 || 2 * segments_begin_ < segments_.size()) return;
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(segments_begin_));
+  } else {
+    segments_.clear();
+  }
+  segments_begin_ = 0;
+}
+
+void Direction::end() {
+  if (std::exchange(ended_, true)) return;
+  connection_.engine().occurred(What::end_sent, number(), written_);
+  push_segment(Kind::end, written_, link_.arrival(0));
+}
+
+void Direction::reset() {
+  connection_.engine().occurred(What::reset_sent, number(), written_);
+  ended_ = true;
+  if (window_is_closed_) {  // what waits for room never left
+    arrival_.cancel();
+    segments_.clear();
+    segments_begin_ = 0;
+    window_is_closed_ = false;
+    last_arrival_ = connection_.engine().now();
+  }
+  push_segment(Kind::reset, written_, link_.arrival(0));
+}
+
+void Direction::drop() {
+  arrival_.cancel();
+  acknowledgement_.cancel();
+  segments_.clear();
+  segments_begin_ = 0;
+  window_is_closed_ = false;
+}
+
+// What waited for room goes on, to find nobody.
+void Direction::receiver_closed() {
+  window_is_closed_ = false;
+  schedule_arrival();
+}
+
+void Direction::sender_vanished() {
+  if (window_is_closed_) drop();
+}
+
+void Direction::arrive() {
+  Segment& segment = segments_[segments_begin_];
+  Socket& sender = connection_.socket(from_);
+  Socket& receiver = connection_.socket(1 - from_);
+  if (!receiver.host().is_up() || !link_.let_through_since(segment.sent_at)) {
+    connection_.engine().occurred(What::lost, number(), static_cast<std::uint64_t>(attempts_));
+    const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::vanished;
+    if (is_sent_again && ++attempts_ <= kAttemptsMax) {
+      send_again(segment);
+      return;
+    }
+    drop();
+    if (is_sent_again) sender.timed_out();
+    connection_.delete_if_unused();
+    return;
+  }
+  attempts_ = 0;
+  const Segment arriving = segment;
+  if (arriving.kind == Kind::reset) {
+    drop();
+    connection_.engine().occurred(What::reset_arrived, number(), 0);
+    receiver.reset_arrived();
+    connection_.delete_if_unused();
+    return;
+  }
+  // Nobody is there any more: what comes is answered by a reset.
+  const bool nobody_reads = receiver.state() == Socket::State::closed && arriving.kind == Kind::bytes;
+  if (receiver.state() == Socket::State::vanished || receiver.is_dead() || nobody_reads) {
+    drop();
+    if (!sender.is_dead() && sender.state() != Socket::State::vanished) connection_.from(1 - from_).reset();
+    connection_.delete_if_unused();
+    return;
+  }
+  if (deliver(arriving)) pop_segment();
+  schedule_arrival();
+  connection_.delete_if_unused();
+}
+
+void Direction::send_again(Segment& segment) {
+  segment.sent_at = connection_.engine().now() + retransmission_after(attempts_);
+  segment.arrives_at = segment.sent_at + link_.latency();
+  last_arrival_ = segment.arrives_at;
+  // What was sent behind it has to wait for it.
+  for (std::size_t i = segments_begin_ + 1; i < segments_.size(); ++i) {
+    segments_[i].arrives_at = std::max(segments_[i].arrives_at, last_arrival_);
+    last_arrival_ = segments_[i].arrives_at;
+    segments_[i].sent_at = std::max(segments_[i].sent_at, segment.sent_at);
+  }
+  schedule_arrival();
+}
+
+// True when all of it has arrived; else the receiver has no room for the rest.
+bool Direction::deliver(const Segment& segment) {
+  Engine& engine = connection_.engine();
+  Socket& receiver = connection_.socket(1 - from_);
+  const std::size_t buffer = connection_.config().receive_buffer;
+  const std::size_t room = buffer - std::min(buffer, readable());
+  const std::size_t count = std::min(room, static_cast<std::size_t>(segment.end - arrived_));
+  if (count > 0) {
+    arrived_ += count;
+    engine.occurred(What::arrived, number(), count);
+    if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
+      engine.schedule_after(acknowledgement_, connection_.from(1 - from_).link().latency());
+    }
+  }
+  const bool is_whole = arrived_ == segment.end;
+  window_is_closed_ = !is_whole;
+  if (is_whole && segment.kind == Kind::end) {
+    end_arrived_ = true;
+    engine.occurred(What::end_arrived, number(), 0);
+  }
+  if (count > 0 || end_arrived_) receiver.bytes_arrived();
+  return is_whole;
+}
+
+void Direction::acknowledge() { connection_.socket(from_).room_appeared(); }
+
+std::size_t Direction::read(base::MutableBytes to) {
+  const std::size_t count = std::min(readable(), to.size());
+  if (count == 0) return 0;
+  std::memcpy(to.data(), bytes_.data() + begin_, count);
+  begin_ += count;
+  read_ += count;
+  if (begin_ == bytes_.size()) {
+    begin_ = 0;
+    if (bytes_.capacity() > kBufferKept) {
+      bytes_ = {};
+    } else {
+      bytes_.clear();
+    }
+  } else if (begin_ > bytes_.size() / 2 && begin_ > kBufferKept) {
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+  }
+  connection_.engine().occurred(What::read, number(), count);
+  if (window_is_closed_) {
+    // The sender hears of the room, and what it sends then needs its time to come here.
+    window_is_closed_ = false;
+    Segment& waiting = segments_[segments_begin_];
+    const base::Duration back = connection_.from(1 - from_).link().latency();
+    waiting.sent_at = connection_.engine().now() + back;
+    waiting.arrives_at = waiting.sent_at + link_.latency();
+    schedule_arrival();
+  }
+  return count;
+}
+
+// --- Socket ----------------------------------------------------------------------------------------------------------
+
+Socket::Socket(Connection& connection, int end, Host& host, runtime::Address local, runtime::Address peer)
+    : connection_(connection), end_(end), host_(host), local_(std::move(local)), peer_(std::move(peer)) {}
+
+Direction& Socket::in() const { return connection_.from(1 - end_); }
+Direction& Socket::out() const { return connection_.from(end_); }
+
+bool Socket::try_read(ByteStream::Read& read) {
+  if (in().readable() > 0) {
+    read.finish(in().read(read.buffer()));
+  } else if (in().end_arrived()) {
+    read.finish(std::size_t{0});
+  } else if (error_) {
+    read.finish(std::exchange(error_, {}));
+  } else if (is_dead_) {
+    read.finish(std::size_t{0});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool Socket::try_write(ByteStream::Write& write) {
+  if (error_) {
+    write.finish(std::exchange(error_, {}));
+    return true;
+  }
+  if (is_dead_ || write_is_shut_) {
+    write.finish(make_error_code(std::errc::broken_pipe));
+    return true;
+  }
+  std::size_t total = 0;
+  for (const base::ByteView buffer : write.buffers()) total += buffer.size();
+  RAZOR_CHECK(total > 0, "write of no bytes");
+  const std::size_t count = std::min(total, out().room());
+  if (count == 0) return false;
+  out().write(write.buffers(), count);
+  write.finish(count);
+  return true;
+}
+
+bool Socket::start(ByteStream::Read& read) {
+  RAZOR_CHECK(reader_ == nullptr, "two reads at a time on {}", peer_);
+  RAZOR_CHECK(!read.buffer().empty(), "read into an empty buffer");
+  if (state_ != State::open) {
+    read.finish(make_error_code(std::errc::operation_canceled));
+    return true;
+  }
+  reader_ = &read;
+  if (has_to_read() && !read_turn_.is_linked()) runtime_->queue(read_turn_);
+  return false;
+}
+
+bool Socket::start(ByteStream::Write& write) {
+  RAZOR_CHECK(writer_ == nullptr, "two writes at a time on {}", peer_);
+  if (state_ != State::open) {
+    write.finish(make_error_code(std::errc::operation_canceled));
+    return true;
+  }
+  if (runtime_->may_go_on_at_once() && try_write(write)) return true;
+  writer_ = &write;
+  if (may_write() && !write_turn_.is_linked()) runtime_->queue(write_turn_);
+  return false;
+}
+
+bool Socket::has_to_read() const { return in().readable() > 0 || in().end_arrived() || is_dead_; }
+bool Socket::may_write() const { return is_dead_ || write_is_shut_ || out().room() > 0; }
+
+void Socket::wake_reader() {
+  if (reader_ != nullptr && has_to_read() && !read_turn_.is_linked()) runtime_->run_soon(read_turn_);
+}
+
+void Socket::room_appeared() {
+  if (writer_ != nullptr && may_write() && !write_turn_.is_linked()) runtime_->run_soon(write_turn_);
+}
+
+void Socket::run_read() {
+  if (reader_ == nullptr || !try_read(*reader_)) return;
+  std::exchange(reader_, nullptr)->resume_now();
+}
+
+void Socket::run_write() {
+  if (writer_ == nullptr || !try_write(*writer_)) return;
+  std::exchange(writer_, nullptr)->resume_now();
+}
+
+base::Result<void> Socket::shutdown_write() {
+  if (state_ != State::open) return make_error_code(std::errc::operation_canceled);
+  if (is_dead_) return make_error_code(std::errc::not_connected);
+  write_is_shut_ = true;
+  out().end();
+  return {};
+}
+
+void Socket::cancel_waiting() {
+  const std::error_code canceled = make_error_code(std::errc::operation_canceled);
+  if (ByteStream::Read* read = std::exchange(reader_, nullptr)) {
+    read->finish(canceled);
+    runtime_->queue(*read);
+  }
+  if (ByteStream::Write* write = std::exchange(writer_, nullptr)) {
+    write->finish(canceled);
+    runtime_->queue(*write);
+  }
+}
+
+void Socket::close() {
+  if (state_ != State::open) return;
+  cancel_waiting();
+  state_ = State::closed;
+  if (is_dead_) return;
+  if (in().readable() > 0) {
+    out().reset();  // as systems do where bytes were not read
+    is_dead_ = true;
+  } else {
+    out().end();
+  }
+  in().receiver_closed();
+}
+
+void Socket::reset() {
+  if (state_ != State::open) return;
+  cancel_waiting();
+  state_ = State::closed;
+  if (std::exchange(is_dead_, true)) return;
+  out().reset();
+  in().receiver_closed();
+}
+
+void Socket::vanish() {
+  if (state_ == State::vanished) return;
+  reader_ = nullptr;
+  writer_ = nullptr;
+  read_turn_.unlink();
+  write_turn_.unlink();
+  state_ = State::vanished;
+  out().sender_vanished();
+}
+
+void Socket::die(std::errc error) {
+  is_dead_ = true;
+  error_ = make_error_code(error);
+  out().drop();
+  if (state_ != State::open || runtime_ == nullptr) return;
+  wake_reader();
+  room_appeared();
+}
+
+void Socket::reset_arrived() {
+  if (is_dead_) return;
+  die(in().end_arrived() ? std::errc::broken_pipe : std::errc::connection_reset);
+}
+
+void Socket::timed_out() {
+  if (!is_dead_) die(std::errc::timed_out);
+}
+
+std::size_t Socket::bytes_readable() const { return state_ == State::open ? in().readable() : 0; }
+
+// --- Connection ------------------------------------------------------------------------------------------------------
+
+Connection::Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& there, Link& back)
+    : engine_(engine),
+      config_(config),
+      number_(engine.next_number()),
+      there_(*this, 0, there),
+      back_(*this, 1, back),
+      client_(*this, 0, client.host, client.address, server.address),
+      server_(*this, 1, server.host, server.address, client.address) {}
+
+namespace {
+
+class SimStream final : public ByteStream {
+ public:
+  explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_held(true); }
+  ~SimStream() override {
+    socket_.set_held(false);
+    socket_.close();
+    socket_.connection().delete_if_unused();
+  }
+
+  base::Result<void> shutdown_write() override { return socket_.shutdown_write(); }
+  void reset() override { socket_.reset(); }
+  std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
+  const runtime::Address& local_address() const override { return socket_.local(); }
+  const runtime::Address& peer_address() const override { return socket_.peer(); }
+
+ protected:
+  bool start(Read& read) override { return socket_.start(read); }
+  bool start(Write& write) override { return socket_.start(write); }
+  void cancel(Read& read) override { socket_.cancel(read); }
+  void cancel(Write& write) override { socket_.cancel(write); }
+
+ private:
+  Socket& socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> Connection::open(int end, SimRuntime& runtime) {
+  socket(end).set_runtime(runtime);
+  return std::make_unique<SimStream>(socket(end));
+}
+
+bool Connection::is_unused() {
+  for (const int end : {0, 1}) {
+    if (socket(end).is_held() || socket(end).state() == Socket::State::open || !from(end).idle()) return false;
+  }
+  return true;
+}
+
+void Connection::delete_if_unused() {
+  if (is_unused() && !deletion_.scheduled()) engine_.schedule_now(deletion_);
+}
+
+}  // namespace razor::sim

@@ -1,0 +1,107 @@
+#include "sim/world.h"
+
+namespace razor::sim {
+
+struct World::Action final : Event {
+  Action(World& owner, std::function<void()> what)
+      : Event([](Event& event) { static_cast<Action&>(event).run(); }), world(owner), action(std::move(what)) {}
+  void run() {
+    const std::function<void()> now = std::move(action);
+    std::erase_if(world.actions_, [this](const auto& other) { return other.get() == this; });
+    now();
+  }
+  World& world;
+  std::function<void()> action;
+};
+
+World::World(std::uint64_t seed, const WorldConfig& config, base::LogSink* log)
+    : engine_(Seed(seed)), fabric_(engine_, config.fabric, log != nullptr ? *log : stderr_log_) {}
+
+World::~World() { fabric_.kill_all(); }
+
+void World::cut(const Host& one, const Host& other) {
+  cut_one_way(one, other);
+  cut_one_way(other, one);
+}
+
+void World::heal(const Host& one, const Host& other) {
+  fabric_.link(one, other).heal();
+  fabric_.link(other, one).heal();
+}
+
+void World::heal_all() {
+  for (const auto& one : fabric_.hosts()) {
+    for (const auto& other : fabric_.hosts()) fabric_.link(*one, *other).heal();
+  }
+}
+
+void World::run_until_time(base::TimePoint time) {
+  while (engine_.run_one(time)) {
+  }
+  engine_.advance_to(time);
+}
+
+bool World::run_until(const std::function<bool()>& done, base::Duration limit) {
+  const base::TimePoint until = base::saturating_add(now(), limit);
+  while (!done()) {
+    if (!engine_.run_one(until)) {
+      engine_.advance_to(until);
+      return done();
+    }
+  }
+  return true;
+}
+
+bool World::run_until_idle(base::Duration limit) {
+  const base::TimePoint until = base::saturating_add(now(), limit);
+  while (engine_.run_one(until)) {
+  }
+  return engine_.idle();
+}
+
+bool World::run_events(std::uint64_t count) {
+  for (; count > 0; --count) {
+    if (!engine_.run_one(base::TimePoint::max())) return false;
+  }
+  return true;
+}
+
+void World::at(base::TimePoint at, std::function<void()> action) {
+  Action& added = *actions_.emplace_back(std::make_unique<Action>(*this, std::move(action)));
+  engine_.schedule(added, std::max(at, now()));
+}
+
+void World::note(std::string_view text) {
+  engine_.occurred(What::noted, 0, hash_of(base::as_bytes(text)));
+}
+
+std::string_view name_of(What what) {
+  switch (what) {
+    case What::turn: return "turn";
+    case What::timer: return "timer";
+    case What::written: return "written";
+    case What::arrived: return "arrived";
+    case What::read: return "read";
+    case What::end_sent: return "end sent";
+    case What::end_arrived: return "end arrived";
+    case What::reset_sent: return "reset sent";
+    case What::reset_arrived: return "reset arrived";
+    case What::lost: return "lost";
+    case What::connecting: return "connecting";
+    case What::connected: return "connected";
+    case What::refused: return "refused";
+    case What::connect_failed: return "connect failed";
+    case What::listening: return "listening";
+    case What::crashed: return "crashed";
+    case What::restarted: return "restarted";
+    case What::paused: return "paused";
+    case What::resumed: return "resumed";
+    case What::cut: return "cut";
+    case What::healed: return "healed";
+    case What::drew: return "drew";
+    case What::noted: return "noted";
+  }
+  return "?";
+}
+
+}  // namespace razor::sim
