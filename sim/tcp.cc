@@ -343,6 +343,7 @@ void Socket::cancel_waiting() {
 }
 
 void Socket::close() {
+  if (state_ == State::vanished) cancel_waiting();  // their coroutines are about to be destroyed, after this
   if (state_ != State::open) return;
   cancel_waiting();
   state_ = State::closed;
@@ -367,8 +368,6 @@ void Socket::reset() {
 
 void Socket::vanish() {
   if (state_ == State::vanished) return;
-  reader_ = nullptr;
-  writer_ = nullptr;
   read_turn_.unlink();
   write_turn_.unlink();
   state_ = State::vanished;
