@@ -1,0 +1,191 @@
+#include "sim/replay.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace razor::sim {
+namespace {
+
+constexpr std::size_t kShownBefore = 4;
+
+class Recorder final : public Observer {
+ public:
+  explicit Recorder(EventLog& log) : log_(log) {}
+  void on_occurrence(const Occurrence& occurrence) override { log_.append(occurrence); }
+
+ private:
+  EventLog& log_;
+};
+
+// What the numbers of occurrences stand for, as far as this world tells.
+class Places {
+ public:
+  explicit Places(World& world) : world_(world) {}
+
+  void learn(const Connection& connection) {
+    const auto [entry, is_new] = connections_.try_emplace(connection.number());
+    if (!is_new) return;
+    entry->second = {connection.socket(0).host().name(), connection.socket(1).host().name()};
+  }
+
+  std::string name(const Occurrence& occurrence) const {
+    switch (occurrence.what) {
+      case What::turn:
+      case What::timer: return fmt::format("{}, runtime {}", host(occurrence.where), occurrence.value);
+      case What::written:
+      case What::arrived:
+      case What::read:
+      case What::end_sent:
+      case What::end_arrived:
+      case What::reset_sent:
+      case What::reset_arrived:
+      case What::lost: return direction(occurrence.where);
+      case What::connecting:
+      case What::connected:
+      case What::refused:
+      case What::connect_failed:
+      case What::listening:
+      case What::crashed:
+      case What::restarted:
+      case What::paused:
+      case What::resumed:
+      case What::drew: return host(occurrence.where);
+      case What::cut:
+      case What::healed: return fmt::format("{} to {}", host(occurrence.where >> 32), host(occurrence.where & 0xffff'ffff));
+      case What::noted: return "the scenario";
+    }
+    return fmt::format("{}", occurrence.where);
+  }
+
+ private:
+  std::string host(std::uint64_t number) const {
+    for (const auto& host : world_.fabric().hosts()) {
+      if (host->number() == number) return host->name();
+    }
+    return fmt::format("host {}", number);
+  }
+  // Twice the number of the connection, and the end that sends.
+  std::string direction(std::uint64_t number) const {
+    const std::uint64_t end = number & 1;
+    const auto found = connections_.find(number >> 1);
+    if (found == connections_.end()) return fmt::format("connection {}, from end {}", number >> 1, end);
+    return fmt::format("connection {}, {} to {}", number >> 1, found->second[end], found->second[1 - end]);
+  }
+
+  World& world_;
+  std::map<std::uint64_t, std::array<std::string, 2>> connections_;
+};
+
+// Follows the second run with the log of the first beside it.
+class Comparer final : public Observer {
+ public:
+  using OnFailure = std::function<void(const ScenarioFailure&)>;
+
+  Comparer(World& world, const EventLog& first, std::optional<Divergence>& found, const OnFailure& on_failure)
+      : world_(world), places_(world), first_(first), found_(found), on_failure_(on_failure) {}
+  // The run is over: what the first one did more?
+  ~Comparer() override {
+    if (found_) return;
+    if (const auto more = first_.next()) diverged(more, std::nullopt);
+  }
+
+  void on_occurrence(const Occurrence& occurrence) override {
+    if (found_) return;
+    const std::optional<Occurrence> expected = first_.next();
+    if (expected == occurrence) {
+      before_[index_++ % kShownBefore] = occurrence;
+    } else {
+      diverged(expected, occurrence);
+    }
+  }
+  void on_segment(const Connection& connection, int, base::ByteView, base::TimePoint) override {
+    if (!found_) places_.learn(connection);
+  }
+
+ private:
+  std::optional<Divergence::Side> side(const std::optional<Occurrence>& occurrence) const {
+    if (!occurrence) return std::nullopt;
+    return Divergence::Side{*occurrence, places_.name(*occurrence)};
+  }
+  void diverged(const std::optional<Occurrence>& first, const std::optional<Occurrence>& second) {
+    found_ = Divergence{index_, side(first), side(second), {}};
+    for (std::uint64_t at = index_ < kShownBefore ? 0 : index_ - kShownBefore; at < index_; ++at) {
+      found_->before.push_back(*side(before_[at % kShownBefore]));
+    }
+    // Now, since what follows may be a crash.
+    if (on_failure_) on_failure_({ScenarioFailure::Kind::divergence, {}, world_.elapsed(), found_->text()});
+  }
+
+  World& world_;
+  Places places_;
+  EventLog::Reader first_;
+  std::optional<Divergence>& found_;
+  const OnFailure& on_failure_;
+  std::uint64_t index_ = 0;
+  std::array<Occurrence, kShownBefore> before_{};
+};
+
+// Takes memory of many sizes, and gives every second piece back, so that what comes now lies elsewhere.
+class OtherHeap {
+ public:
+  OtherHeap() {
+    std::vector<std::unique_ptr<std::byte[]>> holes;
+    for (std::size_t size = 16; size <= 4096; size += 16) {
+      for (int i = 0; i < 4; ++i) {
+        holes.push_back(std::make_unique<std::byte[]>(size));
+        kept_.push_back(std::make_unique<std::byte[]>(size));
+      }
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> kept_;
+};
+
+[[gnu::noinline]] ScenarioResult run_deeper(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options) {
+  volatile std::byte deeper[4093];
+  deeper[0] = std::byte{1};
+  ScenarioResult result = run_scenario(body, seed, options);
+  deeper[1] = deeper[0];  // the array is there until now
+  return result;
+}
+
+std::string line_of(const Divergence::Side& side) {
+  const auto nanoseconds = side.occurrence.at.time_since_epoch().count();
+  return fmt::format("{}.{:09} s  {}: {} {:#x}", nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000, side.where,
+                     name_of(side.occurrence.what), side.occurrence.value);
+}
+
+}  // namespace
+
+std::string Divergence::text() const {
+  std::string text = fmt::format("two runs of this seed differ from event {} on", index);
+  const std::uint64_t first_before = index - before.size();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    text += fmt::format("\n    both    {:>8}  {}", first_before + i, line_of(before[i]));
+  }
+  text += fmt::format("\n    first   {:>8}  {}", index, first ? line_of(*first) : "had ended");
+  text += fmt::format("\n    second  {:>8}  {}", index, second ? line_of(*second) : "had ended");
+  return text;
+}
+
+ReplayResult replay_scenario(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options) {
+  ReplayResult result;
+  EventLog log;
+  ScenarioOptions with = options;
+  with.observe = [&log](World&) { return std::make_unique<Recorder>(log); };
+  result.first = run_scenario(body, seed, with);
+  with.observe = [&log, &result, &options](World& world) {
+    return std::make_unique<Comparer>(world, log, result.divergence, options.on_failure);
+  };
+  if (!result.first.ok()) {
+    with.on_failure = nullptr;
+    with.on_stop = nullptr;
+  }
+  const OtherHeap other_heap;
+  result.second = run_deeper(body, seed, with);
+  return result;
+}
+
+}  // namespace razor::sim
