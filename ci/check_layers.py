@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "razor/pool": {"razor/base", "razor/wire", "razor/runtime", "razor/stream"},
     "razor/api": {"razor/base", "razor/wire", "razor/runtime", "razor/stream", "razor/pool"},
     "sim": {"razor/base", "razor/runtime"},
+    "sim/main": {"razor/base", "razor/runtime", "sim"},
     "faults": {"razor/base", "razor/runtime", "sim"},
 }
 # Files that stand above all layers.

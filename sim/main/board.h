@@ -1,0 +1,55 @@
+#pragma once
+// Board: memory that a scenario program shares with its worker processes: which job is next, and who is at which. It stays
+// readable when a worker is gone.
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <new>
+
+#include "razor/base/check.h"
+
+namespace razor::sim {
+
+inline constexpr std::uint64_t kNoJob = ~std::uint64_t{0};
+
+class Board {
+ public:
+  /// What one worker says of itself.
+  struct Place {
+    std::atomic<std::uint64_t> job = kNoJob;
+    // Where the run was when the worker got a signal.
+    std::atomic<bool> is_known = false;
+    std::atomic<std::int64_t> virtual_ns = 0;
+    std::atomic<std::uint64_t> events = 0;
+  };
+
+  explicit Board(std::size_t workers) : size_(sizeof(State) + workers * sizeof(Place)) {
+    void* memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    RAZOR_CHECK(memory != MAP_FAILED, "no shared memory of {} bytes", size_);
+    state_ = new (memory) State;
+    places_ = new (state_ + 1) Place[workers];
+  }
+  Board(const Board&) = delete;
+  ~Board() { ::munmap(state_, size_); }
+
+  /// The number of the next job; each goes to one caller.
+  std::uint64_t take() { return state_->next.fetch_add(1); }
+  std::uint64_t next() const { return state_->next.load(); }
+  /// No worker begins another job.
+  void stop() { state_->is_stopped = true; }
+  bool is_stopped() const { return state_->is_stopped; }
+  Place& place(std::size_t worker) { return places_[worker]; }
+
+ private:
+  struct alignas(64) State {
+    std::atomic<std::uint64_t> next = 0;
+    std::atomic<bool> is_stopped = false;
+  };
+
+  std::size_t size_;
+  State* state_;
+  Place* places_;
+};
+
+}  // namespace razor::sim

@@ -1,0 +1,63 @@
+#pragma once
+// Crew: worker processes that share a plan. When one dies, or takes too long, its seed has failed, and another takes over.
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "sim/main/worker.h"
+
+namespace razor::sim {
+
+/// Told how jobs go.
+class CrewListener {
+ public:
+  virtual ~CrewListener() = default;
+  virtual void on_failed(const RunFailed& failed) = 0;
+  /// Once for each job that was not broken off, behind its failures.
+  virtual void on_done(const RunDone& done) = 0;
+  /// Now and then. False: no more.
+  virtual bool go_on() = 0;
+};
+
+class Crew {
+ public:
+  Crew(const MainOptions& options, CrewListener& listener);
+  Crew(const Crew&) = delete;
+  ~Crew();
+
+  /// Until all jobs are done, or the listener says so; then those that run are broken off.
+  ///
+  /// Errors: a std::runtime_error when no process can be started, or one dies without a job.
+  void run();
+
+ private:
+  struct Member {
+    pid_t pid = -1;  // -1: none
+    int pipe = -1;
+    int output = -1;  // a file of what it prints; -1: it prints to ours
+    MessageReader reader;
+    std::uint64_t done = kNoJob;  // the last it told of
+    std::uint64_t seen = kNoJob;  // what it was at when we last looked, and since when
+    base::Duration seen_at{};
+  };
+
+  void start(std::size_t index);
+  void start_if_there_is_work(std::size_t index);
+  void read_messages();
+  bool read_from(std::size_t index);
+  void look_at_time_limits();
+  void end_by_time_limit(std::size_t index);
+  void on_gone(std::size_t index);
+  int reap(Member& member);
+  void break_off();
+  void failed(std::size_t index, std::uint64_t job, ScenarioFailure::Kind kind, std::string message);
+  std::string output_of(const Member& member) const;
+
+  const MainOptions& options_;
+  CrewListener& listener_;
+  Board board_;
+  std::vector<Member> members_;
+};
+
+}  // namespace razor::sim
