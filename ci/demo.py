@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
+# Live progress of a load, for a terminal; in a file it would be one endless line.
+PROGRESS = ["--progress"] if sys.stderr.isatty() else []
 
 
 @dataclass
@@ -85,7 +87,7 @@ CALLS: list[tuple[str, str | None, int]] = [
 
 
 def load(node: Path, address: str, seconds: float, *options: str) -> dict:
-    command = [str(node), "load", "--connect", address, "--seconds", str(seconds), "--json", "--progress", *options]
+    command = [str(node), "load", "--connect", address, "--seconds", str(seconds), "--json", *PROGRESS, *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
@@ -107,7 +109,7 @@ def table(head: list[str], rows: list[list[str]]) -> None:
 def kill_under_load(node: Path, server: Server) -> tuple[dict, Server]:
     """SIGKILLs the server in the middle of a load, and starts it again on the same port."""
     address = server.addresses[0]
-    command = [str(node), "load", "--connect", address, "--seconds", "3", "--in-flight", "64", "--json", "--progress"]
+    command = [str(node), "load", "--connect", address, "--seconds", "3", "--in-flight", "64", "--json", *PROGRESS]
     loading = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     time.sleep(1.0)
     server.stop(signal.SIGKILL)
@@ -122,6 +124,7 @@ def main() -> int:
         print("usage: demo.py RAZOR_NODE", file=sys.stderr)
         return 64
     node = Path(sys.argv[1])
+    sys.stdout.reconfigure(line_buffering=True)  # also where it goes to a file that somebody follows
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         server = Server(node, ["127.0.0.1:0", f"unix:{scratch}/razor.sock"]).start()
@@ -177,4 +180,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
