@@ -176,6 +176,12 @@ def test_a_unix_socket_that_is_not_there_did_not_run(nodes: Nodes, socket_direct
     assert place in finished.err
 
 
+def test_a_name_without_address_is_explained(nodes: Nodes) -> None:
+    finished = nodes.call("no-such-host.invalid:80", ADD, "[1,2]")
+    assert finished.call_error == ("unreachable", "no")
+    assert "connect no-such-host.invalid:80: this name has no address" in finished.err
+
+
 def test_a_host_is_called_by_name(nodes: Nodes, server: Server) -> None:
     port = server.address.rpartition(":")[2]
     assert nodes.call(f"localhost:{port}", ADD, "[1,2]").result == 3

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import address
 import limits
 import wire
 from node import FRAMEWORK_ERROR, OK, Finished, Nodes, Server
@@ -181,6 +182,28 @@ def test_a_load_without_server_says_so_and_ends_in_time(nodes: Nodes, socket_dir
     assert report["calls"] == report["submitted"] == 0
     assert report["errors"].keys() == {"connect: No such file or directory"}
     assert finished.seconds < limits.at_most(0.4)
+
+
+def test_a_load_that_is_still_connecting_says_so(nodes: Nodes) -> None:
+    """The backlog is full, so nobody answers. Regression: a load that never got through reported no error at all."""
+    listening, place = address.listen("127.0.0.1:0", backlog=0)
+    with listening, address.connect(place):
+        finished = nodes.load(place, seconds=0.4, connections=2)
+        report = checked(finished)
+        assert finished.status == FRAMEWORK_ERROR
+        assert report["errors"] == {"connect: no answer yet": 2}
+        assert finished.seconds < limits.at_most(0.4)
+
+
+def test_a_server_that_only_breaks_connections_is_not_asked_again_at_once(
+    nodes: Nodes, raw_server: StartServer
+) -> None:
+    """Regression: what was no razor server got thousands of connections a second."""
+    connections, seconds, pause = 2, 0.5, 0.05
+    server = raw_server(lambda peer: None)
+    report = checked(nodes.load(server.address, in_flight=4, connections=connections, seconds=seconds))
+    assert report["calls"] == 0
+    assert connections < server.connections <= connections * (1 + seconds / pause)
 
 
 IN_FLIGHT, CONNECTIONS = 20, 3

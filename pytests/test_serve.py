@@ -77,6 +77,14 @@ def test_an_address_that_cannot_be_served_is_reported(nodes: Nodes, bad: str) ->
     assert finished.err.count("\n") == 1
 
 
+def test_a_name_to_listen_on_is_refused_in_words(nodes: Nodes) -> None:
+    finished = nodes.run("serve", "--listen", "no-such-host.invalid:0")
+    assert finished.status == FRAMEWORK_ERROR
+    assert finished.err == (
+        "razor_node: listen on no-such-host.invalid:0: listening takes a numeric address, or localhost\n"
+    )
+
+
 def test_a_path_that_is_no_socket_is_left_alone(nodes: Nodes, socket_directory: Path) -> None:
     file = socket_directory / "precious"
     file.write_text("data", encoding="ascii")

@@ -50,6 +50,7 @@ struct Load {
   Bytes blob;
   LoadCounters counters;
   bool stopping = false;
+  unsigned connecting = 0;
   std::uint64_t under_way = 0;
   Event idle;  // nothing is under way any more
 
@@ -102,6 +103,7 @@ class Connection {
     }
     co_await finished_.wait();
   }
+  bool has_answered() const { return has_answered_; }
 
  private:
   bool goes_on() const { return !load_.stopping && stream_.is_open(); }
@@ -116,6 +118,11 @@ class Connection {
     stream_call();
   }
 
+  void succeeded(base::TimePoint begun) {
+    has_answered_ = true;
+    load_.end(begun);
+  }
+
   void caller_done() {
     if (--callers_left_ == 0) finished_.set();
   }
@@ -126,7 +133,7 @@ class Connection {
       load_.begin();
       const Reply<std::string> reply = co_await calculator_.echo_coroutine(load_.payload);
       if (reply.ok() && reply->size() == load_.payload.size()) {
-        load_.end(begun);
+        succeeded(begun);
       } else {
         load_.end_failed(kind_of(reply));
       }
@@ -141,7 +148,7 @@ class Connection {
     calculator_.echo.start(
         [this, begun](const Reply<std::string>& reply) {
           if (reply.ok() && reply->size() == load_.payload.size()) {
-            load_.end(begun);
+            succeeded(begun);
           } else {
             load_.end_failed(kind_of(reply));
           }
@@ -155,7 +162,7 @@ class Connection {
   void count(const Answer& answer, base::TimePoint begun) {
     IoResponse response;
     if (answer.decode(response) && response.ret_size == load_.payload.size()) {
-      load_.end(begun);
+      succeeded(begun);
     } else {
       load_.end_failed(kind_of(answer));
     }
@@ -188,6 +195,7 @@ class Connection {
   ClientStream stream_;
   Client<CalculatorService> calculator_;
   unsigned callers_left_ = 0;
+  bool has_answered_ = false;
   runtime::TaskScope callers_;
   Event finished_;
 };
@@ -197,13 +205,17 @@ Task<void> keep_connected(Load& load, Address address) {
   config.window = load.options.window > 0 ? load.options.window : load.options.in_flight;
   config.queue_calls_max = std::max(config.queue_calls_max, load.options.in_flight);
   while (!load.stopping) {
+    ++load.connecting;
     auto stream = co_await ClientStream::connect(load.runtime, address, config);
+    --load.connecting;
     if (stream) {
       Connection connection(load, *std::move(stream));
       co_await connection.run();
-      continue;
+      if (connection.has_answered()) continue;
+    } else {
+      ++load.counters.connects_failed["connect: " + why_not_connected(address, stream.error())];
     }
-    ++load.counters.connects_failed[fmt::format("connect: {}", stream.error().message())];
+    // Whoever cannot be reached, or only breaks connections, is not asked again at once.
     co_await load.runtime.clock().sleep_for(kReconnectPause);
   }
 }
@@ -305,6 +317,7 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   // Of the whole run, warming up and ending included: what was submitted has to have ended, each call once.
   report["errors"] = load.counters.errors;
   for (const auto& [kind, count] : load.counters.connects_failed) report["errors"][kind] = count;
+  if (load.connecting > 0) report["errors"]["connect: no answer yet"] = load.connecting;
   report["submitted"] = load.counters.submitted;
   report["ended"] = load.counters.ended();
   tasks.cancel();
