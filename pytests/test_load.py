@@ -89,6 +89,14 @@ def test_settings_are_obeyed(nodes: Nodes, interface: str, options: dict[str, in
     assert report["calls"] > 0
 
 
+def test_more_bytes_may_be_in_flight_than_a_queue_holds_by_default(nodes: Nodes) -> None:
+    """Regression: calls above 64 MiB were refused, and made again at once until nothing else got its turn."""
+    server = nodes.serve()
+    report = checked(nodes.load(server.address, in_flight=70, payload=1024 * 1024, interface="stream", seconds=0.15))
+    assert report["errors"] == {}
+    assert report["ended"] >= 70
+
+
 @pytest.mark.parametrize("interface", ["stream", "api"])
 def test_never_more_than_the_window_is_unanswered(nodes: Nodes, raw_server: StartServer, interface: str) -> None:
     """Contract 20; and 8: seqs count up by one. The server answers one call at a time, the newest first."""

@@ -204,6 +204,8 @@ Task<void> keep_connected(Load& load, Address address) {
   ClientStreamConfig config;
   config.window = load.options.window > 0 ? load.options.window : load.options.in_flight;
   config.queue_calls_max = std::max(config.queue_calls_max, load.options.in_flight);
+  const base::ByteCount bytes_of_a_call = load.options.payload + 256;  // head, name of the method, the other parameters
+  config.queue_bytes_max = std::max<base::ByteCount>(config.queue_bytes_max, load.options.in_flight * bytes_of_a_call);
   while (!load.stopping) {
     ++load.connecting;
     auto stream = co_await ClientStream::connect(load.runtime, address, config);
