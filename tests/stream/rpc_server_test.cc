@@ -415,7 +415,9 @@ TEST_F(RpcServerTest, ConnectionsDoNotDisturbEachOther) {
 TEST_F(RpcServerTest, AcceptErrorsDoNotEndTheListenerNorMakeItSpin) {
   const std::size_t before = world_.network().accepts_started();
   world_.network().fail_accepts(30, std::errc::too_many_files_open);
-  advance(2950ms);
+  advance(950ms);
+  EXPECT_EQ(server_->stats().accept_errors, 10u) << "one at once, then one after each pause of 100 ms";
+  advance(2000ms);
   EXPECT_EQ(server_->stats().accept_errors, 30u);
   EXPECT_LE(world_.network().accepts_started() - before, 30u);
   advance(100ms);
