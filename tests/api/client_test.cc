@@ -188,38 +188,64 @@ TEST_F(ClientTest, FailsCallsThatItsClosingCutsOffAndThoseAfter) { run(after_clo
 
 // An argument that cannot be encoded fails its own call, and nothing else (CONTRACT 35).
 struct Unencodable {
+  bool throws_a_number = false;
   template <class Packer>
   void msgpack_pack(Packer& packer) const {
     packer.pack_array(1);
+    if (throws_a_number) throw 7;
     throw std::runtime_error("cannot be packed");
   }
   void msgpack_unpack(const msgpack::object&) {}
 };
+// Nor can what travels, but does not decode (CONTRACT 36).
+struct Undecodable {
+  bool throws_a_number = false;
+  template <class Packer>
+  void msgpack_pack(Packer& packer) const {
+    packer.pack(throws_a_number);
+  }
+  void msgpack_unpack(const msgpack::object& from) {
+    if (from.as<bool>()) throw 7;
+    throw std::runtime_error("cannot be unpacked");
+  }
+};
 struct OddService {
   virtual Call<> take(Unencodable value) = 0;
-  virtual Call<Unencodable> give() = 0;
-  RAZOR_SERVICE(OddService, take, give)
+  virtual Call<Unencodable> give(bool throws_a_number) = 0;
+  virtual Call<> take_encoded(Undecodable value) = 0;
+  virtual Call<Undecodable> give_encoded(bool throws_a_number) = 0;
+  RAZOR_SERVICE(OddService, take, give, take_encoded, give_encoded)
 };
 struct OddImpl final : OddService {
   Call<> take(Unencodable) override { return {}; }
-  Call<Unencodable> give() override { return Unencodable{}; }
+  Call<Unencodable> give(bool throws_a_number) override { return Unencodable{throws_a_number}; }
+  Call<> take_encoded(Undecodable) override { return {}; }
+  Call<Undecodable> give_encoded(bool throws_a_number) override { return Undecodable{throws_a_number}; }
 };
 
 Task<void> unencodable(ClientStream& stream, Client<Store>& store) {
   Client<OddService> odd(stream);
   auto before = store.add(1, 1);
-  const auto refused = co_await odd.take(Unencodable{});
-  EXPECT_EQ(refused.call_error().errc(), Errc::encode);
-  EXPECT_EQ(refused.ran(), Ran::no);
-  const auto unanswerable = co_await odd.give();
-  EXPECT_EQ(unanswerable.call_error().errc(), Errc::encode);
+  for (const bool throws_a_number : {false, true}) {
+    const auto refused = co_await odd.take(Unencodable{throws_a_number});
+    EXPECT_EQ(refused.call_error().errc(), Errc::encode);
+    EXPECT_EQ(refused.ran(), Ran::no);
+    const auto unanswerable = co_await odd.give(throws_a_number);
+    EXPECT_EQ(unanswerable.call_error().errc(), Errc::encode);
+    const auto not_understood = co_await odd.take_encoded(Undecodable{throws_a_number});
+    EXPECT_EQ(not_understood.call_error().errc(), Errc::decode);
+    const auto useless = co_await odd.give_encoded(throws_a_number);
+    EXPECT_EQ(useless.call_error().errc(), Errc::decode);
+    EXPECT_EQ(useless.ran(), Ran::yes);
+  }
   const auto sum = co_await std::move(before);
   EXPECT_EQ(*sum, 2);
 }
 
-TEST_F(ClientTest, FailsAloneWhatCannotBeEncoded) {
+TEST_F(ClientTest, FailsAloneWhatCannotBeEncodedOrDecoded) {
   server.add(std::make_shared<OddImpl>());
   run(unencodable(*stream, *client));
+  EXPECT_EQ(server.stats().handlers_threw, 0u) << "an adaptor is no handler";
 }
 
 Task<void> too_large(Client<Store>& store, std::size_t limit) {

@@ -251,6 +251,26 @@ struct Unencodable {
     throw std::runtime_error("no such thing");
   }
 };
+struct OddlyUnencodable {
+  template <class Packer>
+  void msgpack_pack(Packer& packer) const {
+    packer.pack_array(1);
+    throw 7;
+  }
+};
+
+TEST_F(ClientStreamTest, ATaskThatCannotBeEncodedFailsAloneWhateverItsAdaptorThrows) {
+  connect(with_window(2));
+  Outcome& odd = outcomes_.emplace_back();
+  stream_->submit(ClientTask(kAction, OddlyUnencodable(), [&odd](const Answer& answer) { odd.note(answer, {}); }));
+  run();
+  EXPECT_TRUE(odd.failed_with(Errc::encode, Ran::no)) << odd;
+  submit("after");
+  ASSERT_EQ(server_->calls.size(), 1u);
+  EXPECT_EQ(server_->calls[0].msg, "after");
+  server_->answer(0);
+  run();
+}
 
 TEST_F(ClientStreamTest, WhatCannotBeEncodedFailsAlone) {
   connect(with_window(2));

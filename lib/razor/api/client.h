@@ -180,6 +180,8 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
       wire::encode_parameters(to, args...);
     } catch (const std::exception& error) {
       reply_.emplace(base::CallError(base::Errc::encode, base::Ran::no, error.what()));
+    } catch (...) {
+      reply_.emplace(base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
     }
   }
 

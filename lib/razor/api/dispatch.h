@@ -78,7 +78,7 @@ bool decode_arguments(const stream::Request& request, std::tuple<Args...>& argum
   wire::Decoder from(request.msg);
   try {
     return wire::decode_parameters(from, arguments) && from.finish();
-  } catch (const std::exception&) {
+  } catch (...) {
     return false;  // memory refused, or an adaptor threw
   }
 }

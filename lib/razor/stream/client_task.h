@@ -79,6 +79,8 @@ class ClientTask {
       wire::encode(to, message);
     } catch (const std::exception& error) {
       refuse_to_encode(error.what());
+    } catch (...) {
+      refuse_to_encode("an adaptor threw");
     }
   }
   /// Without a message.

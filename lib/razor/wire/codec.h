@@ -52,6 +52,8 @@ bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) 
     if (error != nullptr) *error = from.error_message();
   } catch (const std::exception& exception) {
     if (error != nullptr) *error = exception.what();
+  } catch (...) {
+    if (error != nullptr) *error = "an adaptor threw";
   }
   return false;
 }
