@@ -1,0 +1,84 @@
+#pragma once
+// What became of every call of a scenario, seen from both sides: the caller's, and that of the handlers. Stands outside of
+// the simulated hosts: crashes do not reach it.
+
+#include <string>
+#include <vector>
+
+#include "razor/base/error.h"
+#include "sim/scenario.h"
+
+namespace razor::test {
+
+class Ledger {
+ public:
+  explicit Ledger(sim::World& world) : world_(world) {}
+
+  /// A call is about to be submitted, which may take until `timeout` is over. Gives its id.
+  std::uint64_t submitted(base::Duration timeout) {
+    calls_.push_back({.submitted_at = world_.now(), .timeout = timeout});
+    return calls_.size() - 1;
+  }
+  void dispatched(std::uint64_t id) {
+    RAZOR_REQUIRE(id < calls_.size(), "call {} was never made", id);
+    ++calls_[id].dispatched;
+  }
+  void succeeded(std::uint64_t id) {
+    completed(id);
+    ++succeeded_;
+    RAZOR_EXPECT(calls_[id].dispatched > 0, "call {} succeeded and never ran", id);
+  }
+  void failed(std::uint64_t id, const base::CallError& error, base::Duration tick) {
+    completed(id);
+    Entry& call = calls_[id];
+    call.failed_with = error.errc();
+    call.said_no = error.ran() == base::Ran::no;
+    const base::Duration took = world_.now() - call.submitted_at;
+    if (error.errc() == base::Errc::deadline_exceeded) {
+      RAZOR_EXPECT(took >= call.timeout, "call {} timed out after {} ns of {}", id, took.count(), call.timeout.count());
+    }
+    RAZOR_EXPECT(took <= call.timeout + tick, "call {} ended {} ns behind its deadline and a tick: {}", id,
+                 (took - call.timeout - tick).count(), error.message());
+  }
+  /// The caller's host crashed: nobody waits for the calls it had made.
+  void caller_is_gone(std::uint64_t id) { calls_[id].caller_is_gone = true; }
+
+  /// At the end: every call completed once, ran at most once, and did not run where its caller was told so.
+  void check() const {
+    for (std::size_t id = 0; id < calls_.size(); ++id) {
+      const Entry& call = calls_[id];
+      RAZOR_EXPECT(call.completed == 1 || call.caller_is_gone, "call {} completed {} times", id, call.completed);
+      RAZOR_EXPECT(call.dispatched <= 1, "call {} ran {} times", id, call.dispatched);
+      RAZOR_EXPECT(!(call.said_no && call.dispatched > 0), "call {} ran, and its caller was told that it did not", id);
+    }
+  }
+  std::size_t calls() const { return calls_.size(); }
+  std::size_t succeeded_count() const { return succeeded_; }
+  std::size_t failed_count(base::Errc errc) const {
+    std::size_t count = 0;
+    for (const Entry& call : calls_) count += call.failed_with == errc ? 1 : 0;
+    return count;
+  }
+
+ private:
+  struct Entry {
+    base::TimePoint submitted_at{};
+    base::Duration timeout{};
+    int dispatched = 0;
+    int completed = 0;
+    std::optional<base::Errc> failed_with{};
+    bool said_no = false;
+    bool caller_is_gone = false;
+  };
+
+  void completed(std::uint64_t id) {
+    ++calls_[id].completed;
+    RAZOR_EXPECT(calls_[id].completed == 1, "call {} completed twice", id);
+  }
+
+  sim::World& world_;
+  std::vector<Entry> calls_;
+  std::size_t succeeded_ = 0;
+};
+
+}  // namespace razor::test
