@@ -1,5 +1,7 @@
 #include "sim/world.h"
 
+#include "sim/guard.h"
+
 namespace razor::sim {
 
 struct World::Action final : Event {
@@ -36,12 +38,14 @@ void World::heal_all() {
 }
 
 void World::run_until_time(base::TimePoint time) {
+  const Simulating simulating;
   while (engine_.run_one(time)) {
   }
   engine_.advance_to(time);
 }
 
 bool World::run_until(const std::function<bool()>& done, base::Duration limit) {
+  const Simulating simulating;
   const base::TimePoint until = base::saturating_add(now(), limit);
   while (!done()) {
     if (!engine_.run_one(until)) {
@@ -53,6 +57,7 @@ bool World::run_until(const std::function<bool()>& done, base::Duration limit) {
 }
 
 bool World::run_until_idle(base::Duration limit) {
+  const Simulating simulating;
   const base::TimePoint until = base::saturating_add(now(), limit);
   while (engine_.run_one(until)) {
   }
@@ -60,6 +65,7 @@ bool World::run_until_idle(base::Duration limit) {
 }
 
 bool World::run_events(std::uint64_t count) {
+  const Simulating simulating;
   for (; count > 0; --count) {
     if (!engine_.run_one(base::TimePoint::max())) return false;
   }
