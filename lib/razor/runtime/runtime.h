@@ -17,6 +17,7 @@
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
+#include "razor/runtime/trace.h"
 
 namespace razor::runtime {
 
@@ -112,6 +113,16 @@ class Runtime {
   virtual Random& random() = 0;
   virtual Network& network() = 0;
   virtual base::LogSink& log() = 0;
+
+  /// Who is told of calls and the like; null: nobody, as by default. May change between two turns.
+  TraceSink* trace() const { return trace_; }
+
+ protected:
+  /// For makers. The sink outlives the Runtime, or is taken back before.
+  void set_trace(TraceSink* sink) { trace_ = sink; }
+
+ private:
+  TraceSink* trace_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "razor/wire/frame_reader.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/output_buffer.h"
+#include "razor/wire/wire_error.h"
 
 namespace razor::stream {
 namespace {
@@ -33,6 +34,17 @@ class AbandonedCall final : public PendingCall {
  private:
   ~AbandonedCall() = default;
 };
+
+// For traces: what an answer says, in a word or two.
+std::string outcome_of(const wire::ResponseFrame& answer) {
+  switch (static_cast<wire::ResponseFlag>(answer.head.flag)) {
+    case wire::ResponseFlag::success: return "ok";
+    case wire::ResponseFlag::error_number: return fmt::format("error {}", answer.head.msg_bytes_or_number);
+    case wire::ResponseFlag::error_bytes: break;
+  }
+  const std::optional<Errc> errc = wire::errc_of(base::as_text(answer.blob));
+  return errc ? std::string(name_of(*errc)) : "error";
+}
 
 std::string in_seconds(base::Duration span) { return fmt::format("{:g} s", std::chrono::duration<double>(span).count()); }
 
@@ -112,6 +124,14 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   void drop_unsent(const std::string& why);
   void note_progress_of_draining();
 
+  // --- For who traces: called only where somebody does, or did when the call began
+  [[gnu::cold]] void trace_begin(PendingCall& call);
+  [[gnu::cold]] void trace_number(const PendingCall& call);
+  [[gnu::cold]] void trace_event(runtime::SpanId span, std::string_view name);
+  [[gnu::cold]] void trace_answered(PendingCall& call, const wire::ResponseFrame& answer);
+  [[gnu::cold]] void trace_failed(PendingCall& call, const CallError& error);
+  [[gnu::cold]] void trace_end(PendingCall& call, const runtime::SpanEnd& end);
+
   // --- State
   void transition(State to, std::string why);
 
@@ -145,6 +165,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   ClientStreamConfig config_;
   runtime::Clock& clock_;
   std::unique_ptr<runtime::ByteStream> stream_;  // null once ended
+  runtime::Address local_;
   runtime::Address peer_;
   std::uint64_t client_id_;
   State state_ = State::open;
@@ -181,6 +202,7 @@ ClientStreamCore::ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<ru
       config_(config),
       clock_(runtime.clock()),
       stream_(std::move(stream)),
+      local_(stream_->local_address()),
       peer_(stream_->peer_address()),
       client_id_(runtime.random().seed_for("ClientStream client_id")),
       session_(config),
@@ -259,6 +281,10 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
   wire::store_head(out_.frame().data(), head);
   out_.end_frame();
   if (!blob.empty()) out_.append_owned(std::move(blob));
+  if (runtime().trace() != nullptr) [[unlikely]] {
+    trace_begin(call);
+    trace_number(call);
+  }
   fresh_.push_back(call);
   schedule_settling();
 }
@@ -267,6 +293,7 @@ void ClientStreamCore::refuse(PendingCall& call, CallError why) {
   if (begun_.direct) out_.abandon_frame();
   begun_.direct = false;
   ++stats_.calls_submitted;
+  if (runtime().trace() != nullptr) trace_begin(call);
   fail_later(call, std::move(why));
 }
 
@@ -298,6 +325,10 @@ void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
   queue_.push_back(call);
   ++queued_;
   queued_bytes_ += bytes;
+  if (runtime().trace() != nullptr) [[unlikely]] {
+    trace_begin(call);
+    trace_event(call.span_, "waits for room");
+  }
   fresh_.push_back(call);
   schedule_settling();
 }
@@ -322,6 +353,7 @@ void ClientStreamCore::admit_queued() {
     call.sent_from_ = out_.appended();
     wire::RequestHead head = wire::load_request_head(held->frame.data());
     head.seq = session_.send(call);
+    if (call.span_ != runtime::kNoSpan) [[unlikely]] trace_number(call);
     wire::store_head(held->frame.data(), head);
     out_.append_copy(held->frame);
     if (!held->blob.empty()) out_.append_owned(std::move(held->blob));
@@ -453,6 +485,7 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
         break;
       }
       ++stats_.calls_answered;
+      if (call->span_ != runtime::kNoSpan) [[unlikely]] trace_answered(*call, frame);
       call->answered(frame);
       if (state_ == State::draining) note_progress_of_draining();
       return state_ != State::ended;
@@ -545,6 +578,7 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
       wire::store_head(frame.data(), ping);
       out_.append_copy(frame);
       ++stats_.pings_sent;
+      trace_event(runtime::kNoSpan, "ping");
       write_wanted_.set();
       return;
     }
@@ -564,10 +598,14 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
 void ClientStreamCore::abandon(PendingCall& call) {
   switch (call.where_) {
     case PendingCall::Where::nowhere: return;
-    case PendingCall::Where::in_flight: new AbandonedCall(std::move(call)); break;
+    case PendingCall::Where::in_flight:
+      if (call.span_ != runtime::kNoSpan) trace_event(call.span_, "abandoned");
+      new AbandonedCall(std::move(call));
+      break;
     case PendingCall::Where::queued: leave_queue(call); break;
     case PendingCall::Where::refused: static_cast<base::ListLink<CallQueueTag>&>(call).unlink(); break;
   }
+  if (call.span_ != runtime::kNoSpan) trace_end(call, {false, "abandoned", {}});  // of one in flight another has the span now
   ++stats_.calls_abandoned;
   call.where_ = PendingCall::Where::nowhere;
   DeadlineWheel::remove(call);
@@ -593,6 +631,7 @@ void ClientStreamCore::deliver_failures() {
     const std::unique_ptr<PendingCall::Held> held = std::move(call->held_);
     call->where_ = PendingCall::Where::nowhere;
     ++stats_.calls_failed;
+    if (call->span_ != runtime::kNoSpan) trace_failed(*call, held->error);
     call->failed(std::move(held->error));
   }
 }
@@ -651,6 +690,33 @@ ClientStats ClientStreamCore::stats() const {
   stats.queued = static_cast<std::uint32_t>(queued_);
   stats.queued_bytes = queued_bytes_;
   return stats;
+}
+
+// --- Tracing ---------------------------------------------------------------------------------------------------------
+
+void ClientStreamCore::trace_begin(PendingCall& call) {
+  call.span_ = runtime().trace()->begin_span({runtime::SpanStart::Side::asks, call.describe(), local_, peer_});
+}
+
+void ClientStreamCore::trace_number(const PendingCall& call) {
+  if (runtime::TraceSink* trace = runtime().trace()) trace->number_span(call.span_, call.seq_);
+}
+
+void ClientStreamCore::trace_event(runtime::SpanId span, std::string_view name) {
+  if (runtime::TraceSink* trace = runtime().trace()) trace->event(span, name);
+}
+
+void ClientStreamCore::trace_answered(PendingCall& call, const wire::ResponseFrame& answer) {
+  trace_end(call, {true, outcome_of(answer), {}});
+}
+
+void ClientStreamCore::trace_failed(PendingCall& call, const CallError& error) {
+  trace_end(call, {false, fmt::format("{} (ran: {})", name_of(error.errc()), name_of(error.ran())), error.detail()});
+}
+
+void ClientStreamCore::trace_end(PendingCall& call, const runtime::SpanEnd& end) {
+  const runtime::SpanId span = std::exchange(call.span_, runtime::kNoSpan);
+  if (runtime::TraceSink* trace = runtime().trace()) trace->end_span(span, end);
 }
 
 // --- ClientStream ----------------------------------------------------------------------------------------------------

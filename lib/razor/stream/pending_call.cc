@@ -13,6 +13,7 @@ PendingCall::PendingCall(PendingCall&& other) noexcept
       sent_from_(other.sent_from_),
       timeout_(other.timeout_),
       deadline_(other.deadline_),
+      span_(std::exchange(other.span_, runtime::kNoSpan)),
       held_(std::move(other.held_)) {
   if (under_way()) channel_->relocated(*this);
 }

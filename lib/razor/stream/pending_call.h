@@ -9,6 +9,7 @@
 #include "razor/base/bytes.h"
 #include "razor/base/error.h"
 #include "razor/base/intrusive_list.h"
+#include "razor/runtime/trace.h"
 #include "razor/stream/deadline_wheel.h"
 #include "razor/wire/frame.h"
 
@@ -63,6 +64,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   base::ByteCount sent_from_ = 0;  // where its frame begins in all that the connection sends
   base::Duration timeout_{};       // counts from the submission, whose time is read once a batch
   base::TimePoint deadline_{};
+  runtime::SpanId span_ = runtime::kNoSpan;  // kept only where somebody traces
   std::unique_ptr<Held> held_;
 };
 

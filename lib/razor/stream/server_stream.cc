@@ -144,6 +144,7 @@ void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
   ++stats.dispatched;
   stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
   session_.on_dispatched();
+  if (server_->runtime.trace() != nullptr) [[unlikely]] trace_begin(frame);
   try {
     server_->dispatch->dispatch(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_},
                                 Responder(Ref(this), frame.head.seq));
@@ -209,6 +210,7 @@ wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
 
 void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
   finish_answer(seq, flag, std::move(blob));
+  if (!spans_.empty()) [[unlikely]] trace_end(seq, flag == wire::ResponseFlag::success ? "ok" : "error");
   handled();
 }
 
@@ -225,6 +227,7 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
                                "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})", peer_,
                                body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
     out_.abandon_frame();
+    if (!spans_.empty()) trace_end(seq, name_of(Errc::too_large));
     answer_failed(seq, Errc::too_large);
     return;
   }
@@ -251,6 +254,7 @@ void ServerStreamCore::abandon_answer() {
 }
 
 void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
+  if (!spans_.empty()) [[unlikely]] trace_end(seq, name_of(errc));
   if (answer_counts_) {
     out_.abandon_frame();
     answer_failed(seq, errc);
@@ -261,6 +265,7 @@ void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
 }
 
 void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
+  if (!spans_.empty()) [[unlikely]] trace_end(seq, fmt::format("error {}", number));
   if (is_open()) {
     wire::ResponseHead head;
     head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
@@ -298,6 +303,27 @@ void ServerStreamCore::handled() {
   --server_->stats.handlers;
   session_.on_handled();
   if (state_ != State::serving) finish_if_done();
+}
+
+void ServerStreamCore::trace_begin(const wire::RequestFrame& frame) {
+  runtime::TraceSink& trace = *server_->runtime.trace();
+  const wire::Action& action = frame.action;
+  const std::string name = action.is_name() ? std::string(action.name()) : fmt::format("action {}", action.number());
+  const runtime::SpanId span =
+      trace.begin_span({runtime::SpanStart::Side::answers, name, peer_, stream_->local_address()});
+  if (span == runtime::kNoSpan) return;
+  trace.number_span(span, frame.head.seq);
+  spans_.emplace(frame.head.seq, span);
+}
+
+void ServerStreamCore::trace_end(wire::Seq seq, std::string_view outcome) {
+  const auto found = spans_.find(seq);
+  if (found == spans_.end()) return;
+  const runtime::SpanId span = found->second;
+  spans_.erase(found);
+  if (runtime::TraceSink* trace = server_->runtime.trace()) {
+    trace->end_span(span, {is_open(), outcome, is_open() ? "" : "nobody waits for the answer any more"});
+  }
 }
 
 // --- Writing ---------------------------------------------------------------------------------------------------------

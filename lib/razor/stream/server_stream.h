@@ -2,6 +2,8 @@
 // ServerStream: one connection of an RpcServer. A reader coroutine cuts what arrives into requests and hands them to the
 // Dispatch; a writer coroutine writes what the handlers answered, many answers at a time. Private to stream.
 
+#include <map>
+
 #include "razor/base/ref.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
@@ -95,6 +97,9 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   void handled();
   void answer_failed(wire::Seq seq, base::Errc errc);
   void finish_if_done();
+  // Called only where somebody traces, or did when the request came.
+  [[gnu::cold]] void trace_begin(const wire::RequestFrame& frame);
+  [[gnu::cold]] void trace_end(wire::Seq seq, std::string_view outcome);
   void on_timer();
   void arm_timer();
 
@@ -117,6 +122,8 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   bool seemed_overdue_ = false;  // when last looked
   ConnectionTimer timer_;
   ConnectionStats stats_;
+  // Of the requests whose handlers run, while somebody traces. A peer may use a seq twice.
+  std::multimap<wire::Seq, runtime::SpanId> spans_;
   runtime::TaskScope loops_;
 };
 

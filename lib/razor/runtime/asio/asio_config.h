@@ -5,6 +5,7 @@
 
 #include "razor/base/log.h"
 #include "razor/base/time.h"
+#include "razor/runtime/trace.h"
 
 namespace razor::asio {
 
@@ -15,6 +16,9 @@ struct AsioConfig {
 
   /// Where log lines go; must outlive the runtime. Null: warnings and errors to stderr.
   base::LogSink* log = nullptr;
+
+  /// Who is told of calls as they begin and end; must outlive the runtime. Null: nobody. Set by AsioRuntime.
+  runtime::TraceSink* trace = nullptr;
 };
 
 static_assert(std::is_trivially_copyable_v<AsioConfig>);

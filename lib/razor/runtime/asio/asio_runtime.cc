@@ -132,10 +132,13 @@ AsioRuntime::AsioRuntime(const AsioConfig& config)
       own_work_(boost::asio::make_work_guard(*own_context_)),
       core_(std::make_shared<AsioCore>(*own_context_, config)) {
   core_->set_on_own_context();
+  set_trace(config.trace);
 }
 
 AsioRuntime::AsioRuntime(boost::asio::io_context& context, const AsioConfig& config)
-    : config_(config), core_(std::make_shared<AsioCore>(context, config)) {}
+    : config_(config), core_(std::make_shared<AsioCore>(context, config)) {
+  set_trace(config.trace);
+}
 
 AsioRuntime::~AsioRuntime() { core_->close(); }
 
