@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "razor/base/bytes.h"
+#include "razor/runtime/trace.h"
 #include "sim/digest.h"
 #include "sim/event_queue.h"
 #include "sim/seed.h"
@@ -52,15 +53,53 @@ struct Occurrence {
 };
 
 class Connection;
+class Host;
 
-/// Told what happens, as it happens. Watching changes nothing: the digest stays the same.
+/// What goes from one end of a connection to the other, all at once. It lives during the call only.
+struct Packet {
+  enum class Kind : std::uint8_t {
+    open,     ///< the client asks for a connection
+    opened,   ///< the server has it
+    refused,  ///< nobody listens there
+    bytes,
+    end,      ///< of what this end sends
+    reset,
+  };
+  Kind kind;
+  const Host& from;
+  const Host& to;
+  const runtime::Address& from_address;
+  const runtime::Address& to_address;
+  std::uint64_t direction;   ///< as in Occurrence::where; 0 while there is no connection
+  base::ByteCount position;  ///< of the first byte, in all that this end sends
+  base::ByteView bytes;
+  base::TimePoint sent_at;
+  base::TimePoint arrives_at;
+};
+
+/// Told what happens, as it happens. Watching changes nothing: the digest stays the same. World::watch adds one.
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void on_occurrence(const Occurrence&) {}
-  /// Bytes leave one end of a connection, to arrive (if nothing is lost) at `arrives_at`.
+  /// The text of the `noted` that was told just before.
+  virtual void on_note(std::string_view) {}
+
+  /// Bytes leave one end of a connection. For who wants to know the connection; `on_sent` tells more, and of all kinds.
   virtual void on_segment(const Connection&, int /*from_end*/, base::ByteView /*bytes*/,
                           base::TimePoint /*arrives_at*/) {}
+  /// A packet leaves at `sent_at`: now, or later if it is sent again. It arrives at `arrives_at` unless it is lost.
+  virtual void on_sent(const Packet&) {}
+  /// A packet has come, or as much of it as the receiver has room for. Later ones of its direction come later.
+  virtual void on_arrived(const Packet&) {}
+  /// What a direction had sent, or was about to send, will not arrive.
+  virtual void on_dropped(std::uint64_t /*direction*/) {}
+
+  // What runs on a host reports calls and the like (runtime/trace.h). A span of a host that crashes may not end.
+  virtual void on_span_begin(const Host&, runtime::SpanId, const runtime::SpanStart&) {}
+  virtual void on_span_number(const Host&, runtime::SpanId, std::uint64_t /*number*/) {}
+  virtual void on_span_event(const Host&, runtime::SpanId, std::string_view /*name*/) {}
+  virtual void on_span_end(const Host&, runtime::SpanId, const runtime::SpanEnd&) {}
 };
 
 class Engine {
@@ -95,32 +134,35 @@ class Engine {
   }
   bool idle() const { return queue_.empty(); }
 
-  /// Everything that a program could tell goes through here,.
+  /// Everything that a program could tell goes through here.
   void occurred(What what, std::uint64_t where, std::uint64_t value) {
     digest_.mix(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
     digest_.mix((where << 8 | static_cast<std::uint64_t>(what)) ^ value << 32 ^ value >> 32);
-    if (!observers_.empty()) [[unlikely]] tell(Occurrence{now_, what, where, value});
+    if (!observers_.empty()) [[unlikely]] {
+      tell(&Observer::on_occurrence, Occurrence{now_, what, where, value});
+    }
   }
 
   void add_observer(Observer& observer) { observers_.push_back(&observer); }
   void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
   bool observed() const { return !observers_.empty(); }
-  void tell_segment(const Connection& connection, int from_end, base::ByteView bytes, base::TimePoint arrives_at) {
-    for (Observer* observer : observers_) observer->on_segment(connection, from_end, bytes, arrives_at);
+  /// `engine.tell(&Observer::on_note, text)`, to all of them. Worth its arguments only while somebody watches.
+  template <class... Parameters, class... Arguments>
+  void tell(void (Observer::*what)(Parameters...), const Arguments&... arguments) {
+    for (Observer* observer : observers_) (observer->*what)(arguments...);
   }
+  /// Not those of hosts and connections: whether somebody watches must not change what others are numbered.
+  runtime::SpanId next_span() { return ++spans_; }
 
   /// Numbers hosts, connections and the like, from 1.
   std::uint64_t next_number() { return ++numbers_; }
 
  private:
-  void tell(const Occurrence& occurrence) {
-    for (Observer* observer : observers_) observer->on_occurrence(occurrence);
-  }
-
   Seed seed_;
   base::TimePoint now_{};
   std::uint64_t events_ = 0;
   std::uint64_t numbers_ = 0;
+  runtime::SpanId spans_ = runtime::kNoSpan;
   Digest digest_;
   std::vector<Observer*> observers_;
   EventQueue queue_;

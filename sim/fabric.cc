@@ -46,6 +46,7 @@ struct Fabric::Handshake final : Event {
     sent_at = engine().now();
     step = Step::arrives;
     engine().schedule_after(*this, fabric.link(here(), to).latency());
+    if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, Packet::Kind::open, here(), sent_at);
   }
   void lost() {
     if (retries == kRetriesMax) {
@@ -87,14 +88,17 @@ struct Fabric::Handshake final : Event {
     } else {
       step = Step::accepted;
     }
+    if (engine().observed()) [[unlikely]] tell(&Observer::on_arrived, Packet::Kind::open, here(), sent_at);
     answered_at = engine().now();
     engine().schedule_after(*this, fabric.link(to, here()).latency());
+    if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, answer(), to, answered_at);
   }
   void come_back() {
     if (!timed_out && !fabric.link(to, here()).let_through_since(answered_at)) {
       lost();
       return;
     }
+    if (engine().observed() && !timed_out) [[unlikely]] tell(&Observer::on_arrived, answer(), to, answered_at);
     if (step == Step::accepted) {
       engine().occurred(What::connected, here().number(), connection->number());
       result = connection->open(0, runtime);
@@ -104,6 +108,15 @@ struct Fabric::Handshake final : Event {
       result = make_error_code(timed_out ? std::errc::timed_out : std::errc::connection_refused);
     }
     if (waiter != nullptr) runtime.run_soon(*std::exchange(waiter, nullptr));
+  }
+  Packet::Kind answer() const { return step == Step::accepted ? Packet::Kind::opened : Packet::Kind::refused; }
+  // For who watches: the packet that is on the way, or was until now.
+  void tell(void (Observer::*what)(const Packet&), Packet::Kind kind, const Host& sender, base::TimePoint left_at) {
+    const bool from_client = kind == Packet::Kind::open;
+    const Address& there = connection != nullptr ? connection->socket(1).local() : address;
+    const std::uint64_t direction = connection != nullptr ? connection->number() << 1 | (from_client ? 0 : 1) : 0;
+    engine().tell(what, Packet{kind, sender, from_client ? to : here(), from_client ? local : there,
+                               from_client ? there : local, direction, 0, {}, left_at, at()});
   }
   // Nobody waits for it any more: its system closes what came of it.
   void give_up() {
@@ -232,7 +245,10 @@ Host& Fabric::host(std::string_view name) {
   for (const auto& host : hosts_) {
     if (host->name() == name) return *host;
   }
-  return *hosts_.emplace_back(std::make_unique<Host>(engine_, *this, std::string(name), hosts_.size() + 1, log_));
+  Host& made =
+      *hosts_.emplace_back(std::make_unique<Host>(engine_, *this, std::string(name), hosts_.size() + 1, log_));
+  made.trace_calls(traces_calls_);
+  return made;
 }
 
 Host* Fabric::find_host(const Host& from, const Address& address) {
@@ -291,6 +307,19 @@ void Fabric::host_crashed(Host& host) {
     }
     connection.delete_if_unused();
   });
+}
+
+const Connection* Fabric::find_connection(std::uint64_t number) const {
+  const Connection* found = nullptr;
+  const_cast<ConnectionList&>(connections_).for_each([&](Connection& connection) {
+    if (connection.number() == number) found = &connection;
+  });
+  return found;
+}
+
+void Fabric::trace_calls(bool wanted) {
+  traces_calls_ = wanted;
+  for (const auto& host : hosts_) host->trace_calls(wanted);
 }
 
 std::size_t Fabric::connection_count(const Host& host) const {

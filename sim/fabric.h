@@ -75,6 +75,12 @@ class Fabric {
   /// All Runtimes of all hosts end.
   void kill_all();
 
+  /// What runs on the hosts reports calls to the engine's observers, or does not.
+  void trace_calls(bool wanted);
+  const FabricConfig& config() const { return config_; }
+
+  /// Null when there is none of this number any more.
+  const Connection* find_connection(std::uint64_t number) const;
   std::size_t connection_count() const { return connections_.size(); }
   std::size_t connection_count(const Host& host) const;
 
@@ -91,6 +97,7 @@ class Fabric {
   Engine& engine_;
   FabricConfig config_;
   base::LogSink& log_;
+  bool traces_calls_ = false;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::unique_ptr<Link>> links_;
   struct Place {

@@ -29,6 +29,30 @@ class Host::NamedLog final : public base::LogSink {
   base::LogSink& to_;
 };
 
+// Hands what the host's Runtimes report to who watches the world.
+class Host::CallTrace final : public runtime::TraceSink {
+ public:
+  explicit CallTrace(Host& host) : host_(host) {}
+
+  runtime::SpanId begin_span(const runtime::SpanStart& start) override {
+    const runtime::SpanId span = host_.engine_.next_span();
+    host_.engine_.tell(&Observer::on_span_begin, host_, span, start);
+    return span;
+  }
+  void number_span(runtime::SpanId span, std::uint64_t number) override {
+    host_.engine_.tell(&Observer::on_span_number, host_, span, number);
+  }
+  void event(runtime::SpanId span, std::string_view name) override {
+    host_.engine_.tell(&Observer::on_span_event, host_, span, name);
+  }
+  void end_span(runtime::SpanId span, const runtime::SpanEnd& end) override {
+    host_.engine_.tell(&Observer::on_span_end, host_, span, end);
+  }
+
+ private:
+  Host& host_;
+};
+
 Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t number, base::LogSink& log)
     : engine_(engine),
       fabric_(fabric),
@@ -37,6 +61,7 @@ Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t numbe
       ip_(fmt::format("10.0.{}.{}", number / 250, 1 + number % 250)),
       seed_(engine.seed().of("host").of(name_)),
       log_(std::make_unique<NamedLog>(*this, log)),
+      trace_(std::make_unique<CallTrace>(*this)),
       set_at_(engine.now()) {
   RandomStream offset = seed_.stream("clock offset");
   set_to_ = base::TimePoint(offset.between(std::chrono::hours(1), kClockOffsetMax));
@@ -48,8 +73,15 @@ base::LogSink& Host::log() { return *log_; }
 
 SimRuntime& Host::make_runtime() {
   ++runtimes_made_;
-  return *runtimes_.emplace_back(
+  SimRuntime& made = *runtimes_.emplace_back(
       std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
+  if (traces_calls_) made.set_trace(trace_.get());
+  return made;
+}
+
+void Host::trace_calls(bool wanted) {
+  traces_calls_ = wanted;
+  for (const auto& runtime : runtimes_) runtime->set_trace(wanted ? trace_.get() : nullptr);
 }
 
 SimRuntime& Host::add_runtime() {

@@ -70,12 +70,15 @@ class Host {
   Engine& engine() const { return engine_; }
   Fabric& fabric() const { return fabric_; }
   base::LogSink& log();
+  /// Its Runtimes report calls to the engine's observers, or do not.
+  void trace_calls(bool wanted);
   /// How many connections its system knows of.
   std::size_t connection_count() const;
 
  private:
   friend class Fabric;
   class NamedLog;
+  class CallTrace;
 
   SimRuntime& make_runtime();
   void run(const Program& program);
@@ -87,6 +90,8 @@ class Host {
   std::string ip_;
   Seed seed_;
   std::unique_ptr<NamedLog> log_;
+  std::unique_ptr<CallTrace> trace_;
+  bool traces_calls_ = false;
   bool is_up_ = true;
   bool is_paused_ = false;
   std::uint64_t runtimes_made_ = 0;

@@ -30,6 +30,9 @@ class SimRuntime final : public runtime::Runtime,
   runtime::Network& network() override { return *this; }
   base::LogSink& log() override;
 
+  /// Set by the host, while somebody watches the world.
+  using runtime::Runtime::set_trace;
+
   Host& host() const { return host_; }
   Engine& engine() const { return engine_; }
 

@@ -60,13 +60,14 @@ void Direction::send(std::size_t count) {
     std::size_t piece = std::min<std::size_t>(count, link_.config().segment_bytes_max);
     if (piece > 1 && link_.random().one_in(link_.config().split_one_in)) piece = 1 + link_.random().below(piece - 1);
     const base::TimePoint arrives_at = link_.arrival(piece);
-    if (engine.observed()) [[unlikely]] {
-      const base::ByteView all(bytes_.data() + begin_, bytes_.size() - begin_);
-      engine.tell_segment(connection_, from_, all.subspan(static_cast<std::size_t>(written_ - read_), piece), arrives_at);
-    }
     written_ += piece;
     count -= piece;
     push_segment(Kind::bytes, written_, arrives_at);
+    if (engine.observed()) [[unlikely]] {
+      const base::ByteView bytes(bytes_.data() + begin_ + static_cast<std::size_t>(written_ - piece - read_), piece);
+      engine.tell(&Observer::on_segment, connection_, from_, bytes, last_arrival_);
+      tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
+    }
   }
 }
 
@@ -74,6 +75,26 @@ void Direction::push_segment(Kind kind, base::ByteCount end, base::TimePoint arr
   last_arrival_ = std::max(last_arrival_, arrives_at);
   segments_.push_back({connection_.engine().now(), last_arrival_, end, kind});
   schedule_arrival();
+}
+
+void Direction::tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
+                     std::size_t count) const {
+  const Socket& sender = connection_.socket(from_);
+  const Socket& receiver = connection_.socket(1 - from_);
+  const auto kind = segment.kind == Kind::bytes ? Packet::Kind::bytes
+                    : segment.kind == Kind::end ? Packet::Kind::end
+                                                : Packet::Kind::reset;
+  base::ByteView bytes;
+  if (count > 0) bytes = {bytes_.data() + begin_ + static_cast<std::size_t>(position - read_), count};
+  connection_.engine().tell(what, Packet{kind, sender.host(), receiver.host(), sender.local(), receiver.local(), number(),
+                                         position, bytes, segment.sent_at, segment.arrives_at});
+}
+
+// Of what was sent, the part that has not arrived.
+void Direction::tell_sent_again(const Segment& segment) const {
+  if (connection_.engine().observed()) [[unlikely]] {
+    tell(&Observer::on_sent, segment, arrived_, static_cast<std::size_t>(segment.end - arrived_));
+  }
 }
 
 void Direction::schedule_arrival() {
@@ -95,6 +116,7 @@ void Direction::end() {
   if (std::exchange(ended_, true)) return;
   connection_.engine().occurred(What::end_sent, number(), written_);
   push_segment(Kind::end, written_, link_.arrival(0));
+  if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::reset() {
@@ -108,9 +130,11 @@ void Direction::reset() {
     last_arrival_ = connection_.engine().now();
   }
   push_segment(Kind::reset, written_, link_.arrival(0));
+  if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::drop() {
+  if (connection_.engine().observed()) [[unlikely]] connection_.engine().tell(&Observer::on_dropped, number());
   arrival_.cancel();
   acknowledgement_.cancel();
   segments_.clear();
@@ -149,6 +173,7 @@ void Direction::arrive() {
   if (arriving.kind == Kind::reset) {
     drop();
     connection_.engine().occurred(What::reset_arrived, number(), 0);
+    if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_arrived, arriving, arriving.end, 0);
     receiver.reset_arrived();
     connection_.delete_if_unused();
     return;
@@ -176,6 +201,7 @@ void Direction::send_again(Segment& segment) {
     last_arrival_ = segments_[i].arrives_at;
     segments_[i].sent_at = std::max(segments_[i].sent_at, segment.sent_at);
   }
+  tell_sent_again(segment);
   schedule_arrival();
 }
 
@@ -189,6 +215,7 @@ bool Direction::deliver(const Segment& segment) {
   if (count > 0) {
     arrived_ += count;
     engine.occurred(What::arrived, number(), count);
+    if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
       engine.schedule_after(acknowledgement_, connection_.from(1 - from_).link().latency());
     }
@@ -198,6 +225,7 @@ bool Direction::deliver(const Segment& segment) {
   if (is_whole && segment.kind == Kind::end) {
     end_arrived_ = true;
     engine.occurred(What::end_arrived, number(), 0);
+    if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, segment.end, 0);
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
   return is_whole;
@@ -230,6 +258,7 @@ std::size_t Direction::read(base::MutableBytes to) {
     const base::Duration back = connection_.from(1 - from_).link().latency();
     waiting.sent_at = connection_.engine().now() + back;
     waiting.arrives_at = waiting.sent_at + link_.latency();
+    tell_sent_again(waiting);
     schedule_arrival();
   }
   return count;

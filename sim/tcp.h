@@ -81,6 +81,10 @@ class Direction {
   };
 
   void send(std::size_t count);
+  // For who watches.
+  void tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
+            std::size_t count) const;
+  void tell_sent_again(const Segment& segment) const;
   void push_segment(Kind kind, base::ByteCount end, base::TimePoint arrives_at);
   void schedule_arrival();
   void arrive();
@@ -89,6 +93,7 @@ class Direction {
   void acknowledge();
   bool has_segments() const { return segments_begin_ < segments_.size(); }
   void pop_segment();
+  /// Of this direction, in occurrences.
   std::uint64_t number() const;
 
   Connection& connection_;

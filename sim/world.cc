@@ -79,6 +79,17 @@ void World::at(base::TimePoint at, std::function<void()> action) {
 
 void World::note(std::string_view text) {
   engine_.occurred(What::noted, 0, hash_of(base::as_bytes(text)));
+  engine_.tell(&Observer::on_note, text);
+}
+
+void World::watch(Observer& observer) {
+  engine_.add_observer(observer);
+  fabric_.trace_calls(true);
+}
+
+void World::unwatch(Observer& observer) {
+  engine_.remove_observer(observer);
+  if (!engine_.observed()) fabric_.trace_calls(false);
 }
 
 std::string_view name_of(What what) {

@@ -62,6 +62,10 @@ class World {
   void at(base::TimePoint at, std::function<void()> action);
   void after(base::Duration span, std::function<void()> action) { at(base::saturating_add(now(), span), std::move(action)); }
 
+  /// Tells `observer` all that happens from now on, calls included, until `unwatch`; what it is told changes nothing.
+  /// Traces that people can look at: sim/trace.h.
+  void watch(Observer& observer);
+  void unwatch(Observer& observer);
   /// Puts something of the scenario's own into the digest and the traces.
   void note(std::string_view text);
 
