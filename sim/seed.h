@@ -48,7 +48,8 @@ class Seed {
   constexpr std::uint64_t value() const { return value_; }
   /// The seed of a part or a purpose: another name gives an unrelated one.
   constexpr Seed of(std::string_view name) const {
-    std::uint64_t hash = 0xcbf2'9ce4'8422'2325 ^ value_;  // FNV-1a over the name, from this seed on
+    // FNV-1a over the name. It begins with the seed scrambled: otherwise seed 0's "b" were seed 1's "c".
+    std::uint64_t hash = scrambled(value_ + 0x9e37'79b9'7f4a'7c15);
     for (const char letter : name) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x0000'0100'0000'01b3;
     return Seed(scrambled(hash + name.size()));
   }
