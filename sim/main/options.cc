@@ -111,7 +111,7 @@ void add_options(CLI::App& app, Arguments& arguments, MainOptions& options) {
       ->capture_default_str();
   app.add_option("--trace", options.trace, "Write what happens to this file; for a single run. " + trace_endings());
   app.add_option("--json", options.json, "Write the summary to this file");
-  app.add_flag("--digests", options.digests, "Print the digest of each run");
+  app.add_flag("--digests", options.digests, "Print the digest of each run to stdout, and all else to stderr");
   app.add_flag("--in-process", options.in_process, "Run in this process, for debuggers: a crash ends it all")
       ->excludes("--time-limit");
   (void)seeds;

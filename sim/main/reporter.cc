@@ -70,6 +70,7 @@ std::string indented(std::string_view text) {
 
 Reporter::Reporter(const MainOptions& options)
     : options_(options),
+      out_(options.digests ? stderr : stdout),
       on_terminal_(::isatty(STDERR_FILENO) != 0),
       started_at_(real_time()),
       progress_at_(started_at_),
@@ -110,13 +111,13 @@ bool Reporter::go_on() {
 
 void Reporter::print_failed_run(const FailedRun& run) const {
   if (failed_runs_.size() > kShownInFull) {
-    fmt::print("FAILED  {}\n", replay_line(run));
+    fmt::print(out_, "FAILED  {}\n", replay_line(run));
   } else {
-    fmt::print("FAILED  {}, seed {}\n", name_of(run.job), run.job.seed);
-    for (const ScenarioFailure& failure : run.failures) fmt::print("{}\n", indented(failure.text()));
-    fmt::print("  again: {}\n", replay_line(run));
+    fmt::print(out_, "FAILED  {}, seed {}\n", name_of(run.job), run.job.seed);
+    for (const ScenarioFailure& failure : run.failures) fmt::print(out_, "{}\n", indented(failure.text()));
+    fmt::print(out_, "  again: {}\n", replay_line(run));
   }
-  std::fflush(stdout);
+  std::fflush(out_);
 }
 
 void Reporter::print_progress(base::Duration now) {
@@ -148,18 +149,19 @@ void Reporter::print_summary(bool interrupted) {
     const Job job = options_.plan.job(number);
     fmt::print("{} {} {:016x}\n", name_of(job), job.seed, run.digest);
   }
+  std::fflush(stdout);
   std::size_t width = 0;
   for (const Scenario* scenario : options_.plan.scenarios) width = std::max(width, scenario->name.size());
   for (std::size_t i = 0; i < by_scenario_.size(); ++i) {
     const Sum& sum = by_scenario_[i];
-    fmt::print("{}  {:<{}}  {} seeds, {} failed, {} events, {} virtual\n", sum.seeds_failed > 0 ? "FAILED" : "ok    ",
+    fmt::print(out_, "{}  {:<{}}  {} seeds, {} failed, {} events, {} virtual\n", sum.seeds_failed > 0 ? "FAILED" : "ok    ",
                options_.plan.scenarios[i]->name, width, sum.seeds, sum.seeds_failed, sum.events, in_words(sum.elapsed));
   }
   const base::Duration real = real_elapsed();
-  fmt::print("{}{} seeds, {} failed, in {}: {:.0f} seeds/s, {} events/s, {} virtual\n", interrupted ? "interrupted: " : "",
+  fmt::print(out_, "{}{} seeds, {} failed, in {}: {:.0f} seeds/s, {} events/s, {} virtual\n", interrupted ? "interrupted: " : "",
              total_.seeds, total_.seeds_failed, in_words(real), static_cast<double>(total_.seeds) / seconds(real),
              in_words(static_cast<double>(total_.events) / seconds(real)), in_words(total_.elapsed));
-  std::fflush(stdout);
+  std::fflush(out_);
 }
 
 std::string Reporter::json(bool interrupted) const {

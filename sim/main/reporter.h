@@ -1,6 +1,8 @@
 #pragma once
 // Reporter: what the user sees of the runs: progress on stderr, failures as they come and the summary on stdout, a JSON file.
+// Where digests are wanted, stdout has these alone, for a file.
 
+#include <cstdio>
 #include <map>
 
 #include "sim/main/crew.h"
@@ -42,6 +44,7 @@ class Reporter final : public CrewListener {
   base::Duration real_elapsed() const;
 
   const MainOptions& options_;
+  std::FILE* const out_;
   const bool on_terminal_;
   const base::Duration started_at_;
   base::Duration progress_at_;
