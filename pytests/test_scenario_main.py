@@ -1,0 +1,271 @@
+"""A program of scenarios tells its user which seed failed, how, and the command that repeats it, whatever the scenario did.
+
+Fails when a crash or a hang takes other seeds with it, or is laid at the door of another one; when a shard leaves a seed
+out; when a wrong command line runs something else than was asked for.
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scenario_program import FAILED, INTERRUPTED, OK, USAGE_ERROR, ScenarioProgram
+from waiting import wait_until
+
+# In troubled_scenarios the seed 3 is the bad one.
+BAD_SEED = 3
+
+
+@pytest.fixture
+def troubled(tmp_path: Path) -> ScenarioProgram:
+    return ScenarioProgram("troubled_scenarios", tmp_path)
+
+
+@pytest.fixture
+def golden(tmp_path: Path) -> ScenarioProgram:
+    return ScenarioProgram("golden_scenarios", tmp_path)
+
+
+def test_lists_its_scenarios(golden: ScenarioProgram) -> None:
+    assert golden.run("--list").out.splitlines() == ["calls", "clocks", "echo_under_faults"]
+    assert golden.run("--list", "--scenario", "c*").out.splitlines() == ["calls", "clocks"]
+
+
+def test_runs_everything_by_default(golden: ScenarioProgram) -> None:
+    finished = golden.run()
+    assert finished.status == OK, finished
+    assert finished.json["seeds"] == 30
+    assert [scenario["seeds"] for scenario in finished.json["scenarios"]] == [10, 10, 10]
+    assert finished.json["events"] > 0 and finished.json["virtual_seconds"] > 0
+    assert "30 seeds, 0 failed" in finished.out.splitlines()[-1]
+
+
+# The scenario, what kind of failure it is, and what its message has to say.
+BAD: list[tuple[str, str, str]] = [
+    ("expects", "expectation", "first, seed 3"),
+    ("expects_often", "expectation", "and 990 failures more"),
+    ("requires_it", "requirement", "it must be so"),
+    ("requires_it_in_a_coroutine", "requirement", "in a coroutine"),
+    ("throws", "exception", 'thrown "here"'),
+    ("checks", "crash", "check failed: world.seed() != kBadSeed: a bug"),
+    ("crashes", "crash", "crashed: "),
+    ("exits", "crash", "ended the process with status 5"),
+]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+@pytest.mark.parametrize("scenario, kind, message", BAD, ids=[scenario for scenario, _, _ in BAD])
+def test_a_failure_is_its_seeds_own(troubled: ScenarioProgram, scenario: str, kind: str, message: str, jobs: int) -> None:
+    finished = troubled.run("--scenario", scenario, "--seeds", "8", "--jobs", str(jobs))
+    assert finished.status == FAILED
+    assert finished.json["seeds"] == 8
+    assert finished.json["failed"] == 1
+    failures = finished.failures(scenario)
+    assert {failure["seed"] for failure in failures} == {BAD_SEED}
+    assert {failure["kind"] for failure in failures} == {kind}
+    assert message in " ".join(failure["message"] for failure in failures)
+    assert message in finished.out
+    assert "not reached" not in finished.out
+
+
+def test_the_line_that_repeats_a_failure_does(troubled: ScenarioProgram) -> None:
+    out = troubled.run("--scenario", "expects", "--seeds", "5").out
+    line = next(line for line in out.splitlines() if "again: " in line).partition("again: ")[2]
+    again = subprocess.run(shlex.split(line), capture_output=True, text=True, check=False)
+    assert again.returncode == FAILED
+    assert "1 seeds, 1 failed" in again.stdout
+    assert "first, seed 3" in again.stdout
+    assert "troubled_scenarios.cc:" in again.stdout and "at 2.000000000 s" in again.stdout
+
+
+def test_a_crash_tells_where_it_was(troubled: ScenarioProgram) -> None:
+    (crash,) = troubled.run("--scenario", "checks", "--seeds", "5").failures("checks")
+    assert crash["virtual_seconds"] == 5
+    assert "the last words" in crash["message"]
+
+
+def test_a_hang_is_ended_by_the_time_limit(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "hangs", "--scenario", "passes", "--seeds", "6", "--time-limit", "0.5")
+    assert finished.status == FAILED
+    assert finished.json["seeds"] == 12
+    (hang,) = finished.json["failures"]
+    assert (hang["scenario"], hang["seed"], hang["kind"]) == ("hangs", BAD_SEED, "time_limit")
+    assert hang["virtual_seconds"] == 7
+    assert hang["again"].endswith("--scenario hangs --seed 3 --time-limit 0.5")
+
+
+def test_what_takes_long_in_virtual_time_hangs_too(troubled: ScenarioProgram) -> None:
+    (hang,) = troubled.run("--scenario", "never_ends", "--seed", "1", "--time-limit", "0.3").json["failures"]
+    assert hang["kind"] == "time_limit"
+    assert hang["virtual_seconds"] > 0
+
+
+def test_until_failure_stops_there(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "checks", "--until-failure", "--jobs", "1")
+    assert finished.status == FAILED
+    assert finished.json["failed"] == 1
+    assert finished.json["seeds"] == BAD_SEED
+
+
+def seeds_run(program: ScenarioProgram, *arguments: str, environment: dict[str, str] | None = None) -> Counter[str]:
+    finished = program.run(*arguments, "--digests", environment=environment)
+    assert finished.status == OK, finished
+    lines = finished.out.splitlines()
+    assert len(lines) == finished.json["seeds"] == len(finished.json["digests"])
+    return Counter(lines)
+
+
+@pytest.mark.parametrize("by_environment", [False, True], ids=["option", "environment"])
+def test_shards_share_out_all_seeds(golden: ScenarioProgram, tmp_path: Path, by_environment: bool) -> None:
+    wanted = ["--seeds", "7", "--base-seed", "100", "--scenario", "c*"]
+    everything = seeds_run(golden, *wanted)
+    assert len(everything) == 14
+    together: Counter[str] = Counter()
+    for shard in range(5):
+        if by_environment:
+            status_file = tmp_path / f"status{shard}"
+            variables = {"GTEST_TOTAL_SHARDS": "5", "GTEST_SHARD_INDEX": str(shard)}
+            together += seeds_run(
+                golden, *wanted, environment={**variables, "GTEST_SHARD_STATUS_FILE": str(status_file)}
+            )
+            assert status_file.exists()
+        else:
+            together += seeds_run(golden, *wanted, "--shard", f"{shard}/5")
+    assert together == everything
+
+
+def test_any_number_of_jobs_does_the_same(golden: ScenarioProgram) -> None:
+    one = seeds_run(golden, "--seeds", "20", "--jobs", "1")
+    assert len(one) == 60
+    assert seeds_run(golden, "--seeds", "20", "--jobs", "7") == one
+    assert seeds_run(golden, "--seeds", "20", "--in-process") == one
+
+
+def test_memory_lies_elsewhere_in_each_process_and_digests_do_not_care(golden: ScenarioProgram) -> None:
+    assert seeds_run(golden, "--seeds", "3") == seeds_run(golden, "--seeds", "3")
+
+
+@pytest.mark.parametrize(
+    "scenario, what",
+    [
+        ("counts_its_runs", "counter, runtime 1: timer"),
+        ("notes_an_address", "the scenario: noted"),
+        ("does_less", "had ended"),
+    ],
+)
+def test_replay_names_what_differs(troubled: ScenarioProgram, scenario: str, what: str) -> None:
+    assert troubled.run("--scenario", scenario, "--seed", "1").status == OK
+    finished = troubled.run("--scenario", scenario, "--seed", "1", "--replay")
+    assert finished.status == FAILED
+    (divergence,) = finished.json["failures"]
+    assert divergence["kind"] == "divergence"
+    assert what in divergence["message"]
+    assert divergence["again"].endswith(f"--scenario {scenario} --seed 1 --replay")
+
+
+def test_replay_finds_nothing_where_nothing_differs(golden: ScenarioProgram) -> None:
+    assert golden.run("--replay", "--seeds", "5").status == OK
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["of a terminal", "to the program only"])
+def test_ctrl_c_stops_with_a_summary(troubled: ScenarioProgram, to_all: bool) -> None:
+    process = troubled.start("--scenario", "never_ends", "--scenario", "passes", "--seeds", "1000", "--jobs", "2")
+    wait_until("its workers", lambda: len(children_of(process.pid)) == 2)
+    workers = children_of(process.pid)
+    time.sleep(0.2)
+    if to_all:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.send_signal(signal.SIGINT)
+    finished = troubled.wait(process)
+    assert finished.status == INTERRUPTED
+    assert finished.out.splitlines()[-1].startswith("interrupted: ")
+    assert finished.json["interrupted"] is True
+    wait_until("its workers to be gone", lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers))
+
+
+def test_workers_do_not_outlive_the_program(troubled: ScenarioProgram) -> None:
+    process = troubled.start("--scenario", "never_ends", "--jobs", "2")
+    wait_until("its workers", lambda: len(children_of(process.pid)) == 2)
+    workers = children_of(process.pid)
+    process.kill()
+    troubled.wait(process)
+    wait_until("its workers to be gone", lambda: not any(is_alive(worker) for worker in workers))
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_alive(pid: int) -> bool:
+    """And no zombie, which nobody may be there to bury."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_progress_is_shown_where_there_is_no_terminal(troubled: ScenarioProgram) -> None:
+    # Nothing for what is quick.
+    assert troubled.run("--scenario", "passes").err == ""
+
+
+WRONG: list[tuple[list[str], str]] = [
+    (["--bogus"], "--bogus"),
+    (["bogus"], "bogus"),
+    (["--scenario", "nope"], "no scenario is called nope"),
+    (["--scenario", "passes", "--scenario", "nope*"], "no scenario is called nope*"),
+    (["--scenario"], "--scenario"),
+    *(([option, text], option) for option in ("--seed", "--seeds", "--base-seed") for text in ("-1", "1.5", "", "x", "1e3")),
+    (["--seed", "18446744073709551616"], "--seed"),
+    (["--seeds", "0"], "--seeds"),
+    (["--seed", "1", "--seeds", "2"], "--seed"),
+    (["--seed", "1", "--base-seed", "2"], "--seed"),
+    (["--seed", "1", "--until-failure"], "--until-failure"),
+    *((["--jobs", text], "--jobs") for text in ("0", "-1", "", "many", "1025")),
+    *((["--shard", text], "--shard") for text in ("", "1", "2/2", "-1/2", "a/b", "1/", "/2", "0/0", "1/2/3")),
+    *((["--time-limit", text], "--time-limit") for text in ("-1", "", "soon", "nan", "inf", "1e10")),
+    (["--trace", "x.txt"], "--trace"),
+    (["--trace", "x.unknown", "--scenario", "passes", "--seed", "1"], "--trace"),
+    (["--trace", "x.txt", "--scenario", "passes", "--seed", "1", "--replay"], "--trace"),
+]
+
+
+@pytest.mark.parametrize("arguments, named", WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG])
+def test_wrong_usage_is_explained(troubled: ScenarioProgram, arguments: list[str], named: str) -> None:
+    finished = troubled.run(*arguments)
+    assert finished.status == USAGE_ERROR, finished
+    assert finished.out == ""
+    assert named in finished.err
+
+
+def test_wrong_shards_in_the_environment_are_explained(troubled: ScenarioProgram) -> None:
+    finished = troubled.run(environment={"GTEST_TOTAL_SHARDS": "2", "GTEST_SHARD_INDEX": "2"})
+    assert finished.status == USAGE_ERROR
+    assert "GTEST_SHARD_INDEX" in finished.err
+
+
+def test_help_is_no_error(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--help")
+    assert finished.status == OK
+    for option in ("--list", "--scenario", "--seed", "--seeds", "--base-seed", "--jobs", "--shard", "--until-failure"):
+        assert option in finished.out
+    for option in ("--time-limit", "--trace", "--json", "--replay", "--digests"):
+        assert option in finished.out
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(troubled: ScenarioProgram, tmp_path: Path) -> None:
+    missing = tmp_path / "no" / "such.json"
+    finished = subprocess.run(
+        [str(troubled.path), "--scenario", "passes", "--json", str(missing)], capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == os.EX_CANTCREAT
+    assert str(missing) in finished.stderr
