@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import node
 from scenario_program import FAILED, INTERRUPTED, OK, USAGE_ERROR, ScenarioProgram
 from waiting import wait_until
 
@@ -68,6 +69,8 @@ def test_a_failure_is_its_seeds_own(troubled: ScenarioProgram, scenario: str, ki
     failures = finished.failures(scenario)
     assert {failure["seed"] for failure in failures} == {BAD_SEED}
     assert {failure["kind"] for failure in failures} == {kind}
+    if scenario == "crashes" and node.is_sanitized(troubled.path):
+        message = "runtime error"  # a sanitizer notices before the machine does
     assert message in " ".join(failure["message"] for failure in failures)
     assert message in finished.out
     assert "not reached" not in finished.out
@@ -95,14 +98,16 @@ def test_a_hang_is_ended_by_the_time_limit(troubled: ScenarioProgram) -> None:
     assert finished.json["seeds"] == 12
     (hang,) = finished.json["failures"]
     assert (hang["scenario"], hang["seed"], hang["kind"]) == ("hangs", BAD_SEED, "time_limit")
-    assert hang["virtual_seconds"] == 7
+    # ThreadSanitizer keeps the signal that asks for it from a loop without calls.
+    if not node.is_sanitized(troubled.path):
+        assert hang["virtual_seconds"] == 7
     assert hang["again"].endswith("--scenario hangs --seed 3 --time-limit 0.5")
 
 
 def test_what_takes_long_in_virtual_time_hangs_too(troubled: ScenarioProgram) -> None:
     (hang,) = troubled.run("--scenario", "never_ends", "--seed", "1", "--time-limit", "0.3").json["failures"]
     assert hang["kind"] == "time_limit"
-    assert hang["virtual_seconds"] > 0
+    assert "still running after 0.3 s" in hang["message"]
 
 
 def test_until_failure_stops_there(troubled: ScenarioProgram) -> None:
@@ -213,9 +218,24 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_progress_is_shown_where_there_is_no_terminal(troubled: ScenarioProgram) -> None:
-    # Nothing for what is quick.
+def test_says_nothing_on_stderr_when_it_is_quick_and_all_is_well(troubled: ScenarioProgram) -> None:
     assert troubled.run("--scenario", "passes").err == ""
+
+
+def test_shows_progress_on_a_terminal(troubled: ScenarioProgram) -> None:
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [str(troubled.path), "--scenario", "passes", "--scenario", "never_ends", "--seed", "1", "--time-limit", "1"],
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        assert process.wait(20) == FAILED
+        shown = terminal.read(65536).decode()
+    assert "\r" in shown
+    assert "1 of 2 seeds, 0 failed" in shown
+    assert "virtual in" in shown
 
 
 WRONG: list[tuple[list[str], str]] = [

@@ -23,7 +23,8 @@ constexpr int kPollMilliseconds = 20;
 constexpr base::Duration kPauseBetweenReads = std::chrono::milliseconds(1);
 // For a worker that is to say where it stands before it is ended.
 constexpr int kLastWordMilliseconds = 100;
-constexpr std::size_t kOutputShownMax = 4096;
+// The report of a sanitizer fits.
+constexpr std::size_t kOutputShownMax = 16 * 1024;
 constexpr std::size_t kReadAtOnce = 64 * 1024;
 
 void pause_for(base::Duration span) {

@@ -1,5 +1,5 @@
 // Scenarios that fail in every way there is, each with one seed of a few: pytests/test_scenario_main.py runs them as a user
-// would, and replay_test.cc looks for what differs between two runs.
+// would. The last ones do not fail, but do not do the same twice.
 
 #include <cstdio>
 #include <cstdlib>
