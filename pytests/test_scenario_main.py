@@ -173,6 +173,12 @@ def test_replay_names_what_differs(troubled: ScenarioProgram, scenario: str, wha
     assert divergence["again"].endswith(f"--scenario {scenario} --seed 1 --replay")
 
 
+def test_replay_finds_an_address_with_every_seed(troubled: ScenarioProgram) -> None:
+    # An allocator likes to hand out what it just got back.
+    finished = troubled.run("--scenario", "notes_an_address", "--seeds", "50", "--replay", "--jobs", "1")
+    assert finished.json["failed"] == 50
+
+
 def test_replay_finds_nothing_where_nothing_differs(golden: ScenarioProgram) -> None:
     assert golden.run("--replay", "--seeds", "5").status == OK
 

@@ -126,21 +126,26 @@ class Comparer final : public Observer {
   std::array<Occurrence, kShownBefore> before_{};
 };
 
-// Takes memory of many sizes, and gives every second piece back, so that what comes now lies elsewhere.
+// Takes the memory that the first run gave back, of each size more pieces than an allocator keeps at hand (glibc: 7), and
+// gives some of it back in another order.
 class OtherHeap {
  public:
   OtherHeap() {
-    std::vector<std::unique_ptr<std::byte[]>> holes;
-    for (std::size_t size = 16; size <= 4096; size += 16) {
-      for (int i = 0; i < 4; ++i) {
-        holes.push_back(std::make_unique<std::byte[]>(size));
-        kept_.push_back(std::make_unique<std::byte[]>(size));
+    std::vector<Piece> holes;
+    for (std::size_t size = kStep; size <= kSizeMax; size += kStep) {
+      for (int i = 0; i < kPieces; ++i) {
+        (i % 4 == 1 ? holes : kept_).push_back(std::make_unique_for_overwrite<std::byte[]>(size));
       }
     }
   }
 
  private:
-  std::vector<std::unique_ptr<std::byte[]>> kept_;
+  using Piece = std::unique_ptr<std::byte[]>;
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kSizeMax = 1024;
+  static constexpr int kPieces = 12;
+
+  std::vector<Piece> kept_;
 };
 
 [[gnu::noinline]] ScenarioResult run_deeper(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options) {
