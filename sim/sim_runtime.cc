@@ -50,6 +50,7 @@ void SimRuntime::disarm(runtime::Timer& timer) { timers_.remove(timer); }
 
 void SimRuntime::schedule_wake() {
   if (killed_ || timers_.empty()) return;
+  if (timers_.earliest() == base::TimePoint::max()) return;  // never: else a world without anything to do would end time
   const base::TimePoint at = host_.world_time_of(timers_.earliest());
   // A wake-up that comes too early is cheaper than moving the event each time.
   if (wake_.scheduled() && wake_.at() <= at) return;

@@ -88,6 +88,13 @@ class LoadCaller {
   }
 
  private:
+  // Owned by the coroutine that makes the calls and by their completions, which come after it when its host crashes.
+  struct UnderWay {
+    explicit UnderWay(runtime::Spawner& spawner) : one_ended(spawner) {}
+    int count = 0;
+    runtime::Event one_ended;
+  };
+
   Task<void> call(Runtime& runtime) {
     sim::RandomStream random(runtime.random().seed_for("load"));
     const base::TimePoint until = runtime.clock().now() + config_.stop_after;
@@ -105,11 +112,10 @@ class LoadCaller {
 
   Task<void> call_on(Runtime& runtime, ClientStream& stream, base::TimePoint until, sim::RandomStream& random) {
     const Client<Work> work(stream);
-    runtime::Event one_ended(runtime.spawner());
-    int under_way = 0;
-    while ((stream.is_open() && runtime.clock().now() < until) || under_way > 0) {
-      while (stream.is_open() && runtime.clock().now() < until && under_way < config_.in_flight) {
-        ++under_way;
+    const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
+    while ((stream.is_open() && runtime.clock().now() < until) || under_way->count > 0) {
+      while (stream.is_open() && runtime.clock().now() < until && under_way->count < config_.in_flight) {
+        ++under_way->count;
         const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
         const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
         const std::size_t size = random.below(config_.payload_most + 1);
@@ -117,17 +123,17 @@ class LoadCaller {
         const std::string payload(size, static_cast<char>('a' + id % 26));
         work.with({.timeout = timeout})
             .run.start(
-                [this, id, payload, &under_way, &one_ended](const Reply<std::string>& reply) {
-                  --under_way;
-                  one_ended.set();
+                [this, id, payload, under_way](const Reply<std::string>& reply) {
+                  --under_way->count;
+                  under_way->one_ended.set();
                   if (!reply.ok()) return ledger_.failed(id, reply.call_error(), config_.stream.tick);
                   ledger_.succeeded(id);
                   RAZOR_EXPECT(*reply == payload, "call {} got the answer of another", id);
                 },
                 id, milliseconds, payload);
       }
-      one_ended.reset();
-      co_await one_ended.wait();
+      under_way->one_ended.reset();
+      co_await under_way->one_ended.wait();
     }
   }
 

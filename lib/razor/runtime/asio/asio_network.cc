@@ -355,6 +355,11 @@ runtime::Task<base::Result<std::vector<Endpoint>>> endpoints_of(std::shared_ptr<
     endpoints.emplace_back(Tcp::endpoint(numeric, address.port()));
     co_return endpoints;
   }
+  if (address.host() == "localhost") {  // also on machines without /etc/hosts (RFC 6761, 6.3)
+    endpoints.emplace_back(Tcp::endpoint(boost::asio::ip::address_v4::loopback(), address.port()));
+    endpoints.emplace_back(Tcp::endpoint(boost::asio::ip::address_v6::loopback(), address.port()));
+    co_return endpoints;
+  }
   auto resolving = std::make_shared<Resolving>(std::move(core));
   resolving->resolver.async_resolve(address.host(), std::to_string(address.port()), Tcp::resolver::numeric_service,
                                     [resolving](const error_code& failed, Tcp::resolver::results_type results) {
