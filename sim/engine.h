@@ -52,7 +52,6 @@ struct Occurrence {
   bool operator==(const Occurrence&) const = default;
 };
 
-class Connection;
 class Host;
 
 /// What goes from one end of a connection to the other, all at once. It lives during the call only.
@@ -85,9 +84,6 @@ class Observer {
   /// The text of the `noted` that was told just before.
   virtual void on_note(std::string_view) {}
 
-  /// Bytes leave one end of a connection. For who wants to know the connection; `on_sent` tells more, and of all kinds.
-  virtual void on_segment(const Connection&, int /*from_end*/, base::ByteView /*bytes*/,
-                          base::TimePoint /*arrives_at*/) {}
   /// A packet leaves at `sent_at`: now, or later if it is sent again. It arrives at `arrives_at` unless it is lost.
   virtual void on_sent(const Packet&) {}
   /// A packet has come, or as much of it as the receiver has room for. Later ones of its direction come later.

@@ -23,10 +23,12 @@ class Places {
  public:
   explicit Places(World& world) : world_(world) {}
 
-  void learn(const Connection& connection) {
-    const auto [entry, is_new] = connections_.try_emplace(connection.number());
+  void learn(const Packet& packet) {
+    const auto [entry, is_new] = connections_.try_emplace(packet.direction >> 1);
     if (!is_new) return;
-    entry->second = {connection.socket(0).host().name(), connection.socket(1).host().name()};
+    const std::size_t from = packet.direction & 1;
+    entry->second[from] = packet.from.name();
+    entry->second[1 - from] = packet.to.name();
   }
 
   std::string name(const Occurrence& occurrence) const {
@@ -99,8 +101,8 @@ class Comparer final : public Observer {
       diverged(expected, occurrence);
     }
   }
-  void on_segment(const Connection& connection, int, base::ByteView, base::TimePoint) override {
-    if (!found_) places_.learn(connection);
+  void on_sent(const Packet& packet) override {
+    if (!found_ && packet.direction != 0) places_.learn(packet);
   }
 
  private:

@@ -63,11 +63,7 @@ void Direction::send(std::size_t count) {
     written_ += piece;
     count -= piece;
     push_segment(Kind::bytes, written_, arrives_at);
-    if (engine.observed()) [[unlikely]] {
-      const base::ByteView bytes(bytes_.data() + begin_ + static_cast<std::size_t>(written_ - piece - read_), piece);
-      engine.tell(&Observer::on_segment, connection_, from_, bytes, last_arrival_);
-      tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
-    }
+    if (engine.observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
   }
 }
 

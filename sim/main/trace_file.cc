@@ -2,16 +2,23 @@
 
 #include <stdexcept>
 
+#include "sim/trace.h"
+
 namespace razor::sim {
 
-// The one place that knows which traces there are: here an ending gets its writer.
+std::string trace_endings() {
+  return "Endings: .txt, lines of text; .json, for ui.perfetto.dev; .pcap, packets for Wireshark.";
+}
 
-std::string trace_endings() { return "No kind of trace is built into this program."; }
+bool can_trace_to(const std::string& path) {
+  const std::filesystem::path ending = std::filesystem::path(path).extension();
+  return ending == ".txt" || ending == ".json" || ending == ".pcap";
+}
 
-bool can_trace_to(const std::string&) { return false; }
-
-std::unique_ptr<Observer> open_trace(const std::string& path, World&) {
-  throw std::runtime_error("no trace can be written to " + path);
+std::unique_ptr<Observer> open_trace(const std::string& path, World& world) {
+  auto trace = open_trace(world, std::filesystem::path(path));
+  if (!trace) throw std::runtime_error(path + ": " + trace.error().message());
+  return *std::move(trace);
 }
 
 }  // namespace razor::sim
