@@ -4,6 +4,7 @@ Fails when a crash or a hang takes other seeds with it, or is laid at the door o
 out; when a wrong command line runs something else than was asked for.
 """
 
+import json
 import os
 import shlex
 import signal
@@ -222,6 +223,27 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@pytest.mark.parametrize("scenario, status", [("calls", OK), ("requires_it_in_a_coroutine", FAILED)])
+@pytest.mark.parametrize("ending, begins", [("txt", b""), ("json", b"{"), ("pcap", b"")])
+def test_traces_a_run(
+    golden: ScenarioProgram,
+    troubled: ScenarioProgram,
+    tmp_path: Path,
+    ending: str,
+    begins: bytes,
+    scenario: str,
+    status: int,
+) -> None:
+    trace = tmp_path / f"run.{ending}"
+    program = golden if status == OK else troubled
+    assert program.run("--scenario", scenario, "--seed", "3", "--trace", str(trace)).status == status
+    written = trace.read_bytes()
+    assert len(written) > 0 or scenario != "calls"  # the other one only sleeps
+    assert written.startswith(begins)
+    if ending == "json":
+        json.loads(written)  # whole, although the scenario was stopped in the middle
 
 
 def test_says_nothing_on_stderr_when_it_is_quick_and_all_is_well(troubled: ScenarioProgram) -> None:
