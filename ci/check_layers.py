@@ -66,7 +66,7 @@ def errors_in(path: Path, include_name: str) -> list[str]:
             errors.append(f'{place}: includes "{included}", which is in no layer')
         elif target != layer and target not in ALLOWED[layer]:
             errors.append(f'{place}: {layer} may not include "{included}" of {target}')
-    if layer != "razor/runtime/asio" and place not in GUARD and (found := PAST_THE_SEAM.search(text)):
+    if layer != "razor/runtime/asio" and place.as_posix() not in GUARD and (found := PAST_THE_SEAM.search(text)):
         errors.append(f"{place}: '{found.group(0)}' reaches past the seam; only runtime/asio may")
     return errors
 
