@@ -37,9 +37,9 @@ class PcapTrace final : public TraceWriter {
   };
   // What one end of a connection has got of the other, as its acknowledgements say.
   struct End {
-    const Host* host;
-    std::uint16_t port;
-    std::uint32_t first_seq;
+    const Host* host = nullptr;
+    std::uint16_t port = 0;
+    std::uint32_t first_seq = 0;
     std::uint32_t next_seq = first_seq + 1;  // behind all it has sent
     base::ByteCount arrived = 0;
     base::ByteCount read = 0;

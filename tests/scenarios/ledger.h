@@ -14,11 +14,14 @@ class Ledger {
  public:
   /// Callers that stand still, or whose host is gone, hear of their calls later than promised: then `times` are not checked.
   enum class Times { checked, unchecked };
-  explicit Ledger(sim::World& world, Times times = Times::checked) : world_(world), times_(times) {}
+  explicit Ledger(Times times = Times::checked) : times_(times) {}
 
-  /// A call is about to be submitted, which may take until `timeout` is over. Gives its id.
-  std::uint64_t submitted(base::Duration timeout) {
-    calls_.push_back({.submitted_at = world_.now(), .timeout = timeout});
+  /// A call is about to be submitted, which may take until `timeout` is over. Gives its id. Times are the caller's: its
+  /// clock may go faster or slower than the world's.
+  std::uint64_t submitted(base::TimePoint now, base::Duration timeout) {
+    Entry& call = calls_.emplace_back();
+    call.submitted_at = now;
+    call.timeout = timeout;
     return calls_.size() - 1;
   }
   void dispatched(std::uint64_t id) {
@@ -30,12 +33,12 @@ class Ledger {
     ++succeeded_;
     RAZOR_EXPECT(calls_[id].dispatched > 0, "call {} succeeded and never ran", id);
   }
-  void failed(std::uint64_t id, const base::CallError& error, base::Duration tick) {
+  void failed(std::uint64_t id, const base::CallError& error, base::TimePoint now, base::Duration tick) {
     completed(id);
     Entry& call = calls_[id];
     call.failed_with = error.errc();
     call.said_no = error.ran() == base::Ran::no;
-    const base::Duration took = world_.now() - call.submitted_at;
+    const base::Duration took = now - call.submitted_at;
     if (error.errc() == base::Errc::deadline_exceeded) {
       RAZOR_EXPECT(took >= call.timeout, "call {} timed out after {} ns of {}", id, took.count(), call.timeout.count());
     }
@@ -74,7 +77,6 @@ class Ledger {
     RAZOR_EXPECT(calls_[id].completed == 1, "call {} completed twice", id);
   }
 
-  sim::World& world_;
   Times times_;
   std::vector<Entry> calls_;
   std::size_t succeeded_ = 0;

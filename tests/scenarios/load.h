@@ -119,14 +119,14 @@ class LoadCaller {
         const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
         const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
         const std::size_t size = random.below(config_.payload_most + 1);
-        const std::uint64_t id = ledger_.submitted(timeout);
+        const std::uint64_t id = ledger_.submitted(runtime.clock().now(), timeout);
         const std::string payload(size, static_cast<char>('a' + id % 26));
         work.with({.timeout = timeout})
             .run.start(
-                [this, id, payload, under_way](const Reply<std::string>& reply) {
+                [this, id, payload, under_way, &clock = runtime.clock()](const Reply<std::string>& reply) {
                   --under_way->count;
                   under_way->one_ended.set();
-                  if (!reply.ok()) return ledger_.failed(id, reply.call_error(), config_.stream.tick);
+                  if (!reply.ok()) return ledger_.failed(id, reply.call_error(), clock.now(), config_.stream.tick);
                   ledger_.succeeded(id);
                   RAZOR_EXPECT(*reply == payload, "call {} got the answer of another", id);
                 },

@@ -12,7 +12,7 @@ bool all_finished(const std::vector<std::unique_ptr<LoadCaller>>& callers) {
 
 // One server, and callers each on a host of its own.
 struct Load {
-  explicit Load(sim::World& owner) : world(owner), ledger(owner), server{ledger}, server_host(owner.host("server")) {}
+  explicit Load(sim::World& owner) : world(owner), server{ledger}, server_host(owner.host("server")) {}
 
   void start(int caller_count, const LoadConfig& config) {
     server_host.start(server.program());
@@ -41,7 +41,7 @@ struct CrashAtEnd {
 };
 
 RAZOR_SCENARIO(hundred_clients_on_ten_servers) {
-  Ledger ledger(world);
+  Ledger ledger;
   std::vector<std::unique_ptr<LoadServer>> servers;
   std::vector<std::unique_ptr<LoadCaller>> callers;
   const CrashAtEnd at_end(world);

@@ -10,7 +10,7 @@ namespace {
 // As far as `events` go, with crashes, pauses and cuts on the way.
 void run_for_some_events(std::uint64_t seed) {
   sim::World world(seed);
-  Ledger ledger(world, Ledger::Times::unchecked);
+  Ledger ledger(Ledger::Times::unchecked);
   LoadServer server{ledger};
   sim::Host& server_host = world.host("server");
   LoadCaller first(ledger, server_host.address(kLoadPort), LoadConfig{});

@@ -255,10 +255,10 @@ TEST(TextTrace, TellsInTheOrderOfTimeWhoDidWhat) {
 struct ChromeEvents {
   explicit ChromeEvents(const std::string& text) {
     const json trace = json::parse(text);
-    for (const json& event : trace.at("traceEvents")) events.push_back(event);
     // As viewers do: in the order of time, and of the file where that is the same.
-    std::stable_sort(events.begin(), events.end(),
-                     [](const json& a, const json& b) { return a.at("ts").get<double>() < b.at("ts").get<double>(); });
+    std::multimap<double, json> by_time;
+    for (const json& event : trace.at("traceEvents")) by_time.emplace(event.at("ts").get<double>(), event);
+    for (const auto& [time, event] : by_time) events.push_back(event);
   }
   std::vector<json> all(std::string_view phase, std::string_view name = {}) const {
     std::vector<json> found;
@@ -306,7 +306,7 @@ TEST(ChromeTrace, SlicesOfATrackEndAsTheyBegan) {
       ++slices[event.at("name").get<std::string>()];
     } else if (event.at("ph") == "E") {
       ASSERT_FALSE(stack.empty()) << event;
-      EXPECT_EQ(stack.back(), event.at("name"));
+      EXPECT_EQ(stack.back(), event.at("name").get<std::string>());
       stack.pop_back();
     } else if (event.at("ph") == "s" || event.at("ph") == "f") {
       EXPECT_FALSE(stack.empty()) << "an arrow needs a slice to hold on: " << event;
