@@ -2,6 +2,8 @@
 // What became of every call of a scenario, seen from both sides: the caller's, and that of the handlers. Stands outside of
 // the simulated hosts: crashes do not reach it.
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +55,10 @@ class Ledger {
       RAZOR_EXPECT(call.dispatched <= 1, "call {} ran {} times", id, call.dispatched);
       RAZOR_EXPECT(!(call.said_no && call.dispatched > 0), "call {} ran, and its caller was told that it did not", id);
     }
+  }
+  /// Calls that have not ended.
+  std::size_t under_way() const {
+    return static_cast<std::size_t>(std::ranges::count_if(calls_, [](const Entry& call) { return call.completed == 0; }));
   }
   std::size_t calls() const { return calls_.size(); }
   std::size_t succeeded_count() const { return succeeded_; }

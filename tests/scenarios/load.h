@@ -45,9 +45,12 @@ class WorkImpl final : public Work {
 };
 
 struct LoadServer {
+  explicit LoadServer(Ledger& noted) : ledger(noted) {}
+
   Ledger& ledger;
   ServerConfig config{};
-  int running_peak = 0;          ///< handlers at a time, of one incarnation
+  int running_peak = 0;                              ///< handlers at a time, of one incarnation
+  Server* serving = nullptr;                         ///< while it does
   base::Duration serve_for = base::Duration::max();  ///< then it closes gracefully
   base::Duration close_limit = 5s;
 
@@ -56,12 +59,20 @@ struct LoadServer {
     server.add(std::make_shared<WorkImpl>(runtime, ledger, running_peak));
     const auto bound = server.listen(Address::tcp("0.0.0.0", kLoadPort));
     RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
+    const Serving now_serving(*this, server);
     co_await runtime.clock().sleep_for(serve_for);
     co_await server.close(close_limit);
   }
   sim::Host::Program program() {
     return [this](Runtime& runtime) { return serve(runtime); };
   }
+
+ private:
+  struct Serving {
+    Serving(LoadServer& owner, Server& server) : load(owner) { load.serving = &server; }
+    ~Serving() { load.serving = nullptr; }
+    LoadServer& load;
+  };
 };
 
 /// How a caller behaves.

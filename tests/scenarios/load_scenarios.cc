@@ -46,7 +46,7 @@ RAZOR_SCENARIO(hundred_clients_on_ten_servers) {
   std::vector<std::unique_ptr<LoadCaller>> callers;
   const CrashAtEnd at_end(world);
   for (int i = 0; i < 10; ++i) {
-    servers.push_back(std::make_unique<LoadServer>(LoadServer{ledger}));
+    servers.push_back(std::make_unique<LoadServer>(ledger));
     world.host(fmt::format("server{}", i)).start(servers.back()->program());
   }
   LoadConfig config;
@@ -101,7 +101,7 @@ RAZOR_SCENARIO(deadlines_are_kept) {
   RAZOR_EXPECT(load.ledger.succeeded_count() > 0, "no call was in time");
 }
 
-// A caller whose host stands still now and then, while answers of 50 kB wait for it.
+// CONTRACT 24, 26. A caller whose host stands still now and then, while answers of 50 kB wait for it.
 RAZOR_SCENARIO(slow_reader) {
   Load load(world);
   const CrashAtEnd at_end(world);
@@ -113,12 +113,18 @@ RAZOR_SCENARIO(slow_reader) {
   sim::LinkConfig slow;
   slow.bytes_per_second = 2'000'000;
   world.fabric().set_link_config(slow);
+  load.server.config.write_queue_max = 300'000;
   load.start(1, config);
   sim::Host& reader = world.host("caller0");
   for (int i = 0; i < 5; ++i) {
     world.run_for(2s);
     reader.pause();
     world.run_for(1s);
+    for (const ConnectionStats& connection : load.server.serving->connections()) {
+      // Handlers that were running when reading from it stopped may still answer.
+      RAZOR_EXPECT(connection.bytes_queued <= 300'000 + 64 * 51'000, "{} B wait for a slow reader", connection.bytes_queued);
+      RAZOR_EXPECT(connection.bytes_queued < 300'000 || connection.paused, "a slow reader is still read from");
+    }
     reader.resume();
   }
   load.finish(120s);
@@ -153,6 +159,23 @@ RAZOR_SCENARIO(server_crashes_during_load) {
   }
   load.finish(120s);
   RAZOR_EXPECT(load.ledger.succeeded_count() > 0);
+}
+
+// CONTRACT 26. A server that vanishes while it owes answers is noticed by its silence, long before the calls' own deadlines.
+RAZOR_SCENARIO(silent_server_is_noticed) {
+  Load load(world);
+  const CrashAtEnd at_end(world);
+  LoadConfig config;
+  config.timeout_least = config.timeout_most = 60s;
+  config.handler_ms_most = 20'000;
+  load.start(3, config);
+  world.run_for(world.random("crash").between(500ms, 5s));
+  RAZOR_REQUIRE(load.ledger.under_way() > 0);
+  load.server_host.crash();
+  const ClientStreamConfig& stream = config.stream;
+  world.run_for(stream.ping_interval + stream.ping_timeout + stream.tick);
+  RAZOR_EXPECT(load.ledger.under_way() == 0, "{} calls still wait for a server that is gone", load.ledger.under_way());
+  load.ledger.check();
 }
 
 RAZOR_SCENARIO(links_are_cut_during_load) {
