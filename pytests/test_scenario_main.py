@@ -210,6 +210,12 @@ def test_workers_do_not_outlive_the_program(troubled: ScenarioProgram) -> None:
     wait_until("its workers to be gone", lambda: not any(is_alive(worker) for worker in workers))
 
 
+def test_the_trace_of_a_crash_has_what_came_before_it(troubled: ScenarioProgram, tmp_path: Path) -> None:
+    trace = tmp_path / "run.txt"
+    assert troubled.run("--scenario", "checks", "--seed", "3", "--trace", str(trace)).status == FAILED
+    assert "about to check" in trace.read_text()
+
+
 def children_of(pid: int) -> list[int]:
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

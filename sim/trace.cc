@@ -22,7 +22,9 @@ base::Result<std::unique_ptr<Observer>> open_trace(World& world, const std::file
   const std::filesystem::path ending = path.extension();
   if (ending != ".txt" && ending != ".json" && ending != ".pcap") return std::make_error_code(std::errc::invalid_argument);
   errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  std::ofstream file;
+  file.rdbuf()->pubsetbuf(nullptr, 0);  // a run that crashes is the one whose last lines are wanted
+  file.open(path, std::ios::binary | std::ios::trunc);
   if (!file) return std::error_code(errno != 0 ? errno : EIO, std::generic_category());
   std::unique_ptr<Observer> trace;
   if (ending == ".txt") trace = std::make_unique<TraceIn<TextTrace>>(world, std::move(file));

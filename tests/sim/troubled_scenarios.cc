@@ -59,6 +59,7 @@ RAZOR_SCENARIO(throws) {
 
 RAZOR_SCENARIO(checks) {
   world.run_for(5s);
+  world.note("about to check");
   std::fputs("the last words\n", stderr);
   RAZOR_CHECK(world.seed() != kBadSeed, "a bug");
 }
