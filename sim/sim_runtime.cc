@@ -75,7 +75,7 @@ void SimRuntime::fire_timers() {
 
 // --- Turns -----------------------------------------------------------------------------------------------------------
 
-// Of what is ready the next to run is one of both ends of the queue: a coin for each.
+// Work joins the queue at one of its ends and is taken from one of its ends, a coin for each: every order can happen.
 bool SimRuntime::comes_first() {
   if (order_bits_ == 1) order_bits_ = order_.bits() | std::uint64_t{1} << 63;
   const bool heads = (order_bits_ & 1) != 0;
@@ -139,8 +139,9 @@ void SimRuntime::run_turn() {
   runtime::ReadyQueue batch;
   batch.splice_back(ready_);
   while (!killed_) {
-    runtime::Ready* work = batch.pop_front();
-    if (work == nullptr) break;
+    if (batch.empty()) break;
+    const bool is_last = &batch.front() == &batch.back();
+    runtime::Ready* work = is_last || comes_first() ? batch.pop_front() : batch.pop_back();
     at_once_ = 0;
     work->run();
   }

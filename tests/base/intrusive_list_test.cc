@@ -114,7 +114,7 @@ class ListsAndModel {
   void step() {
     const int id = *rc::gen::inRange(0, kNodes);
     const int which = *rc::gen::inRange(0, 2);
-    switch (*rc::gen::inRange(0, 9)) {
+    switch (*rc::gen::inRange(0, 10)) {
       case 0:
         push_back(id, which);
         break;
@@ -142,6 +142,9 @@ class ListsAndModel {
       case 8:
         clear(which);
         break;
+      case 9:
+        pop_back(which);
+        break;
     }
   }
 
@@ -151,6 +154,7 @@ class ListsAndModel {
       RC_ASSERT(lists_[which].size() == model_[which].size());
       RC_ASSERT(lists_[which].empty() == model_[which].empty());
       if (!model_[which].empty()) RC_ASSERT(lists_[which].front().id == model_[which].front());
+      if (!model_[which].empty()) RC_ASSERT(lists_[which].back().id == model_[which].back());
     }
     for (int id = 0; id < kNodes; ++id) RC_ASSERT(link(id).is_linked() == is_in_a_list(id));
   }
@@ -175,6 +179,13 @@ class ListsAndModel {
     if (popped == nullptr) return;
     RC_ASSERT(popped->id == model_[which].front());
     model_[which].erase(model_[which].begin());
+  }
+  void pop_back(int which) {
+    Node* popped = lists_[which].pop_back();
+    RC_ASSERT((popped == nullptr) == model_[which].empty());
+    if (popped == nullptr) return;
+    RC_ASSERT(popped->id == model_[which].back());
+    model_[which].pop_back();
   }
   void unlink(int id) {
     link(id).unlink();

@@ -60,7 +60,9 @@ class IntrusiveList {
   ~IntrusiveList() { clear(); }
 
   bool empty() const { return !head_.is_linked(); }
+  /// Only while it is not empty.
   T& front() { return element(*head_.next_); }
+  T& back() { return element(*head_.previous_); }
 
   /// `element` must be in no list.
   void push_back(T& element) { link_of(element).insert_before(head_); }
@@ -72,6 +74,14 @@ class IntrusiveList {
     T& first = front();
     link_of(first).unlink();
     return &first;
+  }
+
+  /// The last element, now in no list; null when the list is empty.
+  T* pop_back() {
+    if (empty()) return nullptr;
+    T& last = back();
+    link_of(last).unlink();
+    return &last;
   }
 
   /// Moves all of `other`'s elements behind this list's.
