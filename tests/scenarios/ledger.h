@@ -61,6 +61,9 @@ class Ledger {
     return static_cast<std::size_t>(std::ranges::count_if(calls_, [](const Entry& call) { return call.completed == 0; }));
   }
   std::size_t calls() const { return calls_.size(); }
+  std::size_t dispatched_count() const {
+    return static_cast<std::size_t>(std::ranges::count_if(calls_, [](const Entry& call) { return call.dispatched > 0; }));
+  }
   std::size_t succeeded_count() const { return succeeded_; }
   std::size_t failed_count(base::Errc errc) const {
     std::size_t count = 0;
