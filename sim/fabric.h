@@ -67,6 +67,8 @@ class Fabric {
   Link& link(const Host& from, const Host& to);
   /// All of them, also those between hosts that have not met yet.
   void set_link_config(const LinkConfig& config);
+  /// Of connections that are made from now on.
+  void set_socket_config(const SocketConfig& config) { config_.sockets = config; }
 
   runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> connect(SimRuntime& from, runtime::Address address);
   base::Result<std::unique_ptr<runtime::Listener>> listen(SimRuntime& runtime, const runtime::Address& address,
