@@ -146,6 +146,8 @@ class LoadCaller {
       under_way->one_ended.reset();
       co_await under_way->one_ended.wait();
     }
+    const std::uint32_t places_taken = stream.stats().in_flight;
+    RAZOR_EXPECT(places_taken == 0, "{} places in the window are taken, and no call is under way", places_taken);
   }
 
   Ledger& ledger_;
