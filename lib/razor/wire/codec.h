@@ -157,7 +157,7 @@ class FieldCollector {
   FieldCollector(const void* object, std::size_t object_bytes)
       : begin_(static_cast<const char*>(object)), end_(begin_ + object_bytes) {}
 
-  bool understood() const { return understood_ && (is_map_ || is_array_) && count_ == declared_ && !key_; }
+  bool understood() const { return understood_ && (is_map_ || is_array_) && count_ == declared_ && !has_key_; }
   bool is_map() const { return is_map_; }
   std::span<FieldRef> fields() { return {fields_.data(), count_}; }
 
@@ -167,18 +167,18 @@ class FieldCollector {
   template <class T>
   FieldCollector& pack(const T& value) {
     if constexpr (std::is_array_v<T>) {
-      if (is_map_ && !key_ && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>) {
+      if (is_map_ && !has_key_ && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>) {
         key_ = std::string_view(value);
+        has_key_ = true;
         return *this;
       }
       return give_up();
     } else {
       const char* at = reinterpret_cast<const char*>(&value);
       const bool lies_in_object = at >= begin_ && at + sizeof(T) <= end_;
-      if (!lies_in_object || (is_map_ && !key_) || count_ == kFieldsMax) return give_up();
-      const std::string_view name = key_.value_or(std::string_view());
-      fields_[count_++] = {name.data(), name.size(), const_cast<T*>(&value), &decode_at<T>, may_be_absent<T>};
-      key_.reset();
+      if (!lies_in_object || (is_map_ && !has_key_) || count_ == kFieldsMax) return give_up();
+      fields_[count_++] = {key_.data(), key_.size(), const_cast<T*>(&value), &decode_at<T>, may_be_absent<T>};
+      has_key_ = false;
       return *this;
     }
   }
@@ -219,7 +219,8 @@ class FieldCollector {
   bool is_array_ = false;
   std::size_t declared_ = 0;
   std::size_t count_ = 0;
-  std::optional<std::string_view> key_;
+  std::string_view key_;  // of the value that comes next; none in an array
+  bool has_key_ = false;
   std::array<FieldRef, kFieldsMax> fields_;
 };
 
