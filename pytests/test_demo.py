@@ -3,6 +3,7 @@
 Fails when Ctrl-C leaves a server behind, or answers with a traceback.
 """
 
+import functools
 import os
 import signal
 import subprocess
@@ -20,8 +21,10 @@ def test_ctrl_c_ends_the_demo_and_its_processes(tmp_path: Path) -> None:
     out_path, err_path = tmp_path / "out", tmp_path / "err"
     command = [sys.executable, str(node.ROOT / "ci" / "demo.py"), str(node.binary())]
     with out_path.open("wb") as out, err_path.open("wb") as err:
-        # A session of its own: the signal of a terminal goes to all processes of the demo.
-        demo = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
+        # A session of its own: the signal of a terminal goes to all processes of the demo. Who is started in the background
+        # ignores it, and so would they.
+        listen_to_sigint = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        demo = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True, preexec_fn=listen_to_sigint)
     try:
         wait_until("the demo to measure", lambda: b"5. Throughput" in out_path.read_bytes() or demo.poll() is not None)
         os.killpg(demo.pid, signal.SIGINT)

@@ -123,8 +123,26 @@ void Host::restart() {
   set_to_ = base::TimePoint(std::chrono::seconds(1));  // its clock counts from the start of the machine
   set_at_ = engine_.now();
   engine_.occurred(What::restarted, number_, 0);
+  start_programs();
+}
+
+void Host::start_programs() {
   const std::vector<Program> programs = programs_;
   for (const Program& program : programs) run(program);
+}
+
+void Host::kill() {
+  if (!is_up_) return;
+  resume();
+  first_runtime_ = nullptr;
+  engine_.occurred(What::crashed, number_, 1);
+  for (const auto& runtime : runtimes_) runtime->kill();
+}
+
+void Host::start_again() {
+  kill();
+  engine_.occurred(What::restarted, number_, 1);
+  start_programs();
 }
 
 void Host::pause() {

@@ -50,6 +50,11 @@ class Host {
   /// Up again, with its programs started anew.
   void restart();
   bool is_up() const { return is_up_; }
+  /// Its programs are gone at once, as with SIGKILL; its system goes on, and closes what they had open. They run again after
+  /// `start_again`.
+  void kill();
+  /// Starts the programs anew, after `kill`.
+  void start_again();
   /// Its programs stand still, as with SIGSTOP; its system goes on taking bytes and connections.
   void pause();
   void resume();
@@ -82,6 +87,7 @@ class Host {
 
   SimRuntime& make_runtime();
   void run(const Program& program);
+  void start_programs();
 
   Engine& engine_;
   Fabric& fabric_;

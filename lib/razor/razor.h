@@ -6,13 +6,16 @@
 //     asio/    the Runtime of production
 //   wire/      frames and msgpack: pure bytes
 //   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch
+//   pool/      many connections, to one address or several: ClientPool, FailoverPool
 //   api/       services: RAZOR_SERVICE, Call, Client, Reply, Server
 //
-// A call goes down from api/client.h over stream/client_stream.h to runtime/byte_stream.h, and up again from
+// A call goes down from api/client.h over pool/pool_core.cc and stream/client_stream.h to runtime/byte_stream.h, and up again from
 // stream/server_stream.h over api/dispatch.h to the handler.
 
 #include "razor/api/client.h"
 #include "razor/api/server.h"
+#include "razor/pool/client_pool.h"
+#include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_runtime.h"
 #include "razor/runtime/asio/interop.h"
 #include "razor/runtime/channel.h"

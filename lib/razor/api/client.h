@@ -1,7 +1,7 @@
 #pragma once
 // Client<S>: the stub of a service. Each method of S is a member that is called like it.
 //
-//   razor::Client<Calculator> calc(stream);
+//   razor::Client<Calculator> calc(pool);                                   // a pool of connections, or one ClientStream
 //   razor::Reply<int> sum = co_await calc.add(1, 2);                        // in a coroutine of the stream's runtime
 //   razor::Reply<int> sum = calc.blocking.add(1, 2);                        // in any other thread
 //   razor::Reply<int> sum = co_await calc.with({.timeout = 2s}).add(1, 2);
@@ -87,8 +87,10 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
 
   /// Sends the request: `args` are encoded now.
   template <class... Args>
-  ClientCall(std::string_view action, const detail::StubTarget& target, const Args&... args) : action_(action) {
-    stream::start_call(*target.channel, *this, wire::Action(action), target.options,
+  ClientCall(std::string_view action, const detail::StubTarget& target, const stream::CallOptions& options,
+             const Args&... args)
+      : action_(action) {
+    stream::start_call(*target.channel, *this, wire::Action(action), options,
                        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
   }
 
@@ -113,6 +115,7 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
     finish_soon();
   }
   std::string describe() const override { return std::string(action_); }
+  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
 
   void finish_local(Reply<T, E> reply) {
     reply_.emplace(std::move(reply));
@@ -138,9 +141,10 @@ class CompletedCall final : public stream::PendingCall {
       : PendingCall(std::move(call)), action_(action), done_(std::move(done)) {}
   /// Sends the request.
   template <class... Args>
-  CompletedCall(const StubTarget& target, std::string_view action, Done done, const Args&... args)
+  CompletedCall(const StubTarget& target, const stream::CallOptions& options, std::string_view action, Done done,
+                const Args&... args)
       : action_(action), done_(std::move(done)) {
-    stream::start_call(*target.channel, *this, wire::Action(action), target.options,
+    stream::start_call(*target.channel, *this, wire::Action(action), options,
                        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
   }
 
@@ -151,6 +155,7 @@ class CompletedCall final : public stream::PendingCall {
   }
   void failed(base::CallError error) override { complete(std::move(error)); }
   std::string describe() const override { return std::string(action_); }
+  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
 
  private:
   ~CompletedCall() = default;
@@ -173,8 +178,8 @@ template <class T, class E>
 class BlockingCall final : public stream::PendingCall, public runtime::Posted {
  public:
   template <class... Args>
-  BlockingCall(std::string_view action, const StubTarget& target, const Args&... args)
-      : action_(action), target_(target) {
+  BlockingCall(std::string_view action, const StubTarget& target, const stream::CallOptions& options, const Args&... args)
+      : action_(action), target_(target), options_(options) {
     wire::Encoder to(encoded_);
     try {
       wire::encode_parameters(to, args...);
@@ -195,7 +200,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
 
  private:
   void run() override {
-    wire::ByteSink& sink = target_.channel->begin(*this, wire::Action(action_), target_.options);
+    wire::ByteSink& sink = target_.channel->begin(*this, wire::Action(action_), options_);
     sink.put(encoded_.view());
     target_.channel->commit(*this, {});
   }
@@ -210,9 +215,11 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
     finished_.wake();
   }
   std::string describe() const override { return std::string(action_); }
+  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
 
   std::string_view action_;
   const StubTarget& target_;
+  stream::CallOptions options_;
   wire::InlineSink<256> encoded_;
   std::optional<Reply<T, E>> reply_;
   runtime::ThreadSignal finished_;
@@ -253,20 +260,26 @@ class AsyncMode {
 
   template <class... Args>
   static Returned call(const StubTarget& target, const Args&... args) {
-    if (target.implementation == nullptr) return Returned(Action::full(), target, args...);
+    if (target.implementation == nullptr) return Returned(Action::full(), target, options(target), args...);
     return Returned(Action::full(), call_local(target, args...));
   }
 
   template <class Done, class... Args>
   static void start(const StubTarget& target, Done done, const Args&... args) {
     if (target.implementation == nullptr) {
-      new CompletedCall<T, E, Done>(target, Action::full(), std::move(done), args...);  // owns itself
+      new CompletedCall<T, E, Done>(target, options(target), Action::full(), std::move(done), args...);  // owns itself
     } else {
       call(target, args...).then(std::move(done));
     }
   }
 
  protected:
+  static stream::CallOptions options(const StubTarget& target) {
+    stream::CallOptions options = target.options;
+    if constexpr (is_idempotent<Service, Index>()) options.idempotent = true;
+    return options;
+  }
+
   template <class... Args>
   static Call<T, E> call_local(const StubTarget& target, const Args&... args) {
     // As over the network: what escapes a handler reaches its caller as an error.
@@ -294,7 +307,7 @@ class BlockingMode : AsyncMode<Method, Index> {
     if (target.implementation == nullptr) {
       RAZOR_CHECK(!target.channel->spawner().runs_in_this_thread(),
                   "blocking call of {} on the thread of its runtime, or while nobody runs that: it would never end", action);
-      return BlockingCall<T, E>(action, target, args...).wait();
+      return BlockingCall<T, E>(action, target, AsyncMode<Method, Index>::options(target), args...).wait();
     }
     Call<T, E> local = AsyncMode<Method, Index>::call_local(target, args...);
     RAZOR_CHECK(local.coroutine() == nullptr,
@@ -382,7 +395,7 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
   using BlockingStub = typename Service::template RazorStub<detail::BlockingMethod>;
 
  public:
-  /// Calls over `channel` (a ClientStream), which outlives the client and its copies.
+  /// Calls over `channel` (a ClientPool, a FailoverPool, a ClientStream), which outlives the client and its copies.
   explicit Client(stream::Channel& channel) : Client(target_of(channel)) {}
 
   /// Calls an implementation in this process: a mock, or the service itself.

@@ -5,12 +5,20 @@
 //   std::string                           its bytes, without msgpack around them
 //   everything else                       msgpack
 // Source: wire/protocol.md, "Errors of the application".
+//
+// An error type may send calls elsewhere, in a pool of several addresses (stream/failover.h): a function beside it says so.
+//
+//   struct NotLeader { std::string leader; RAZOR_FIELDS(NotLeader, leader) };
+//   razor::Failover failover_of(const NotLeader& error) {
+//     return error.leader.empty() ? razor::Failover::next_address() : razor::Failover::to(error.leader);
+//   }
 
 #include <limits>
 #include <optional>
 
 #include "razor/api/reply.h"
 #include "razor/stream/dispatch.h"
+#include "razor/stream/failover.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/wire_error.h"
 
@@ -133,7 +141,26 @@ void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std
   reply.emplace(base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"));
 }
 
-/// The same, given back.
+template <class E>
+concept HasFailover = requires(const E& error) {
+  { failover_of(error) } -> std::same_as<stream::Failover>;
+};
+
+/// What the handler's error in `frame` asks of a pool. An error that does not decode, or that throws, asks nothing.
+template <class E>
+stream::Failover failover_of_error(const wire::ResponseFrame& frame) {
+  if constexpr (HasFailover<E>) {
+    try {
+      std::optional<Reply<void, E>> reply;
+      decode_reply(frame, {}, reply);
+      if (reply->has_error()) return failover_of(reply->error());
+    } catch (...) {
+    }
+  }
+  return stream::Failover::stop();
+}
+
+/// As decode_reply, given back.
 template <class T, class E>
 Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
   std::optional<Reply<T, E>> reply;

@@ -90,6 +90,13 @@ constexpr bool check_service() {
   return MethodsOf<Service>::template check<Service>(std::make_index_sequence<MethodsOf<Service>::kCount>{});
 }
 
+/// Whether a method of a service is listed in RAZOR_IDEMPOTENT.
+template <class Service, std::size_t Index>
+constexpr bool is_idempotent() {
+  if constexpr (requires { Service::razor_is_idempotent(Index); }) return Service::razor_is_idempotent(Index);
+  return false;
+}
+
 /// "CalculatorService.add", put together by the compiler.
 template <class Service, std::size_t Index>
 class ActionName {

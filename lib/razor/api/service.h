@@ -74,6 +74,17 @@
   RazorMethod<&RazorService::RAZOR_METHOD_(method), RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method))> RAZOR_METHOD_(method);
 #define RAZOR_METHOD_POINTER_(method) , &RazorService::RAZOR_METHOD_(method)
 
+/// Behind RAZOR_SERVICE, in the service: these of its methods may run more than once, so a pool sends a call of them again
+/// when it may or may not have run.
+///
+///   RAZOR_SERVICE(Store, get, put, increment)
+///   RAZOR_IDEMPOTENT(get, put)
+#define RAZOR_IDEMPOTENT(...)                                                                         \
+  static constexpr bool razor_is_idempotent(std::size_t razor_index) {                                \
+    return ((void)razor_index, false) RAZOR_FOR_EACH_(RAZOR_METHOD_IS_INDEX_, __VA_ARGS__);           \
+  }
+#define RAZOR_METHOD_IS_INDEX_(method) || razor_index == razor_index_##method
+
 namespace razor::api {
 
 /// "CalculatorService.add": what a request asks for.

@@ -1,5 +1,5 @@
 #pragma once
-// Channel: what carries calls. A ClientStream is one. Callers see nothing else.
+// Channel: what carries calls: a ClientStream, or a pool of them. Callers see nothing else.
 //
 //   ByteSink& sink = channel.begin(call, action, options);   encode the message into `sink`
 //   channel.commit(call, blob);                               or channel.refuse(call, why)
@@ -36,6 +36,19 @@ class Channel {
  protected:
   explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), spawner_(runtime.spawner()) {}
   ~Channel() = default;
+
+  // --- For channels that carry calls over other channels: what they know of a call is in a record of their own.
+  /// From `begin` on, until `release`.
+  void carry(PendingCall& call, void* record) {
+    call.channel_ = this;
+    call.where_ = PendingCall::Where::carried;
+    call.record_ = record;
+  }
+  static void* record_of(const PendingCall& call) { return call.record_; }
+  /// From now on it may have run.
+  static void note_sent(PendingCall& call) { call.where_ = PendingCall::Where::carried_and_sent; }
+  /// Before `answered` or `failed` is called, or when its owner waits no more.
+  static void release(PendingCall& call) { call.where_ = PendingCall::Where::nowhere; }
 
  private:
   friend class PendingCall;

@@ -6,7 +6,8 @@
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/stream/client_session.h"
-#include "razor/stream/client_task_call.h"
+#include "razor/stream/client_task.h"
+#include "razor/stream/end_elsewhere.h"
 #include "razor/wire/frame_reader.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/output_buffer.h"
@@ -64,7 +65,16 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) override;
   void commit(PendingCall& call, base::Bytes&& blob) override;
   void refuse(PendingCall& call, CallError why) override;
-  void submit(ClientTask task);
+  /// The call that is begun next is a ping.
+  void expect_ping() { ping_next_ = true; }
+
+  bool has_room() {
+    const bool has_room = state_ == State::open && queue_.empty() && can_send();
+    room_missed_ = room_missed_ || !has_room;
+    return has_room;
+  }
+  bool has_seqs() const { return session_.has_seqs(); }
+  void watch(ClientStreamWatcher* watcher) { watcher_ = watcher; }
 
   static runtime::Task<void> close(Ref<ClientStreamCore> self, base::Duration limit);
   /// Ends the connection; all calls fail with `errc`, those that were never sent with ran: no. `why` is for a person.
@@ -98,6 +108,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   wire::RequestHead head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const;
   void enqueue(PendingCall& call, base::Bytes&& blob);
   void admit_queued();
+  void note_room();
   void leave_queue(PendingCall& call);
   // The transport has taken a part of its frame at least. A write that waits has taken nothing (byte_stream.h).
   bool was_sent(const PendingCall& call) const { return call.sent_from_ < out_.consumed(); }
@@ -156,9 +167,10 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
     bool direct = false;  // built in `out_`; else in `scratch_`
     std::uint32_t action = 0;
     std::size_t name_bytes = 0;
+    bool is_ping = false;
     // 0 is the ping, and a number that has the bit of names would be read as the length of one.
     bool action_is_valid() const {
-      return action != 0 && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
+      return (action != 0 || is_ping) && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
     }
   };
 
@@ -177,6 +189,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   runtime::Event write_wanted_;
   bool can_write_ = true;  // false once a write has failed
   Begun begun_;
+  bool ping_next_ = false;
   wire::BytesSink scratch_;
 
   DeadlineList fresh_;  // calls whose deadline is reckoned when the batch is settled
@@ -190,6 +203,9 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   Settling settling_;
   Delivering delivering_;
   SessionTimer timer_;
+
+  ClientStreamWatcher* watcher_ = nullptr;
+  bool room_missed_ = false;  // somebody was told that there is none
 
   runtime::Event drained_;
   ClientStats stats_;
@@ -221,7 +237,8 @@ void ClientStreamCore::transition(State to, std::string why) {
               static_cast<int>(to));
   runtime().log().log(LogLevel::debug, "connection to {}: {}", peer_, why);
   if (end_reason_.empty()) end_reason_ = std::move(why);
-  state_ = to;
+  const bool was_open = std::exchange(state_, to) == State::open;
+  if (was_open && watcher_ != nullptr) watcher_->on_not_open();
 }
 
 // --- Submitting ------------------------------------------------------------------------------------------------------
@@ -232,6 +249,7 @@ wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& a
   call.deadline_ = options.deadline;
   begun_.action = wire::action_field(action);
   begun_.name_bytes = action.name().size();
+  begun_.is_ping = std::exchange(ping_next_, false);
   begun_.direct = state_ == State::open && queue_.empty() && can_send();
   if (begun_.direct) {
     out_.begin_frame();
@@ -361,15 +379,11 @@ void ClientStreamCore::admit_queued() {
   schedule_settling();
 }
 
-void ClientStreamCore::submit(ClientTask task) {
-  ClientTask::Call& call = *task.call_.release();  // owns itself from here on
-  wire::ByteSink& sink = begin(call, call.action(), call.options);
-  if (call.encode_error) {
-    refuse(call, *std::move(call.encode_error));
-    return;
-  }
-  sink.put(call.message());
-  commit(call, std::move(call.blob));
+// Behind all that may have made room.
+void ClientStreamCore::note_room() {
+  if (watcher_ == nullptr || !room_missed_ || state_ != State::open || !queue_.empty() || !can_send()) return;
+  room_missed_ = false;
+  watcher_->on_room();
 }
 
 // --- Writing ---------------------------------------------------------------------------------------------------------
@@ -396,6 +410,7 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
     self->out_.consume(*written);
     ++self->stats_.writes;
     self->admit_queued();
+    self->note_room();
   }
 }
 
@@ -467,6 +482,7 @@ bool ClientStreamCore::read_some(std::size_t count) {
     look_at_deadlines(clock_.now());
   }
   if (state_ == State::ended) return false;
+  note_room();
   // What the completions submitted goes out before more is read, so that both ends work at a time.
   if (settling_.is_linked()) {
     settling_.unlink();
@@ -550,6 +566,7 @@ void ClientStreamCore::look_at_deadlines(base::TimePoint now) {
 void ClientStreamCore::fail_due() {
   while (DeadlineEntry* entry = due_.pop_front()) expire(static_cast<PendingCall&>(*entry));
   admit_queued();
+  note_room();
   deliver_failures();
   note_progress_of_draining();
 }
@@ -597,7 +614,9 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
 
 void ClientStreamCore::abandon(PendingCall& call) {
   switch (call.where_) {
-    case PendingCall::Where::nowhere: return;
+    case PendingCall::Where::nowhere:
+    case PendingCall::Where::carried:
+    case PendingCall::Where::carried_and_sent: return;
     case PendingCall::Where::in_flight:
       if (call.span_ != runtime::kNoSpan) trace_event(call.span_, "abandoned");
       new AbandonedCall(std::move(call));
@@ -721,24 +740,6 @@ void ClientStreamCore::trace_end(PendingCall& call, const runtime::SpanEnd& end)
 
 // --- ClientStream ----------------------------------------------------------------------------------------------------
 
-namespace {
-
-// Closes a stream whose handle was destroyed on another thread.
-class CloseElsewhere final : public runtime::Posted {
- public:
-  explicit CloseElsewhere(Ref<ClientStreamCore> core) : core_(std::move(core)) {}
-  void run() override {
-    core_->end_by_owner();
-    delete this;
-  }
-  void drop() override { run(); }
-
- private:
-  Ref<ClientStreamCore> core_;
-};
-
-}  // namespace
-
 runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime& runtime, runtime::Address address,
                                                                 ClientStreamConfig config) {
   const base::TimePoint until = base::saturating_add(runtime.clock().now(), config.connect_timeout);
@@ -760,17 +761,9 @@ ClientStream& ClientStream::operator=(ClientStream&& other) noexcept {
   return *this;
 }
 
-ClientStream::~ClientStream() {
-  if (!core_) return;
-  runtime::Spawner& spawner = core_->spawner();
-  if (spawner.runs_in_this_thread()) {
-    core_->end_by_owner();  // completions that run there may still submit, and are refused
-  } else {
-    spawner.post(*new CloseElsewhere(std::move(core_)));
-  }
-}
+ClientStream::~ClientStream() { end_with_handle(core_); }
 
-void ClientStream::submit(ClientTask task) { core_->submit(std::move(task)); }
+void ClientStream::submit(ClientTask task) { stream::submit(*core_, std::move(task)); }
 
 StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options,
                                       base::Bytes blob) {
@@ -780,13 +773,24 @@ StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView
 
 runtime::Task<void> ClientStream::close(base::Duration limit) { return ClientStreamCore::close(core_, limit); }
 
+StreamCall ClientStream::ping(const CallOptions& options) {
+  core_->expect_ping();
+  return StreamCall(channel(), wire::Action(std::uint32_t{0}), options, [](wire::Encoder&) {});
+}
+
+bool ClientStream::has_room() const { return core_->has_room(); }
+bool ClientStream::has_seqs() const { return core_->has_seqs(); }
+void ClientStream::watch(ClientStreamWatcher* watcher) { core_->watch(watcher); }
 bool ClientStream::is_open() const { return core_->is_open(); }
 std::string ClientStream::end_reason() const { return core_->end_reason(); }
 const runtime::Address& ClientStream::peer_address() const { return core_->peer(); }
 ClientStats ClientStream::stats() const { return core_->stats(); }
 Channel& ClientStream::channel() { return *core_; }
 
-std::string StreamCall::describe() const { return action_.empty() ? fmt::format("action {}", number_) : action_; }
+std::string StreamCall::describe() const {
+  if (!action_.empty()) return action_;
+  return number_ == 0 ? "ping" : fmt::format("action {}", number_);
+}
 
 std::string ClientStats::to_string() const {
   return fmt::format(

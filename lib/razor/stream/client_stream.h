@@ -15,6 +15,7 @@
 #include "razor/runtime/runtime.h"
 #include "razor/stream/channel.h"
 #include "razor/stream/client_stats.h"
+#include "razor/stream/client_stream_watcher.h"
 #include "razor/stream/client_stream_config.h"
 #include "razor/stream/client_task.h"
 #include "razor/stream/stream_call.h"
@@ -54,6 +55,9 @@ class ClientStream {
   StreamCall call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options = {},
                           base::Bytes blob = {});
 
+  /// Asks the server for a sign of life: `success` when it gave one. It takes a place in the window, as a call does.
+  StreamCall ping(const CallOptions& options = {});
+
   /// Takes no new calls, waits for the answers that are owed for at most `limit`, then fails what is left with `closed`
   /// and ends the connection. May be called again, and beside `submit`.
   /// Cancel: destroying the Task stops waiting, not the closing.
@@ -63,6 +67,12 @@ class ClientStream {
   bool is_open() const;
   /// Why it is not open any more, for a person; empty while it is.
   std::string end_reason() const;
+  /// True while a call would go out at once; false while it would wait, or be refused.
+  bool has_room() const;
+  /// False once its seqs are used up: it stays open, and takes no more calls.
+  bool has_seqs() const;
+  /// `watcher` is told from now on, and lives until another one is, or null.
+  void watch(ClientStreamWatcher* watcher);
   const runtime::Address& peer_address() const;
   ClientStats stats() const;
 

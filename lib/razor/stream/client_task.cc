@@ -61,6 +61,11 @@ ClientTask&& ClientTask::with_options(const CallOptions& options) && {
   return std::move(*this);
 }
 
+ClientTask&& ClientTask::with_failover(base::UniqueFunction<Failover(const Answer&)> failover) && {
+  call_->failover_of = std::move(failover);
+  return std::move(*this);
+}
+
 wire::ByteSink& ClientTask::message_sink() { return call_->name_and_message; }
 
 void ClientTask::refuse_to_encode(const char* why) {
@@ -71,11 +76,33 @@ void ClientTask::DropCall::operator()(Call* call) const {
   call->failed(base::CallError(base::Errc::cancelled, base::Ran::no, "the task was dropped before it was submitted"));
 }
 
+void submit(Channel& channel, ClientTask task) {
+  ClientTask::Call& call = *task.call_.release();  // owns itself from here on
+  wire::ByteSink& sink = channel.begin(call, call.action(), call.options);
+  if (call.encode_error) {
+    channel.refuse(call, *std::move(call.encode_error));
+    return;
+  }
+  sink.put(call.message());
+  channel.commit(call, std::move(call.blob));
+}
+
 // --- The call inside -------------------------------------------------------------------------------------------------
 
 void ClientTask::Call::answered(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
 
 void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move(error))); }
+
+Failover ClientTask::Call::failover(const wire::ResponseFrame& frame) const {
+  const Answer answer(frame);
+  if (!failover_of || answer.kind() == Answer::Kind::failed) return Failover::stop();
+  try {
+    return failover_of(answer);
+  } catch (...) {
+    log_thrown(std::current_exception());
+    return Failover::stop();
+  }
+}
 
 void ClientTask::Call::complete(const Answer& answer) {
   try {

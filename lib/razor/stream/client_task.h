@@ -63,7 +63,7 @@ class Answer {
   std::optional<base::CallError> error_;
 };
 
-/// Called once, on the stream's thread, and never inside `submit`. The Answer lives until it returns. It may submit,
+/// Called once, on the channel's thread, and never inside `submit`. The Answer lives until it returns. It may submit,
 /// close and destroy. An exception that escapes it is logged.
 using Completion = base::UniqueFunction<void(const Answer&)>;
 
@@ -96,9 +96,12 @@ class ClientTask {
   /// Sent behind the message, untouched by the codec; a large one is not copied.
   ClientTask&& with_blob(base::Bytes blob) &&;
   ClientTask&& with_options(const CallOptions& options) &&;
+  /// What errors of the handler ask of a pool; without it, nothing. Called with answers of the kinds `error_number` and
+  /// `error_bytes`.
+  ClientTask&& with_failover(base::UniqueFunction<Failover(const Answer&)> failover) &&;
 
  private:
-  friend class ClientStreamCore;
+  friend void submit(Channel& channel, ClientTask task);
   class Call;
 
   struct DropCall {
@@ -110,6 +113,10 @@ class ClientTask {
 
   std::unique_ptr<Call, DropCall> call_;
 };
+
+/// Hands a task over to whatever carries calls.
+/// Threads: the channel's.
+void submit(Channel& channel, ClientTask task);
 
 }  // namespace razor::stream
 

@@ -14,7 +14,8 @@ PendingCall::PendingCall(PendingCall&& other) noexcept
       timeout_(other.timeout_),
       deadline_(other.deadline_),
       span_(std::exchange(other.span_, runtime::kNoSpan)),
-      held_(std::move(other.held_)) {
+      held_(std::move(other.held_)),
+      record_(other.record_) {
   if (under_way()) channel_->relocated(*this);
 }
 

@@ -11,6 +11,7 @@
 #include "razor/base/intrusive_list.h"
 #include "razor/runtime/trace.h"
 #include "razor/stream/deadline_wheel.h"
+#include "razor/stream/failover.h"
 #include "razor/wire/frame.h"
 
 namespace razor::stream {
@@ -28,6 +29,9 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   virtual void failed(base::CallError error) = 0;
   /// "CalculatorService.add", or "action 3": for error messages.
   virtual std::string describe() const = 0;
+  /// What the handler's error in `answer`, which is one, asks of a pool. Anything but `stop`: the pool may keep the answer to
+  /// itself and call another address.
+  virtual Failover failover(const wire::ResponseFrame& /*answer*/) const { return Failover::stop(); }
 
  protected:
   PendingCall() = default;
@@ -37,7 +41,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   ~PendingCall();
 
   bool under_way() const { return where_ != Where::nowhere; }
-  bool was_sent() const { return where_ == Where::in_flight; }
+  bool was_sent() const { return where_ == Where::in_flight || where_ == Where::carried_and_sent; }
   /// As the destructor does.
   void abandon();
   /// What the caller does with the end of the call threw.
@@ -48,8 +52,10 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
  private:
   friend class ClientStreamCore;
   friend class ClientSession;
+  friend class Channel;
 
-  enum class Where : std::uint8_t { nowhere, queued, in_flight, refused };
+  // The first four: on a connection. A pool carries the call, and sends it over connections in a call of its own.
+  enum class Where : std::uint8_t { nowhere, queued, in_flight, refused, carried, carried_and_sent };
 
   // What a call that is not on its way yet is kept as.
   struct Held {
@@ -66,6 +72,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   base::TimePoint deadline_{};
   runtime::SpanId span_ = runtime::kNoSpan;  // kept only where somebody traces
   std::unique_ptr<Held> held_;
+  void* record_ = nullptr;  // where a pool carries it: what the pool knows of it
 };
 
 }  // namespace razor::stream

@@ -1,0 +1,67 @@
+#pragma once
+// Settings of a ClientPool, and of each address of a FailoverPool. Each says its unit, what happens at the limit, and which
+// file enforces it.
+
+#include <chrono>
+#include <type_traits>
+
+#include "razor/stream/client_stream_config.h"
+
+namespace razor::pool {
+
+/// What is done with calls that may have run. Only idempotent ones are ever sent twice. (pool_core.cc)
+struct RetryConfig {
+  /// A call is sent once, and up to so many times more. What was never sent does not count.
+  std::uint32_t limit = 3;
+  /// Before the first retry, and before the later ones, with equal jitter. (backoff.h)
+  base::Duration backoff_least = std::chrono::milliseconds(10);
+  base::Duration backoff_most = std::chrono::seconds(1);
+  /// Retries and hedges, within any 10 s: at most `budget_percent` of the calls, and `budget_burst` more. Above it a retry
+  /// waits for calls to pay in, and a hedge is not made. (retry_budget.h)
+  std::uint32_t budget_percent = 10;
+  std::uint32_t budget_burst = 100;
+};
+
+struct ClientPoolConfig {
+  /// Of each connection: window, sizes, pings; also the tick and the default `call_timeout` of the pool's calls. Its queue
+  /// is not used: what waits, waits in the pool. Its `connect_timeout` is the pool's.
+  stream::ClientStreamConfig stream{};
+
+  /// Connections to an address. Another one is made while calls wait and the windows of all are full. (endpoint.cc)
+  std::uint32_t connections_max = 8;
+  /// A connection that carried nothing for so long is closed; also for how long after the last call an address that is not
+  /// healthy goes on being probed. (endpoint.cc)
+  base::Duration idle_timeout = std::chrono::seconds(60);
+  /// How long one attempt to connect may take. Shorter than a single stream's: a system that lost the first packet sends it
+  /// again after 1, 3, 7 s, and an attempt that waits for that notices late that the server is back. (endpoint.cc)
+  base::Duration connect_timeout = std::chrono::seconds(1);
+  /// How long an address that is probed has to answer a ping. (endpoint.cc)
+  base::Duration probe_timeout = std::chrono::seconds(1);
+  /// From one attempt to connect to the next, while they fail, with equal jitter. (backoff.h)
+  base::Duration reconnect_least = std::chrono::milliseconds(50);
+  base::Duration reconnect_most = std::chrono::seconds(1);
+  /// Attempts to connect to one address within a minute, whatever their outcome. (connect_rate.h)
+  std::uint32_t connects_per_minute_max = 90;
+
+  /// Calls that wait: for a connection, for room in a window, for their next attempt. Above it a call fails: overloaded,
+  /// ran: no. Those that were under way, and wait for another attempt, come on top, up to as many again. (pool_core.cc)
+  std::uint32_t queue_calls_max = 1024;
+  /// Bytes of all calls that have not ended, whose messages are kept for another attempt. Above it a call fails likewise,
+  /// unless it is the only one. (pool_core.cc)
+  base::ByteCount bytes_max = 64 * base::kMiB;
+  /// Calls handed over by other threads that the pool's has not taken yet. Above it they fail likewise; threads that wait
+  /// for their call do not count. (remote_channel.cc)
+  std::uint32_t foreign_calls_max = 1024;
+
+  RetryConfig retry{};
+  /// While no address is healthy, calls fail at once (unreachable, ran: no) instead of waiting for one. (pool_core.cc)
+  bool fail_fast = false;
+};
+static_assert(std::is_trivially_copyable_v<ClientPoolConfig>);
+
+}  // namespace razor::pool
+
+namespace razor {
+using pool::ClientPoolConfig;
+using pool::RetryConfig;
+}  // namespace razor

@@ -1,0 +1,244 @@
+#include "razor/pool/endpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "razor/pool/call_stages.h"
+#include "razor/runtime/with_deadline.h"
+
+namespace razor::pool {
+
+using base::TimePoint;
+
+void Connection::on_room() { endpoint.owner_.on_room(); }
+void Connection::on_not_open() { endpoint.on_connection_over(*this); }
+
+Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id, runtime::Address address,
+                   const FailoverPoolConfig& config, PoolStats& stats)
+    : runtime_(runtime),
+      clock_(runtime.clock()),
+      owner_(owner),
+      id_(id),
+      address_(std::move(address)),
+      config_(config),
+      stats_(stats),
+      health_(config.health),
+      backoff_(config.pool.reconnect_least, config.pool.reconnect_most, runtime.random().seed_for("pool reconnect")),
+      rate_(config.pool.connects_per_minute_max),
+      scope_(runtime.spawner()) {}
+
+// --- Connections -----------------------------------------------------------------------------------------------------
+
+Connection* Endpoint::connection_with_room() {
+  for (const auto& connection : connections_) {
+    if (!connection->is_leaving && connection->stream.has_room()) return connection.get();
+  }
+  return nullptr;
+}
+
+void Endpoint::on_attempt_over(Connection& connection, bool answered, TimePoint now) {
+  --in_flight_;
+  if (--connection.attempts == 0) {
+    connection.idle_since = now;
+    if (connection.is_leaving || !connection.stream.is_open()) owner_.on_endpoint_changed();
+  }
+  if (!answered) return;
+  answered_at_ = now;
+  health_.on_answer();
+  if (backoff_.failures() > 0 && health_.is_healthy()) backoff_.reset();
+}
+
+// An address that has answered another call since is slow, or gets more than it can do: it is not gone.
+void Endpoint::on_timeout(TimePoint sent_at, TimePoint now) {
+  if (sent_at <= answered_at_ || !health_.on_timeout(now)) return;
+  why_ = fmt::format("{} calls in a row had no answer in time", config_.health.timeouts_max);
+  not_before_ = base::saturating_add(now, backoff_.next());
+  leave_connections();
+  note_ejection();
+}
+
+void Endpoint::on_connection_over(Connection& connection) {
+  if (connection.is_leaving) return owner_.on_endpoint_changed();
+  // One that ended before it brought a single byte was of no use to anybody.
+  if (connection.attempts > 0 || connection.stream.stats().bytes_received == 0) {
+    why_ = connection.stream.end_reason();
+    health_.on_connection_lost(clock_.now());
+    note_ejection();
+  }
+  owner_.on_endpoint_changed();
+}
+
+void Endpoint::tidy(TimePoint now) {
+  // Looked at once a tick: closed in the last tick before the time is over, not in the first after it.
+  const base::Duration idle_most = config_.pool.idle_timeout - std::min(config_.pool.stream.tick, config_.pool.idle_timeout);
+  const auto is_over = [&](const std::unique_ptr<Connection>& one) {
+    return is_retired_ || one->is_leaving || !one->stream.is_open() || !one->stream.has_seqs() ||
+           (one->attempts == 0 && now - one->idle_since >= idle_most);
+  };
+  for (auto& connection : connections_) {
+    if (!is_over(connection)) continue;
+    connection->is_leaving = true;
+    leaving_.push_back(std::move(connection));
+  }
+  std::erase(connections_, nullptr);
+  std::erase_if(leaving_, [](const std::unique_ptr<Connection>& one) { return one->attempts == 0; });
+}
+
+void Endpoint::retire() {
+  is_retired_ = true;
+  demanded_ = false;
+  scope_.cancel();
+  working_ = false;
+  if (health_.state() == HealthState::probing) health_.on_probe_failed(clock_.now());
+}
+
+// --- Connecting and probing ------------------------------------------------------------------------------------------
+
+void Endpoint::demand() {
+  demanded_ = true;
+  start_work();
+}
+
+bool Endpoint::wants_work() const {
+  if (is_retired_) return false;
+  if (!health_.is_healthy()) return owner_.is_active();
+  if (!demanded_) return false;
+  if (connections_.empty()) return true;
+  return connections_.size() < config_.pool.connections_max &&
+         std::ranges::none_of(connections_, [](const auto& one) { return one->stream.has_room(); });
+}
+
+void Endpoint::start_work() {
+  if (working_ || !wants_work()) return;
+  working_ = true;
+  scope_.spawn("Endpoint::work", work());
+}
+
+// One attempt at a time, as long as one is wanted.
+runtime::Task<void> Endpoint::work() {
+  while (wants_work()) {
+    // What was suspected because one connection ended is asked over another one that is open.
+    Connection* open = health_.state() == HealthState::suspect ? connection_with_room() : nullptr;
+    if (open != nullptr) {
+      health_.on_probe_started(clock_.now());
+      co_await probe(open->stream);
+      continue;
+    }
+    const TimePoint at = std::max(not_before_, rate_.next());
+    if (at > clock_.now()) {
+      co_await clock_.sleep_until(at);
+      continue;
+    }
+    co_await connect();
+  }
+  working_ = false;
+}
+
+runtime::Task<void> Endpoint::connect() {
+  const TimePoint begun = clock_.now();
+  rate_.spend(begun);
+  ++connects_;
+  ++stats_.connects;
+  if (!health_.is_healthy()) health_.on_probe_started(begun);
+  stream::ClientStreamConfig config = config_.pool.stream;
+  config.connect_timeout = config_.pool.connect_timeout;
+  auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
+  if (!connected) {
+    ++stats_.connects_failed;
+    failed(begun, fmt::format("connect: {}", connected.error().message()));
+    co_return;
+  }
+  stream::ClientStream stream = *std::move(connected);
+  if (!health_.is_healthy()) {
+    if (health_.state() != HealthState::probing) health_.on_probe_started(clock_.now());
+    const bool answers = co_await answers_ping(stream);
+    if (!answers) {
+      const std::string why = stream.is_open() ? fmt::format("connected, and no answer to a ping within {}",
+                                                             span_text(config_.pool.probe_timeout))
+                                               : stream.end_reason();
+      failed(begun, why);
+      co_return;
+    }
+    health_.on_probe_succeeded(clock_.now());
+  }
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(stream), clock_.now()));
+  demanded_ = false;  // who still waits asks anew
+  owner_.on_endpoint_changed();
+}
+
+runtime::Task<void> Endpoint::probe(stream::ClientStream& stream) {
+  const TimePoint begun = clock_.now();
+  const bool answers = co_await answers_ping(stream);
+  if (answers) {
+    health_.on_probe_succeeded(clock_.now());
+    owner_.on_endpoint_changed();
+  } else {
+    failed(begun, fmt::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
+  }
+}
+
+// Destroying the ping stops waiting; the stream may be gone by the time it ends.
+runtime::Task<bool> Endpoint::answers_ping(stream::ClientStream& stream) {
+  struct Ping {
+    static runtime::Task<bool> of(stream::StreamCall call) {
+      const stream::OwnedAnswer answer = co_await std::move(call);
+      co_return answer->ok();
+    }
+  };
+  stream::CallOptions options;
+  options.timeout = config_.pool.probe_timeout;
+  const TimePoint until = base::saturating_add(clock_.now(), config_.pool.probe_timeout);
+  const auto answered = co_await runtime::with_deadline(clock_, until, Ping::of(stream.ping(options)));
+  co_return answered.ok() && *answered;
+}
+
+// The next attempt is counted from the beginning of this one: it has waited long enough already, if it hung.
+void Endpoint::failed(TimePoint begun, std::string why) {
+  why_ = std::move(why);
+  not_before_ = base::saturating_add(begun, backoff_.next());
+  if (health_.state() == HealthState::probing) {
+    health_.on_probe_failed(clock_.now());
+  } else {
+    health_.on_connect_failed(clock_.now());
+  }
+  leave_connections();
+  note_ejection();
+  owner_.on_endpoint_changed();
+}
+
+// When the address is back, so may its machine be: what was connected before is not to be trusted.
+void Endpoint::leave_connections() {
+  for (const auto& connection : connections_) connection->is_leaving = true;
+}
+
+void Endpoint::note_ejection() {
+  stats_.ejections += health_.ejections() - std::exchange(ejections_seen_, health_.ejections());
+}
+
+// --- Telling ---------------------------------------------------------------------------------------------------------
+
+AddressState Endpoint::state(TimePoint now) const {
+  AddressState state;
+  state.address = address_;
+  state.health = health_.state();
+  if (health_.since() != TimePoint::min()) state.health_for = now - health_.since();
+  state.why = why_;
+  state.share = health_.weight(now);
+  state.connections = static_cast<std::uint32_t>(connections_.size());
+  state.connecting = working_;
+  state.in_flight = in_flight_;
+  state.failures = backoff_.failures();
+  state.connects = connects_;
+  state.attempts = attempts_;
+  return state;
+}
+
+std::string Endpoint::trouble() const {
+  std::string text = fmt::format("{} is {}", address_, name_of(health_.state()));
+  if (!why_.empty()) text += fmt::format(": {}", why_);
+  if (backoff_.failures() > 0) text += fmt::format(" ({} attempts in a row)", backoff_.failures());
+  return text;
+}
+
+}  // namespace razor::pool

@@ -1,0 +1,138 @@
+#pragma once
+// Endpoint: one address of a pool, and its connections. Connects when calls need it, one attempt at a time; probes an
+// address that is not healthy; closes what is idle. Which call goes where is its owner's business (pool_core.cc).
+// Private to pool.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "razor/pool/backoff.h"
+#include "razor/pool/connect_rate.h"
+#include "razor/pool/failover_pool_config.h"
+#include "razor/pool/pool_state.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/stream/client_stream.h"
+
+namespace razor::pool {
+
+class Endpoint;
+
+/// A connection to an endpoint's address. Stays where it is while attempts refer to it.
+struct Connection final : stream::ClientStreamWatcher {
+  Connection(Endpoint& owner, stream::ClientStream connected, base::TimePoint now)
+      : endpoint(owner), idle_since(now), stream(std::move(connected)) {
+    stream.watch(this);
+  }
+  ~Connection() { stream.watch(nullptr); }
+
+  void on_room() override;
+  void on_not_open() override;
+
+  Endpoint& endpoint;
+  bool is_leaving = false;  // takes no more calls
+  std::uint32_t attempts = 0;
+  base::TimePoint idle_since;  // while `attempts` is 0
+  stream::ClientStream stream;
+};
+
+/// What an Endpoint tells its owner. Threads: the runtime's.
+class EndpointOwner {
+ public:
+  /// There may be room for calls that wait.
+  virtual void on_room() = 0;
+  /// Its health or its connections have changed: look at it in a turn of its own.
+  virtual void on_endpoint_changed() = 0;
+  /// Calls wait, or came lately: worth probing for.
+  virtual bool is_active() const = 0;
+
+ protected:
+  ~EndpointOwner() = default;
+};
+
+class Endpoint {
+ public:
+  /// `owner`, `config` and `stats` outlive the endpoint.
+  Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id, runtime::Address address,
+           const FailoverPoolConfig& config, PoolStats& stats);
+  Endpoint(const Endpoint&) = delete;
+  /// Ends its connections at once: the attempts on them fail.
+  ~Endpoint() = default;
+
+  AddressId id() const { return id_; }
+  const runtime::Address& address() const { return address_; }
+  const Health& health() const { return health_; }
+  std::uint32_t in_flight() const { return in_flight_; }
+  bool has_connections() const { return !connections_.empty(); }
+
+  /// The first connection with room; null when there is none. The first, so that those that are not needed become idle.
+  Connection* connection_with_room();
+
+  /// Calls need it: a connection, or another one.
+  void demand();
+  void no_more_demand() { demanded_ = false; }
+  /// Goes on probing, if there is something to probe for.
+  void look() { start_work(); }
+
+  void on_attempt(Connection& connection) {
+    ++attempts_;
+    ++connection.attempts;
+    ++in_flight_;
+  }
+  /// An attempt is over; `answered` by the peer, with whatever.
+  void on_attempt_over(Connection& connection, bool answered, base::TimePoint now);
+  /// A call that was sent here at `sent_at` passed its deadline.
+  void on_timeout(base::TimePoint sent_at, base::TimePoint now);
+
+  /// Closes what is idle or over, and forgets it.
+  void tidy(base::TimePoint now);
+  /// Nothing new goes here: its connections end when what they carry has.
+  void retire();
+  /// It is listed again: what is known of it still counts.
+  void revive() { is_retired_ = false; }
+  bool is_unused() const { return connections_.empty() && leaving_.empty(); }
+
+  AddressState state(base::TimePoint now) const;
+  /// "10.0.0.2:8082 is down: connect: connection refused (3 attempts in a row)".
+  std::string trouble() const;
+
+ private:
+  friend struct Connection;
+
+  void on_connection_over(Connection& connection);
+  bool wants_work() const;
+  void start_work();
+  runtime::Task<void> work();
+  runtime::Task<void> connect();
+  runtime::Task<bool> answers_ping(stream::ClientStream& stream);
+  runtime::Task<void> probe(stream::ClientStream& stream);
+  void failed(base::TimePoint begun, std::string why);
+  void note_ejection();
+  void leave_connections();
+
+  runtime::Runtime& runtime_;
+  runtime::Clock& clock_;
+  EndpointOwner& owner_;
+  AddressId id_;
+  runtime::Address address_;
+  const FailoverPoolConfig& config_;
+  PoolStats& stats_;
+  Health health_;
+  Backoff backoff_;
+  ConnectRate rate_;
+  base::TimePoint not_before_ = base::TimePoint::min();
+  std::string why_;
+  bool demanded_ = false;
+  bool working_ = false;
+  base::TimePoint answered_at_ = base::TimePoint::min();
+  bool is_retired_ = false;
+  std::uint64_t ejections_seen_ = 0;
+  std::uint64_t connects_ = 0;
+  std::uint64_t attempts_ = 0;
+  std::uint32_t in_flight_ = 0;
+  std::vector<std::unique_ptr<Connection>> connections_;  // that may take calls, oldest first
+  std::vector<std::unique_ptr<Connection>> leaving_;      // that take none, until what they carry has ended
+  runtime::TaskScope scope_;
+};
+
+}  // namespace razor::pool

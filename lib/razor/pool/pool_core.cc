@@ -1,0 +1,782 @@
+#include "razor/pool/pool_core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "razor/runtime/with_deadline.h"
+#include "razor/wire/wire_error.h"
+
+namespace razor::pool {
+
+using base::CallError;
+using base::Duration;
+using base::Errc;
+using base::Ran;
+using base::Ref;
+using base::TimePoint;
+using runtime::Address;
+using stream::DeadlineEntry;
+using stream::DeadlineWheel;
+using stream::Failover;
+using stream::PendingCall;
+
+namespace {
+
+// How long an address that is listed no more is remembered: as long as its attempts to connect are counted.
+constexpr Duration kRememberedFor = std::chrono::minutes(1);
+
+}  // namespace
+
+PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, const FailoverPoolConfig& config)
+    : Channel(runtime),
+      config_(config),
+      clock_(runtime.clock()),
+      retry_policy_(config.pool.retry.limit),
+      budget_(config.pool.retry.budget_percent, config.pool.retry.budget_burst),
+      selector_(config.balance, runtime.random().seed_for("pool selector")),
+      jitter_(runtime.random().seed_for("pool retry")),
+      deadlines_(std::max(config.pool.stream.tick, stream::kTickMin)),
+      has_connection_since_(clock_.now()),
+      looking_(*this),
+      delivering_(*this),
+      tick_(runtime.clock(), *this),
+      drained_(runtime.spawner()) {
+  update_addresses(std::move(addresses));
+}
+
+// --- Submitted calls -------------------------------------------------------------------------------------------------
+
+wire::ByteSink& PoolCore::begin(PendingCall& user, const wire::Action& action, const stream::CallOptions& options) {
+  begun_ = new PoolCall(user, action, options);
+  carry(user, begun_);
+  return begun_->sink();
+}
+
+void PoolCore::refuse(PendingCall&, CallError why) {
+  PoolCall& call = *std::exchange(begun_, nullptr);
+  ++stats_.calls_submitted;
+  all_.push_back(call);
+  fail_later(call, std::move(why));
+}
+
+void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
+  PoolCall& call = *std::exchange(begun_, nullptr);
+  const TimePoint now = clock_.now();
+  ++stats_.calls_submitted;
+  budget_.on_call();
+  all_.push_back(call);
+  call.stage_since = last_submitted_ = now;
+  stream::CallOptions& options = call.options;
+  if (options.timeout <= Duration::zero()) options.timeout = config_.pool.stream.call_timeout;
+  if (options.hedge_after <= Duration::zero()) options.hedge_after = config_.hedge_after;
+  call.deadline = std::min(options.deadline, base::saturating_add(now, options.timeout));
+  accept(call, std::move(blob));
+  if (!needs_token_.empty()) schedule_look();
+}
+
+void PoolCore::accept(PoolCall& call, base::Bytes&& blob) {
+  call.blob = std::move(blob);
+  const ClientPoolConfig& limits = config_.pool;
+  const wire::FrameLimits& sizes = limits.stream.limits;
+  const wire::Action action = call.action();
+  if (state_ != State::open) return fail_later(call, CallError(Errc::closed, Ran::no, "the pool is closed"));
+  if (!action.is_name() && (action.number() == 0 || action.number() > wire::Action::kNumberMax)) {
+    return fail_later(call, CallError(Errc::encode, Ran::no,
+                                      fmt::format("{:#x} is not the number of an action", action.number())));
+  }
+  if (call.message().size() > sizes.msg_bytes_max || call.blob.size() > sizes.blob_bytes_max ||
+      action.name().size() > sizes.action_bytes_max) {
+    return fail_later(call,
+                      CallError(Errc::too_large, Ran::no,
+                                fmt::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {})",
+                                            action.name().size(), sizes.action_bytes_max, call.message().size(),
+                                            sizes.msg_bytes_max, call.blob.size(), sizes.blob_bytes_max)));
+  }
+  if (clock_.now() >= call.deadline) return fail_expired(call);
+  if (bytes_ > 0 && bytes_ + call.bytes() > limits.bytes_max) {
+    return fail_later(call, CallError(Errc::overloaded, Ran::no,
+                                      fmt::format("calls of {} bytes are under way already (limit {})", bytes_,
+                                                  limits.bytes_max)));
+  }
+  bytes_ += call.bytes_counted = call.bytes();
+  if (queue_.empty() && try_start(call)) return demand_connections();
+  if (limits.fail_fast && !any_healthy()) {
+    demand_connections();
+    return fail_later(call, CallError(Errc::unreachable, Ran::no, "no address is healthy"));
+  }
+  if (!may_wait()) {
+    return fail_later(call, CallError(Errc::overloaded, Ran::no,
+                                      fmt::format("{} calls wait already (limit {})", waiting_, limits.queue_calls_max)));
+  }
+  wait_for_room(call, queue_);
+  demand_connections();
+}
+
+void PoolCore::abandon(PendingCall& user) {
+  auto& call = *static_cast<PoolCall*>(record_of(user));
+  ++stats_.calls_abandoned;
+  release(user);
+  forget(call);
+}
+
+void PoolCore::relocated(PendingCall& to) { static_cast<PoolCall*>(record_of(to))->user = &to; }
+
+// --- Waiting ---------------------------------------------------------------------------------------------------------
+
+void PoolCore::wait_for_room(PoolCall& call, WaitingCalls& list) {
+  const TimePoint now = clock_.now();
+  if (!call.waits()) {
+    ++waiting_;
+    deadlines_.insert(call, call.deadline);
+  }
+  call.state = PoolCall::State::queued;
+  if (call.ran == Ran::no) carry(*call.user, &call);  // as if it had never been sent
+  call.stage_since = now;
+  call.without_connection = without_connection(now);
+  list.push_back(call);
+  arm_tick();
+}
+
+// Out of all lists of those that wait; its stage is over.
+void PoolCore::stop_waiting(PoolCall& call, TimePoint now) {
+  if (!call.waits()) return;
+  const Duration waited = now - call.stage_since;
+  if (call.state == PoolCall::State::queued) {
+    const Duration connecting = std::min(waited, without_connection(now) - call.without_connection);
+    call.stages.add(CallStage::connecting, connecting);
+    call.stages.add(CallStage::window, waited - connecting);
+  } else {
+    call.stages.add(CallStage::back_off, waited);
+  }
+  if (call.trouble) call.trouble->timer.disarm();
+  static_cast<base::ListLink<WaitingTag>&>(call).unlink();
+  DeadlineWheel::remove(call);
+  --waiting_;
+  call.state = PoolCall::State::begun;
+}
+
+void PoolCore::pump() {
+  if (waiting_ == 0 || state_ == State::ended) return;
+  const TimePoint now = clock_.now();
+  particular_.for_each([&](PoolCall& call) {
+    if (!expired(call, now)) try_start(call);
+  });
+  while (!queue_.empty()) {
+    PoolCall& call = queue_.front();
+    if (!expired(call, now) && !try_start(call)) break;
+  }
+}
+
+bool PoolCore::expired(PoolCall& call, TimePoint now) {
+  if (now < call.deadline) return false;
+  fail_expired(call);
+  return true;
+}
+
+// False when it has to wait.
+bool PoolCore::try_start(PoolCall& call) {
+  Endpoint* endpoint = choose(call);
+  Connection* connection = endpoint == nullptr ? nullptr : endpoint->connection_with_room();
+  if (connection == nullptr) return false;
+  start_attempt(call, *connection, false);
+  return true;
+}
+
+// Every address that calls may go to is connected; those that have no room for calls that wait get another connection.
+void PoolCore::demand_connections() {
+  for (const Known& known : endpoints_) {
+    Endpoint& endpoint = *known.endpoint;
+    if (!endpoint.health().is_healthy()) {
+      endpoint.look();
+    } else if (!takes_calls(known)) {
+      endpoint.no_more_demand();
+    } else if (!endpoint.has_connections() || (waiting_ > 0 && endpoint.connection_with_room() == nullptr)) {
+      endpoint.demand();
+    } else {
+      endpoint.no_more_demand();
+    }
+  }
+  particular_.for_each([this](PoolCall& call) {
+    Endpoint* target = call.target == kNoAddress ? nullptr : find(call.target);
+    if (target != nullptr) target->demand();
+  });
+}
+
+// --- Choosing --------------------------------------------------------------------------------------------------------
+
+// Calls go there without being sent there by an error.
+bool PoolCore::takes_calls(const Known& known) const {
+  if (config_.balance != Balance::leader) return !known.is_temporary;
+  return find(selector_.leader()) == nullptr ? &known == &endpoints_.front()
+                                             : known.endpoint->id() == selector_.leader();
+}
+
+bool PoolCore::any_healthy() const {
+  return std::ranges::any_of(endpoints_, [](const Known& known) { return known.endpoint->health().is_healthy(); });
+}
+
+Endpoint* PoolCore::find(AddressId id) const {
+  const auto found = std::ranges::find_if(endpoints_, [id](const Known& known) { return known.endpoint->id() == id; });
+  return found == endpoints_.end() ? nullptr : found->endpoint.get();
+}
+
+Endpoint* PoolCore::find(const Address& address) const {
+  const auto found =
+      std::ranges::find_if(endpoints_, [&](const Known& known) { return known.endpoint->address() == address; });
+  return found == endpoints_.end() ? nullptr : found->endpoint.get();
+}
+
+void PoolCore::look_at_candidates(TimePoint now) {
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+    Endpoint& endpoint = *endpoints_[i].endpoint;
+    Candidate& candidate = candidates_[i];
+    // One that only an error has named is there for the calls that are sent to it, and to lead.
+    candidate.healthy = endpoint.health().is_healthy() &&
+                        (!endpoints_[i].is_temporary || endpoint.id() == selector_.leader());
+    candidate.has_room = candidate.healthy && endpoint.connection_with_room() != nullptr;
+    candidate.weight = endpoint.health().weight(now);
+    candidate.in_flight = endpoint.in_flight();
+  }
+}
+
+// Null when the call has to wait.
+Endpoint* PoolCore::choose(PoolCall& call) {
+  if (call.target != kNoAddress) {
+    Endpoint* target = find(call.target);
+    if (target != nullptr && target->health().is_healthy()) {
+      return target->connection_with_room() != nullptr ? target : nullptr;
+    }
+    call.target = kNoAddress;  // where it was sent is of no use: any other may know better
+  }
+  if (endpoints_.size() == 1) {
+    Endpoint& only = *endpoints_.front().endpoint;
+    return only.health().is_healthy() ? &only : nullptr;
+  }
+  look_at_candidates(clock_.now());
+  const AddressId leader = selector_.leader();
+  const auto index = selector_.pick(candidates_, call.avoid);
+  if (selector_.leader() != leader) schedule_look();  // it may have no connection yet
+  return index ? endpoints_[*index].endpoint.get() : nullptr;
+}
+
+// --- Addresses -------------------------------------------------------------------------------------------------------
+
+// One that was there a moment ago is taken back: how often it may be connected to does not begin anew.
+Endpoint& PoolCore::add_endpoint(const Address& address, bool is_temporary) {
+  Known known;
+  const auto is_it = [&address](const Retired& retired) { return retired.endpoint->address() == address; };
+  if (const auto found = std::ranges::find_if(retired_, is_it); found != retired_.end()) {
+    known.endpoint = std::move(found->endpoint);
+    retired_.erase(found);
+    known.endpoint->revive();
+  } else {
+    EndpointOwner& owner = *this;
+    known.endpoint = std::make_unique<Endpoint>(runtime(), owner, ++last_id_, address, config_, stats_);
+  }
+  known.is_temporary = is_temporary;
+  known.used_at = clock_.now();
+  Candidate candidate;
+  candidate.id = known.endpoint->id();
+  candidates_.push_back(candidate);
+  endpoints_.push_back(std::move(known));
+  return *endpoints_.back().endpoint;
+}
+
+// What it carries goes on; nothing new goes there.
+void PoolCore::retire(std::size_t index) {
+  endpoints_[index].endpoint->retire();
+  retired_.push_back({std::move(endpoints_[index].endpoint), clock_.now()});
+  endpoints_.erase(endpoints_.begin() + static_cast<std::ptrdiff_t>(index));
+  candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+// Those that stay keep their connections; their order is the new one.
+void PoolCore::update_addresses(std::vector<Address> addresses) {
+  if (state_ == State::ended) return;
+  for (std::size_t i = endpoints_.size(); i-- > 0;) {
+    Known& known = endpoints_[i];
+    const bool is_listed = std::ranges::find(addresses, known.endpoint->address()) != addresses.end();
+    if (is_listed) {
+      known.is_temporary = false;
+    } else if (!known.is_temporary) {
+      retire(i);
+    }
+  }
+  for (std::size_t at = 0; at < addresses.size(); ++at) {
+    if (std::find(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(at), addresses[at]) !=
+        addresses.begin() + static_cast<std::ptrdiff_t>(at)) {
+      continue;  // named twice
+    }
+    if (find(addresses[at]) == nullptr) add_endpoint(addresses[at], false);
+  }
+  const auto rank = [&](const Known& known) {
+    return std::ranges::find(addresses, known.endpoint->address()) - addresses.begin();
+  };
+  std::ranges::sort(endpoints_, {}, rank);
+  for (std::size_t i = 0; i < endpoints_.size(); ++i) candidates_[i] = Candidate{.id = endpoints_[i].endpoint->id()};
+  schedule_look();
+}
+
+// --- Attempts --------------------------------------------------------------------------------------------------------
+
+void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hedge) {
+  const TimePoint now = clock_.now();
+  stop_waiting(call, now);
+  if (!is_hedge) {
+    call.state = PoolCall::State::under_way;
+    call.stage_since = now;
+    ++under_way_;
+  }
+  auto* attempt = new Attempt(*this, call, connection, now, is_hedge);  // owns itself from here on
+  (is_hedge ? call.hedge : call.first) = attempt;
+  ++call.attempts;
+  ++stats_.attempts;
+  connection.endpoint.on_attempt(connection);
+  note_sent(*call.user);
+  stream::CallOptions options;
+  options.deadline = call.deadline;
+  options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
+  stream::Channel& channel = connection.stream.channel();
+  channel.begin(*attempt, call.action(), options).put(call.message());
+  channel.commit(*attempt, base::Bytes(call.blob));
+  if (!is_hedge && call.options.idempotent && call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
+    trouble_of(call).timer.arm(base::saturating_add(now, call.options.hedge_after));
+  }
+}
+
+void Attempt::answered(const wire::ResponseFrame& answer) { core_.on_answered(*this, answer); }
+void Attempt::failed(CallError error) { core_.on_failed(*this, std::move(error)); }
+std::string Attempt::describe() const {
+  return call_ == nullptr ? "an attempt that nobody waits for" : call_->user->describe();
+}
+
+void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) {
+  const Ref self(this);
+  const std::unique_ptr<Attempt> over(&attempt);
+  attempt.connection().endpoint.on_attempt_over(attempt.connection(), true, clock_.now());
+  if (attempt.call() == nullptr) return;
+  PoolCall& call = *attempt.call();
+  const bool is_error = static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::success;
+  if (is_error && (redirected(attempt, answer) || retried(attempt, answer))) return;
+  call.drop(attempt);
+  if (attempt.is_hedge()) ++stats_.hedges_won;
+  const auto errc = static_cast<wire::ResponseFlag>(answer.head.flag) == wire::ResponseFlag::error_bytes
+                        ? wire::errc_of(base::as_text(answer.blob))
+                        : std::nullopt;
+  if (errc) {
+    ++stats_.calls_failed[*errc];
+  } else {
+    ++stats_.calls_answered;
+  }
+  end(call).answered(answer);
+}
+
+void PoolCore::on_failed(Attempt& attempt, CallError error) {
+  const Ref self(this);
+  const std::unique_ptr<Attempt> over(&attempt);
+  Endpoint& endpoint = attempt.connection().endpoint;
+  const TimePoint now = clock_.now();
+  const bool was_sent = error.ran() != Ran::no;
+  if (!was_sent) --stats_.attempts;
+  endpoint.on_attempt_over(attempt.connection(), false, now);
+  if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.sent_at(), now);
+  schedule_look();
+  if (attempt.call() == nullptr) return;
+  PoolCall& call = *attempt.call();
+  call.drop(attempt);
+  if (!was_sent) --call.attempts;
+  call.stages.add(was_sent ? CallStage::waiting : CallStage::sending, now - call.stage_since);
+  call.stage_since = now;
+  note_tried(call, endpoint.address(), fmt::format("{}: {}", name_of(error.errc()), cause(call, error)));
+  if (call.has_attempts()) {
+    call.ran = std::max(call.ran, error.ran());
+    return;  // the hedge, or what it was to help, may still be answered
+  }
+  go_on_or_fail(call, endpoint.id(), std::move(error));
+}
+
+// None of its attempts is under way any more.
+void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError error) {
+  call.ran = std::max(call.ran, error.ran());
+  if (call.trouble) call.trouble->timer.disarm();
+  --under_way_;
+  call.state = PoolCall::State::begun;
+  const bool may_go_on = state_ != State::ended && clock_.now() < call.deadline;
+  switch (may_go_on ? retry_policy_.after(error.ran(), call.options.idempotent, call.attempts)
+                    : RetryPolicy::Verdict::give_up) {
+    case RetryPolicy::Verdict::move:
+      if (!may_come_back()) break;
+      ++stats_.moves;
+      wait_for_room(call, particular_);
+      return schedule_look();
+    case RetryPolicy::Verdict::retry:
+      call.avoid = failed_at;
+      if (back_off(call)) return;
+      break;
+    case RetryPolicy::Verdict::give_up: break;
+  }
+  fail_later(call, CallError(error.errc(), call.ran, cause(call, error)));
+}
+
+// False when the call cannot wait for another attempt.
+bool PoolCore::back_off(PoolCall& call) {
+  const RetryConfig& config = config_.pool.retry;
+  const TimePoint now = clock_.now();
+  const Duration delay =
+      Backoff::delay(call.retries + call.redirects, config.backoff_least, config.backoff_most, jitter_);
+  if (!may_come_back() || base::saturating_add(now, delay) >= call.deadline) return false;
+  ++waiting_;
+  deadlines_.insert(call, call.deadline);
+  call.state = PoolCall::State::backing_off;
+  call.stage_since = now;
+  trouble_of(call).timer.arm(now + delay);
+  arm_tick();
+  return true;
+}
+
+void PoolCall::CallTimer::fire() { core.on_timer(call); }
+
+void PoolCore::on_timer(PoolCall& call) {
+  if (call.state == PoolCall::State::under_way) return hedge(call);
+  if (expired(call, clock_.now())) return;
+  if (call.attempts == 0) return spend_token(call);  // an error sent it elsewhere: no retry
+  call.state = PoolCall::State::needs_token;
+  needs_token_.push_back(call);
+  look();
+}
+
+// The call has its token, or needs none: it waits for room now.
+void PoolCore::spend_token(PoolCall& call) {
+  const TimePoint now = clock_.now();
+  call.stages.add(CallStage::back_off, now - call.stage_since);
+  static_cast<base::ListLink<WaitingTag>&>(call).unlink();
+  wait_for_room(call, particular_);
+  schedule_look();
+}
+
+PoolCall::Trouble& PoolCore::trouble_of(PoolCall& call) {
+  if (!call.trouble) call.trouble = std::make_unique<PoolCall::Trouble>(clock_, *this, call);
+  return *call.trouble;
+}
+
+void PoolCore::note_tried(PoolCall& call, const Address& address, std::string said) {
+  std::vector<PoolCall::Tried>& tried = trouble_of(call).tried;
+  auto found = std::ranges::find(tried, address, &PoolCall::Tried::address);
+  if (found == tried.end()) found = tried.insert(tried.end(), {address, 0, {}});
+  ++found->times;
+  found->last_said = std::move(said);
+}
+
+// An error of the framework that the server answers: the call may have run.
+bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
+  PoolCall& call = *attempt.call();
+  if (static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::error_bytes) return false;
+  const auto errc = wire::errc_of(base::as_text(answer.blob));
+  if (!errc || !call.options.idempotent || !retry_policy_.may_attempt(call.attempts)) return false;
+  if (call.first != nullptr && call.hedge != nullptr) {
+    call.drop(attempt);
+    call.ran = std::max(call.ran, Ran::maybe);
+    return true;  // the other one may do better
+  }
+  if (state_ == State::ended) return false;
+  const TimePoint now = clock_.now();
+  if (call.trouble) call.trouble->timer.disarm();
+  // Its place among those under way goes only when it can wait: else its caller gets the answer.
+  call.avoid = attempt.connection().endpoint.id();
+  if (!back_off(call)) return false;
+  --under_way_;
+  call.drop(attempt);
+  call.ran = std::max(call.ran, Ran::maybe);
+  call.stages.add(CallStage::waiting, now - call.stage_since);
+  note_tried(call, attempt.connection().endpoint.address(), fmt::format("{}: answered by the server", name_of(*errc)));
+  return true;
+}
+
+// An error of the handler that says where to go instead; it promises that nothing was done.
+bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
+  PoolCall& call = *attempt.call();
+  const TimePoint now = clock_.now();
+  Endpoint& endpoint = attempt.connection().endpoint;
+  if (state_ == State::ended || call.redirects >= config_.redirects_max || now >= call.deadline) return false;
+  Failover wish = call.user->failover(answer);
+  if (wish.kind() == Failover::Kind::stop) return false;
+  Endpoint* target = nullptr;
+  if (const auto address = Address::parse(wish.address());
+      wish.kind() == Failover::Kind::to_address && address.ok() && *address != endpoint.address()) {
+    target = find(*address);
+    const auto temporaries = std::ranges::count_if(endpoints_, &Known::is_temporary);
+    if (target == nullptr && temporaries < static_cast<std::ptrdiff_t>(config_.redirect_addresses_max)) {
+      target = &add_endpoint(*address, true);
+    }
+  }
+  if (target == nullptr && endpoints_.size() < 2) return false;  // there is no other address
+
+  ++stats_.redirects;
+  ++call.redirects;
+  --call.attempts;
+  call.drop(attempt);
+  note_tried(call, endpoint.address(),
+             target == nullptr ? "asked for the next address" : fmt::format("named {}", target->address()));
+  call.avoid = endpoint.id();
+  call.target = target == nullptr ? kNoAddress : target->id();
+  if (config_.balance == Balance::leader) {
+    if (target != nullptr) {
+      selector_.set_leader(target->id());
+    } else if (selector_.leader() == endpoint.id()) {
+      look_at_candidates(now);
+      selector_.next_leader(candidates_);
+    }
+  }
+  if (call.has_attempts()) return true;
+  if (call.trouble) call.trouble->timer.disarm();
+  --under_way_;
+  call.state = PoolCall::State::begun;
+  call.stages.add(CallStage::waiting, now - call.stage_since);
+  // Once around at once; then nobody seems to know, and asking faster does not help.
+  if (call.redirects < endpoints_.size()) {
+    wait_for_room(call, particular_);
+    schedule_look();
+  } else if (!back_off(call)) {
+    fail_later(call, CallError(Errc::unreachable, call.ran, "errors sent it from address to address"));
+  }
+  return true;
+}
+
+void PoolCore::hedge(PoolCall& call) {
+  const TimePoint now = clock_.now();
+  if (call.hedge != nullptr || call.first == nullptr || !retry_policy_.may_attempt(call.attempts)) return;
+  const AddressId asked = call.first->connection().endpoint.id();
+  look_at_candidates(now);
+  const auto index = selector_.pick(candidates_, asked);
+  Endpoint* other = index ? endpoints_[*index].endpoint.get() : nullptr;
+  Connection* connection = other == nullptr || other->id() == asked ? nullptr : other->connection_with_room();
+  if (connection == nullptr || !budget_.take(now)) return;
+  ++stats_.hedges;
+  start_attempt(call, *connection, true);
+}
+
+// --- Ends of calls ---------------------------------------------------------------------------------------------------
+
+// Gives the caller's call, which is to be told; the pool knows it no more.
+PendingCall& PoolCore::end(PoolCall& call) {
+  PendingCall& user = *call.user;
+  release(user);
+  forget(call);
+  return user;
+}
+
+void PoolCore::forget(PoolCall& call) {
+  stop_waiting(call, clock_.now());
+  if (call.state == PoolCall::State::under_way) --under_way_;
+  for (Attempt* attempt : {call.first, call.hedge}) {
+    if (attempt != nullptr) attempt->detach();
+  }
+  uncount_bytes(call);
+  delete &call;
+  if (state_ != State::open && all_.empty()) drained_.set();
+}
+
+// The call is out of all lists but that of all, and none of its attempts is under way.
+void PoolCore::fail_later(PoolCall& call, CallError error) {
+  stop_waiting(call, clock_.now());
+  uncount_bytes(call);
+  trouble_of(call).error.emplace(error.errc(), error.ran(), report(call, error.detail()));
+  call.state = PoolCall::State::failing;
+  failing_.push_back(call);
+  if (!delivering_.is_linked()) spawner().make_ready(delivering_);
+}
+
+void PoolCore::fail_expired(PoolCall& call) {
+  std::string_view why = "its deadline had passed when it was submitted";
+  switch (call.state) {
+    case PoolCall::State::queued:
+      why = any_healthy() ? "it waited for room on a connection" : "no address was healthy";
+      break;
+    case PoolCall::State::backing_off: why = "its next attempt was still to come"; break;
+    case PoolCall::State::needs_token: why = "the retry budget was spent"; break;
+    case PoolCall::State::begun:
+    case PoolCall::State::under_way:
+    case PoolCall::State::failing: break;
+  }
+  fail_later(call, CallError(Errc::deadline_exceeded, call.ran,
+                             fmt::format("no answer within {}: {}", span_text(call.options.timeout), why)));
+}
+
+// A stream's errors begin with the name of the call, which the pool's say once.
+std::string PoolCore::cause(const PoolCall& call, const CallError& error) {
+  const std::string name = "call " + call.user->describe();
+  std::string_view detail = error.detail();
+  if (detail.starts_with(name)) {
+    detail.remove_prefix(name.size());
+    if (const std::size_t colon = detail.find(": "); colon != detail.npos) detail.remove_prefix(colon + 2);
+  }
+  return std::string(detail);
+}
+
+// What a person needs to find the cause: who was asked, what they said, and where the time went.
+std::string PoolCore::report(const PoolCall& call, std::string_view what) const {
+  std::string text = fmt::format("call {}: {}", call.user->describe(), what);
+  if (call.trouble) {
+    for (const PoolCall::Tried& tried : call.trouble->tried) {
+      text += fmt::format("; tried {} {} time{}: {}", tried.address, tried.times, tried.times == 1 ? "" : "s",
+                          tried.last_said);
+    }
+  }
+  if (call.ran == Ran::no) {
+    for (const Known& known : endpoints_) {
+      if (!known.endpoint->health().is_healthy()) text += "; " + known.endpoint->trouble();
+    }
+    if (endpoints_.empty()) text += "; the pool has no addresses";
+  }
+  return text + "; time: " + call.stages.to_string();
+}
+
+// As with a stream: those that fail because of what is run here wait for another turn.
+void PoolCore::deliver_failures() {
+  const Ref self(this);
+  failing_now_.splice_back(failing_);
+  while (PoolCall* call = failing_now_.pop_front()) {
+    const std::unique_ptr<PoolCall::Trouble> trouble = std::move(call->trouble);
+    ++stats_.calls_failed[trouble->error->errc()];
+    end(*call).failed(*std::move(trouble->error));
+  }
+}
+
+void PoolCore::end_all(std::string_view why) {
+  if (state_ == State::ended) return;
+  const Ref self(this);
+  state_ = State::ended;
+  tick_.disarm();
+  looking_.unlink();
+  for (WaitingCalls* list : {&queue_, &particular_, &needs_token_}) {
+    while (!list->empty()) {
+      PoolCall& call = list->front();
+      fail_later(call, CallError(Errc::closed, call.ran, std::string(why)));
+    }
+  }
+  all_.for_each([&](PoolCall& call) {
+    if (call.state == PoolCall::State::backing_off) {
+      fail_later(call, CallError(Errc::closed, call.ran, std::string(why)));
+    }
+  });
+  // Each attempt fails with its connection, and says whether it may have run.
+  candidates_.clear();
+  const std::vector<Known> endpoints = std::move(endpoints_);
+  const std::vector<Retired> retired = std::move(retired_);
+}
+
+void PoolCore::end_by_owner() {
+  const Ref self(this);
+  end_all("the pool was destroyed");
+  while (!failing_.empty() || !failing_now_.empty()) deliver_failures();
+}
+
+runtime::Task<void> PoolCore::close(Ref<PoolCore> self, Duration limit) {
+  if (self->state_ == State::open) self->state_ = State::draining;
+  self->all_.empty() ? self->drained_.set() : self->drained_.reset();
+  struct Drained {
+    static runtime::Task<void> wait(runtime::Event& drained) { co_await drained.wait(); }
+  };
+  const TimePoint until = base::saturating_add(self->clock_.now(), limit);
+  const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
+  self->end_all(drained ? "the pool is closed" : "the pool was closed before it was answered");
+  while (!self->failing_.empty() || !self->failing_now_.empty()) self->deliver_failures();
+}
+
+// --- Turns and ticks -------------------------------------------------------------------------------------------------
+
+void PoolCore::on_room() {
+  if (waiting_ > 0) pump();
+}
+
+bool PoolCore::is_active() const {
+  return state_ != State::ended && (waiting_ > 0 || (last_submitted_ != TimePoint::min() &&
+                                    clock_.now() - last_submitted_ < config_.pool.idle_timeout));
+}
+
+Duration PoolCore::without_connection(TimePoint now) const {
+  return has_connection_ ? without_connection_ : without_connection_ + (now - has_connection_since_);
+}
+
+// After anything that may let calls go on.
+void PoolCore::look() {
+  if (state_ == State::ended) return;
+  looking_.unlink();
+  const TimePoint now = clock_.now();
+  for (const Known& known : endpoints_) known.endpoint->tidy(now);
+  for (const Retired& retired : retired_) retired.endpoint->tidy(now);
+  std::erase_if(retired_, [now](const Retired& retired) {
+    return retired.endpoint->is_unused() && now - retired.at >= kRememberedFor;
+  });
+  const bool has_connection = std::ranges::any_of(endpoints_, [this](const Known& known) {
+    return known.endpoint->health().is_healthy() && known.endpoint->has_connections() && takes_calls(known);
+  });
+  if (has_connection != has_connection_) {
+    without_connection_ = without_connection(now);
+    has_connection_since_ = now;
+    has_connection_ = has_connection;
+  }
+  while (!needs_token_.empty()) {
+    PoolCall& call = needs_token_.front();
+    if (expired(call, now)) continue;
+    if (!budget_.take(now)) break;
+    ++stats_.retries;
+    ++call.retries;
+    spend_token(call);
+  }
+  pump();
+  if (config_.pool.fail_fast && !any_healthy()) {
+    for (WaitingCalls* list : {&queue_, &particular_}) {
+      while (!list->empty()) {
+        PoolCall& call = list->front();
+        fail_later(call, CallError(Errc::unreachable, call.ran, "no address is healthy"));
+      }
+    }
+  }
+  if (waiting_ > 0 || is_active()) demand_connections();
+  arm_tick();
+}
+
+void PoolCore::arm_tick() {
+  if (tick_.armed() || state_ == State::ended) return;
+  const bool has_temporary = std::ranges::any_of(endpoints_, &Known::is_temporary);
+  const bool has_connections = std::ranges::any_of(
+      endpoints_, [](const Known& known) { return !known.endpoint->is_unused(); });
+  if (waiting_ > 0 || has_temporary || has_connections || !retired_.empty()) {
+    tick_.arm(deadlines_.next_tick(clock_.now()));
+  }
+}
+
+void PoolCore::on_tick() {
+  const Ref self(this);
+  const TimePoint now = clock_.now();
+  stream::DeadlineList due;
+  deadlines_.expire(now, due);
+  while (DeadlineEntry* entry = due.pop_front()) fail_expired(static_cast<PoolCall&>(*entry));
+  for (std::size_t i = endpoints_.size(); i-- > 0;) {
+    Known& known = endpoints_[i];
+    if (known.endpoint->in_flight() > 0 || known.endpoint->id() == selector_.leader()) known.used_at = now;
+    if (known.is_temporary && now - known.used_at >= config_.redirect_address_timeout) retire(i);
+  }
+  look();
+}
+
+PoolState PoolCore::state() const {
+  const TimePoint now = clock_.now();
+  PoolState state;
+  for (const Known& known : endpoints_) {
+    AddressState address = known.endpoint->state(now);
+    address.from_redirect = known.is_temporary;
+    address.leads = config_.balance == Balance::leader && known.endpoint->id() == selector_.leader();
+    state.addresses.push_back(std::move(address));
+  }
+  state.in_flight = under_way_;
+  state.waiting = waiting_;
+  state.bytes = bytes_;
+  state.retry_tokens = budget_.tokens(now);
+  state.stats = stats_;
+  return state;
+}
+
+}  // namespace razor::pool

@@ -1,0 +1,34 @@
+#include "razor/pool/pool_state.h"
+
+#include <fmt/format.h>
+
+#include "razor/pool/call_stages.h"
+
+namespace razor::pool {
+
+std::string AddressState::to_string() const {
+  std::string text = fmt::format("{}: {}", address, name_of(health));
+  if (health_for > base::Duration::zero()) text += fmt::format(" for {}", span_text(health_for));
+  if (health == HealthState::healthy && share < Health::kFullWeight) text += fmt::format(", {} % of its share", share);
+  if (leads) text += ", leads";
+  if (from_redirect) text += ", named by an error";
+  text += fmt::format(", {} connection{}{}, {} in flight", connections, connections == 1 ? "" : "s",
+                      connecting ? " and one on its way" : "", in_flight);
+  if (!why.empty()) text += fmt::format("; last trouble: {}", why);
+  if (failures > 0) text += fmt::format(" ({} attempts in a row)", failures);
+  return text;
+}
+
+std::string PoolState::to_string() const {
+  std::string text = fmt::format(
+      "{} calls: {} answered, {} failed, {} abandoned, {} in flight, {} waiting ({} B); {} attempts: {} retries, {} moves, "
+      "{} redirects, {} hedges ({} won); {} connects, {} failed; {} ejections",
+      stats.calls_submitted, stats.calls_answered, stats.calls_failed_total(), stats.calls_abandoned, in_flight, waiting,
+      bytes, stats.attempts, stats.retries, stats.moves, stats.redirects, stats.hedges, stats.hedges_won, stats.connects,
+      stats.connects_failed, stats.ejections);
+  for (const auto& [errc, count] : stats.calls_failed) text += fmt::format("\n  {} {}", count, base::name_of(errc));
+  for (const AddressState& address : addresses) text += "\n  " + address.to_string();
+  return text;
+}
+
+}  // namespace razor::pool

@@ -1,0 +1,36 @@
+#pragma once
+// EndElsewhere: what a handle does that is destroyed on another thread than its runtime's: the core behind it is ended
+// there, soon.
+
+#include "razor/base/ref.h"
+#include "razor/runtime/runtime.h"
+
+namespace razor::stream {
+
+template <class Core>
+class EndElsewhere final : public runtime::Posted {
+ public:
+  explicit EndElsewhere(base::Ref<Core> core) : core_(std::move(core)) {}
+  void run() override {
+    core_->end_by_owner();
+    delete this;
+  }
+  void drop() override { run(); }
+
+ private:
+  base::Ref<Core> core_;
+};
+
+/// For a handle's destructor: ends `core`, here or on its thread. Null: the handle was moved from.
+template <class Core>
+void end_with_handle(base::Ref<Core>& core) {
+  if (!core) return;
+  runtime::Spawner& spawner = core->spawner();
+  if (spawner.runs_in_this_thread()) {
+    core->end_by_owner();  // completions that run there may still submit, and are refused
+  } else {
+    spawner.post(*new EndElsewhere<Core>(std::move(core)));
+  }
+}
+
+}  // namespace razor::stream
