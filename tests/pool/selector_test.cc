@@ -226,6 +226,14 @@ TEST_F(SelectorLeaderTest, AnotherLeadsWhenAskedFor) {
   EXPECT_EQ(picks(), 3u) << "there is no other";
 }
 
+TEST_F(SelectorLeaderTest, TheOneBehindTakesOverFromALeaderThatHadNoCall) {
+  EXPECT_EQ(picks(), 1u);
+  selector_.next_leader(candidates_);
+  EXPECT_EQ(selector_.leader(), 2u);
+  remove(2);
+  EXPECT_EQ(picks(), 3u);
+}
+
 // The line: those who may lead, the present leader first, then those behind it, all around.
 struct LeaderAndLine {
   LeaderAndLine() {

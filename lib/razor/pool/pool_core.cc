@@ -410,29 +410,35 @@ void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError erro
       ++stats_.moves;
       wait_for_room(call, particular_);
       return schedule_look();
-    case RetryPolicy::Verdict::retry:
+    case RetryPolicy::Verdict::retry: {
+      const Duration delay = next_delay(call);
+      if (!may_wait_for(call, delay, clock_.now())) break;
       call.avoid = failed_at;
-      if (back_off(call)) return;
-      break;
+      return back_off(call, delay);
+    }
     case RetryPolicy::Verdict::give_up: break;
   }
   fail_later(call, CallError(error.errc(), call.ran, cause(call, error)));
 }
 
-// False when the call cannot wait for another attempt.
-bool PoolCore::back_off(PoolCall& call) {
+Duration PoolCore::next_delay(const PoolCall& call) {
   const RetryConfig& config = config_.pool.retry;
+  return Backoff::delay(call.retries + call.redirects, config.backoff_least, config.backoff_most, jitter_);
+}
+
+bool PoolCore::may_wait_for(const PoolCall& call, Duration delay, TimePoint now) const {
+  return may_come_back() && base::saturating_add(now, delay) < call.deadline;
+}
+
+// Only when it may.
+void PoolCore::back_off(PoolCall& call, Duration delay) {
   const TimePoint now = clock_.now();
-  const Duration delay =
-      Backoff::delay(call.retries + call.redirects, config.backoff_least, config.backoff_most, jitter_);
-  if (!may_come_back() || base::saturating_add(now, delay) >= call.deadline) return false;
   ++waiting_;
   deadlines_.insert(call, call.deadline);
   call.state = PoolCall::State::backing_off;
   call.stage_since = now;
   trouble_of(call).timer.arm(now + delay);
   arm_tick();
-  return true;
 }
 
 void PoolCall::CallTimer::fire() { core.on_timer(call); }
@@ -479,16 +485,15 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
     call.ran = std::max(call.ran, Ran::maybe);
     return true;  // the other one may do better
   }
-  if (state_ == State::ended) return false;
   const TimePoint now = clock_.now();
-  if (call.trouble) call.trouble->timer.disarm();
-  // Its place among those under way goes only when it can wait: else its caller gets the answer.
+  const Duration delay = next_delay(call);
+  if (state_ == State::ended || !may_wait_for(call, delay, now)) return false;  // its caller gets the answer
   call.avoid = attempt.connection().endpoint.id();
-  if (!back_off(call)) return false;
   --under_way_;
   call.drop(attempt);
   call.ran = std::max(call.ran, Ran::maybe);
   call.stages.add(CallStage::waiting, now - call.stage_since);
+  back_off(call, delay);
   note_tried(call, attempt.connection().endpoint.address(), fmt::format("{}: answered by the server", name_of(*errc)));
   return true;
 }
@@ -511,6 +516,9 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
     }
   }
   if (target == nullptr && endpoints_.size() < 2) return false;  // there is no other address
+  // Once around at once; then nobody seems to know, and asking faster does not help.
+  const Duration delay = call.redirects + 1 < endpoints_.size() ? Duration::zero() : next_delay(call);
+  if (!may_wait_for(call, delay, now)) return false;
 
   ++stats_.redirects;
   ++call.redirects;
@@ -533,12 +541,11 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   --under_way_;
   call.state = PoolCall::State::begun;
   call.stages.add(CallStage::waiting, now - call.stage_since);
-  // Once around at once; then nobody seems to know, and asking faster does not help.
-  if (call.redirects < endpoints_.size()) {
+  if (delay > Duration::zero()) {
+    back_off(call, delay);
+  } else {
     wait_for_room(call, particular_);
     schedule_look();
-  } else if (!back_off(call)) {
-    fail_later(call, CallError(Errc::unreachable, call.ran, "errors sent it from address to address"));
   }
   return true;
 }

@@ -86,7 +86,9 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void on_failed(Attempt& attempt, base::CallError error);
   void on_timer(PoolCall& call);
   void go_on_or_fail(PoolCall& call, AddressId failed_at, base::CallError error);
-  bool back_off(PoolCall& call);
+  base::Duration next_delay(const PoolCall& call);
+  bool may_wait_for(const PoolCall& call, base::Duration delay, base::TimePoint now) const;
+  void back_off(PoolCall& call, base::Duration delay);
   void spend_token(PoolCall& call);
   bool redirected(Attempt& attempt, const wire::ResponseFrame& answer);
   bool retried(Attempt& attempt, const wire::ResponseFrame& answer);
