@@ -48,6 +48,7 @@ class Cluster {
     int running = 0;                ///< handlers at a time, of this incarnation
     base::Duration slower_by{};     ///< each call takes so much longer
     bool knows_leader = true;
+    bool broken = false;            ///< its handlers fail
   };
 
   Cluster(sim::World& owner, Ledger& noted, int count, ServerConfig server_config = {})
@@ -86,6 +87,7 @@ class PoolWorkImpl final : public PoolWork {
   PoolWorkImpl(Runtime& runtime, Cluster::Member& member) : runtime_(runtime), member_(member) {}
 
   Call<std::string> once(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
+    if (member_.broken) co_return base::Errc::internal;
     begin(id);
     if (const auto time = time_of(milliseconds); time > 0ms) co_await runtime_.clock().sleep_for(time);
     --member_.running;
@@ -95,6 +97,7 @@ class PoolWorkImpl final : public PoolWork {
     return once(id, milliseconds, std::move(payload));
   }
   Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
+    if (member_.broken) co_return base::Errc::internal;
     const std::string& leader = member_.cluster->leader;
     if (leader != member_.name) {
       co_return Fail(Elsewhere{member_.knows_leader ? member_.cluster->address(leader).to_string() : ""});
