@@ -1,6 +1,7 @@
 #pragma once
 // The commands of razor_node, each in a file of its own.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,11 +40,15 @@ struct LoadOptions {
   unsigned in_flight = 128;
   unsigned window = 0;  // 0: in_flight
   unsigned connections = 1;
+  bool pool = false;        // one pool over all addresses, instead of connections that know nothing of each other
+  std::string balance = "round_robin";
+  bool idempotent = false;  // a pool may send a call again that may have run
   std::size_t payload = 64;
   double seconds = 5;
   double timeout_seconds = 20;
   unsigned spin_us = 0;
   bool json = false;
+  std::optional<double> report_every_seconds;
   bool progress = false;  // also where nobody looks: when stderr is no terminal, or with `json`
 };
 /// Keeps calls in flight for a while and reports how many ended how, and how fast.

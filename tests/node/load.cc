@@ -1,7 +1,7 @@
-// razor_node load: keeps a number of calls in flight on each connection, for a while.
+// razor_node load: keeps a number of calls in flight, for a while: on each of its connections, or through one pool over all
+// addresses (pool_load.h). Here is what both have in common: warming up, showing progress, ending, reporting.
 //
-// Four ways to call: the api or the stream interface, each with callbacks (no coroutine frame anywhere) or with
-// coroutines at both ends. A connection that ends is made anew; every call that it carried is counted by how it ended.
+// A connection that ends is made anew; every call that it carried is counted by how it ended (load_callers.h).
 
 #include "tests/node/load.h"
 
@@ -11,11 +11,10 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "razor/razor.h"
 #include "tests/node/addresses.h"
-#include "tests/node/calculator.h"
-#include "tests/node/commands.h"
-#include "tests/node/file_actions.h"
+#include "tests/node/live_lines.h"
+#include "tests/node/load_callers.h"
+#include "tests/node/pool_load.h"
 
 namespace razor::node {
 namespace {
@@ -23,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kReconnectPause = 50ms;
+constexpr auto kProgressStep = 250ms;
 
 double cpu_seconds() {
   rusage usage{};
@@ -31,191 +31,24 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-double seconds_of(base::Duration span) { return std::chrono::duration<double>(span).count(); }
-
-// What all connections share.
-struct Load {
-  Load(AsioRuntime& load_runtime, const LoadOptions& load_options)
-      : runtime(load_runtime), options(load_options), clock(load_runtime), idle(load_runtime.spawner()) {
-    call_options.timeout = std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.timeout_seconds));
-    payload.assign(options.payload, 'x');
-    blob.assign(options.payload, std::byte{'x'});
-  }
-
-  AsioRuntime& runtime;
-  const LoadOptions& options;
-  TurnClock clock;
-  CallOptions call_options;
-  std::string payload;
-  Bytes blob;
-  LoadCounters counters;
-  bool stopping = false;
-  unsigned connecting = 0;
-  std::uint64_t under_way = 0;
-  Event idle;  // nothing is under way any more
-
-  void begin() {
-    ++under_way;
-    ++counters.submitted;
-  }
-  void end(base::TimePoint begun) {
-    ++counters.calls;
-    counters.latencies.record(static_cast<std::uint64_t>((clock.now() - begun).count()), 1);
-    ended();
-  }
-  void end_failed(std::string kind) {
-    ++counters.errors[std::move(kind)];
-    ended();
-  }
-  void ended() {
-    if (--under_way == 0) idle.set();
-  }
-};
-
-std::string kind_of(const CallError& error) {
-  return fmt::format("{} (ran: {})", base::name_of(error.errc()), base::name_of(error.ran()));
-}
-
-template <class T, class E>
-std::string kind_of(const Reply<T, E>& reply) {
-  return reply.has_call_error() ? kind_of(reply.call_error()) : "application_error";
-}
-
-std::string kind_of(const Answer& answer) {
-  return answer.kind() == Answer::Kind::failed ? kind_of(answer.error()) : "application_error";
-}
-
-// One connection and the callers that keep it busy. Each caller makes its next call when the last one has ended; all
-// stop when the connection has ended, or the load.
-class Connection {
- public:
-  Connection(Load& load, ClientStream stream)
-      : load_(load),
-        stream_(std::move(stream)),
-        calculator_(Client<CalculatorService>(stream_).with(load.call_options)),
-        callers_(load.runtime.spawner()),
-        finished_(load.runtime.spawner()) {}
-
-  Task<void> run() {
-    for (unsigned caller = 0; caller < load_.options.in_flight; ++caller) {
-      ++callers_left_;
-      start_caller();
-    }
-    co_await finished_.wait();
-  }
-  bool has_answered() const { return has_answered_; }
-
- private:
-  bool goes_on() const { return !load_.stopping && stream_.is_open(); }
-
-  void start_caller() {
-    const bool coroutine = load_.options.handler == "coroutine";
-    if (load_.options.interface == "api") {
-      if (coroutine) return callers_.spawn("api caller", api_caller());
-      return api_call();
-    }
-    if (coroutine) return callers_.spawn("stream caller", stream_caller());
-    stream_call();
-  }
-
-  void succeeded(base::TimePoint begun) {
-    has_answered_ = true;
-    load_.end(begun);
-  }
-
-  void caller_done() {
-    if (--callers_left_ == 0) finished_.set();
-  }
-
-  Task<void> api_caller() {
-    while (goes_on()) {
-      const base::TimePoint begun = load_.clock.now();
-      load_.begin();
-      const Reply<std::string> reply = co_await calculator_.echo_coroutine(load_.payload);
-      if (reply.ok() && reply->size() == load_.payload.size()) {
-        succeeded(begun);
-      } else {
-        load_.end_failed(kind_of(reply));
-      }
-    }
-    caller_done();
-  }
-
-  void api_call() {
-    if (!goes_on()) return caller_done();
-    const base::TimePoint begun = load_.clock.now();
-    load_.begin();
-    calculator_.echo.start(
-        [this, begun](const Reply<std::string>& reply) {
-          if (reply.ok() && reply->size() == load_.payload.size()) {
-            succeeded(begun);
-          } else {
-            load_.end_failed(kind_of(reply));
-          }
-          api_call();
-        },
-        load_.payload);
-  }
-
-  IoRequest write_request() const { return IoRequest(1, 0, load_.payload.size()); }
-
-  void count(const Answer& answer, base::TimePoint begun) {
-    IoResponse response;
-    if (answer.decode(response) && response.ret_size == load_.payload.size()) {
-      succeeded(begun);
-    } else {
-      load_.end_failed(kind_of(answer));
-    }
-  }
-
-  Task<void> stream_caller() {
-    while (goes_on()) {
-      const base::TimePoint begun = load_.clock.now();
-      load_.begin();
-      const OwnedAnswer answer = co_await stream_.call(kWrite, write_request(), load_.call_options, load_.blob);
-      count(*answer, begun);
-    }
-    caller_done();
-  }
-
-  void stream_call() {
-    if (!goes_on()) return caller_done();
-    const base::TimePoint begun = load_.clock.now();
-    load_.begin();
-    stream_.submit(ClientTask(kWrite, write_request(),
-                              [this, begun](const Answer& answer) {
-                                count(answer, begun);
-                                stream_call();
-                              })
-                       .with_blob(load_.blob)
-                       .with_options(load_.call_options));
-  }
-
-  Load& load_;
-  ClientStream stream_;
-  Client<CalculatorService> calculator_;
-  unsigned callers_left_ = 0;
-  bool has_answered_ = false;
-  runtime::TaskScope callers_;
-  Event finished_;
-};
+// --- Connections without a pool --------------------------------------------------------------------------------------
 
 Task<void> keep_connected(Load& load, Address address) {
   ClientStreamConfig config;
-  config.window = load.options.window > 0 ? load.options.window : load.options.in_flight;
+  config.window = load.window();
   config.queue_calls_max = std::max(config.queue_calls_max, load.options.in_flight);
-  const base::ByteCount bytes_of_a_call = load.options.payload + 256;  // head, name of the method, the other parameters
-  config.queue_bytes_max = std::max<base::ByteCount>(config.queue_bytes_max, load.options.in_flight * bytes_of_a_call);
+  config.queue_bytes_max = std::max(config.queue_bytes_max, load.bytes_in_flight());
   while (!load.stopping) {
     ++load.connecting;
-    auto stream = co_await ClientStream::connect(load.runtime, address, config);
+    auto connected = co_await ClientStream::connect(load.runtime, address, config);
     --load.connecting;
-    if (stream) {
-      Connection connection(load, *std::move(stream));
-      co_await connection.run();
-      if (connection.has_answered()) continue;
+    if (connected) {
+      ClientStream stream = *std::move(connected);
+      Callers<ClientStream> callers(load, stream);
+      co_await callers.run();
+      if (callers.has_answered()) continue;
     } else {
-      ++load.counters.connects_failed["connect: " + why_not_connected(address, stream.error())];
+      ++load.counters.connects_failed["connect: " + why_not_connected(address, connected.error())];
     }
     // Whoever cannot be reached, or only breaks connections, is not asked again at once.
     co_await load.runtime.clock().sleep_for(kReconnectPause);
@@ -244,6 +77,17 @@ nlohmann::json report_of(const LoadCounters& counters, const Before& before, dou
           {"seconds", seconds}};
 }
 
+// Of the whole run, warming up and ending included: what was submitted has to have ended, each call once.
+void add_totals(const Load& load, nlohmann::json& report) {
+  const LoadCounters& counters = load.counters;
+  report["errors"] = counters.errors;
+  for (const auto& [kind, count] : counters.connects_failed) report["errors"][kind] = count;
+  if (load.connecting > 0) report["errors"]["connect: no answer yet"] = load.connecting;
+  report["submitted"] = counters.submitted;
+  report["ended"] = counters.ended();
+  report["slowest_ms"] = seconds_of(counters.slowest) * 1e3;
+}
+
 void print_report(const nlohmann::json& report, bool json) {
   if (json) {
     fmt::print("{}\n", report.dump());
@@ -253,29 +97,45 @@ void print_report(const nlohmann::json& report, bool json) {
              report["seconds"].get<double>(), report["rps"].get<double>());
   fmt::print("{:>12.1f} us  median latency, {:.1f} us p99, {:.1f} us p99.9\n", report["p50_us"].get<double>(),
              report["p99_us"].get<double>(), report["p999_us"].get<double>());
+  fmt::print("{:>12.1f} ms  slowest call, warming up and ending included\n", report["slowest_ms"].get<double>());
   fmt::print("{:>12.3f} us  CPU of this process a call\n", report["cpu_us_per_call"].get<double>());
   for (const auto& [kind, count] : report["errors"].items()) {
     fmt::print("{:>12} {}\n", count.get<std::uint64_t>(), kind);
   }
   if (report["errors"].empty()) fmt::print("{:>12} errors\n", 0);
+  if (report.contains("pool")) print_pool(report["pool"]);
 }
 
-Task<void> show_progress(Load& load, base::Duration total) {
+// `pool`: null without one.
+Task<void> show_progress(const Load& load, const PoolLoad* pool) {
   const base::TimePoint start = load.runtime.clock().now();
+  LiveLines terminal;
   std::uint64_t last = 0;
   for (int step = 1;; ++step) {
-    co_await load.runtime.clock().sleep_until(start + step * 250ms);
+    co_await load.runtime.clock().sleep_until(start + step * kProgressStep);
     const std::uint64_t calls = load.counters.calls;
-    fmt::print(stderr, "\r{:5.1f} of {:.1f} s  {:>10.0f} calls/s  {:>10} errors ", step * 0.25, seconds_of(total),
-               static_cast<double>(calls - last) * 4, load.counters.failed());
-    std::fflush(stderr);
+    std::vector<std::string> lines = {fmt::format("{:5.1f} of {:.1f} s  {:>10.0f} calls/s  {:>10} errors",
+                                                  step * seconds_of(kProgressStep), load.options.seconds,
+                                                  static_cast<double>(calls - last) / seconds_of(kProgressStep),
+                                                  load.counters.failed())};
+    if (pool != nullptr) std::ranges::move(pool->live_lines(), std::back_inserter(lines));
+    terminal.show(lines);
     last = calls;
   }
 }
 
-void wipe_progress() {
-  fmt::print(stderr, "\r{:70}\r", "");
-  std::fflush(stderr);
+// A line of JSON for each interval: where the load is, and how each address does. The report is the last line.
+Task<void> report_often(const Load& load, const PoolLoad* pool) {
+  const base::TimePoint start = load.runtime.clock().now();
+  const base::Duration interval = duration_of(*load.options.report_every_seconds);
+  for (int step = 1;; ++step) {
+    co_await load.runtime.clock().sleep_until(start + step * interval);
+    nlohmann::json line = {{"at", seconds_of(load.runtime.clock().now() - start)}, {"calls", load.counters.calls}};
+    add_totals(load, line);
+    if (pool != nullptr) line["pool"] = pool->state();
+    fmt::print("{}\n", line.dump());
+    std::fflush(stdout);
+  }
 }
 
 Task<void> stop_on_signal(AsioRuntime& runtime, Event& stop) {
@@ -287,17 +147,25 @@ Task<void> wait_for(Event& event) { co_await event.wait(); }
 
 Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Address> addresses) {
   runtime::Clock& clock = runtime.clock();
-  const auto total = std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.seconds));
+  const base::Duration total = duration_of(options.seconds);
   Load load(runtime, options);
   Event stop(runtime.spawner());
-  runtime::TaskScope tasks(runtime.spawner());
-  tasks.spawn("stop_on_signal", stop_on_signal(runtime, stop));
-  runtime::TaskScope connections(runtime.spawner());
-  for (unsigned i = 0; i < options.connections; ++i) {
-    connections.spawn("keep_connected", keep_connected(load, addresses[i % addresses.size()]));
+  runtime::TaskScope watchers(runtime.spawner());
+  watchers.spawn("stop_on_signal", stop_on_signal(runtime, stop));
+
+  std::unique_ptr<PoolLoad> pool;
+  runtime::TaskScope callers(runtime.spawner());
+  if (options.pool) {
+    pool = std::make_unique<PoolLoad>(load, std::move(addresses));
+    callers.spawn("PoolLoad::run", pool->run());
+  } else {
+    for (unsigned i = 0; i < options.connections; ++i) {
+      callers.spawn("keep_connected", keep_connected(load, addresses[i % addresses.size()]));
+    }
   }
   const bool progress = options.progress || (!options.json && ::isatty(STDERR_FILENO) != 0);
-  if (progress) tasks.spawn("show_progress", show_progress(load, total));
+  if (progress) watchers.spawn("show_progress", show_progress(load, pool.get()));
+  if (options.report_every_seconds) watchers.spawn("report_often", report_often(load, pool.get()));
 
   // What happens while everything warms up is not counted, unless it fails, or nothing comes after it.
   const base::TimePoint begun = clock.now();
@@ -314,16 +182,20 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   nlohmann::json report = report_of(load.counters, before, seconds_of(clock.now() - counted_from));
 
   load.stopping = true;
-  load.idle.reset();
-  if (load.under_way > 0) co_await load.idle.wait();
-  // Of the whole run, warming up and ending included: what was submitted has to have ended, each call once.
-  report["errors"] = load.counters.errors;
-  for (const auto& [kind, count] : load.counters.connects_failed) report["errors"][kind] = count;
-  if (load.connecting > 0) report["errors"]["connect: no answer yet"] = load.connecting;
-  report["submitted"] = load.counters.submitted;
-  report["ended"] = load.counters.ended();
-  tasks.cancel();
-  if (progress) wipe_progress();
+  if (pool) {
+    // The addresses as they are in use; the totals with what ending costs.
+    report["pool"] = pool->state();
+    const std::string trouble = pool->trouble();
+    co_await pool->close(stop);
+    report["pool"]["totals"] = pool->state()["totals"];
+    if (load.counters.calls == 0) fmt::print(stderr, "razor_node: no call succeeded: {}\n", trouble);
+  } else {
+    load.idle.reset();
+    if (load.under_way > 0) co_await load.idle.wait();
+  }
+  add_totals(load, report);
+  watchers.cancel();
+  if (progress) LiveLines().wipe();
   print_report(report, options.json);
   co_return load.counters.calls > 0 ? kOk : kFrameworkError;
 }

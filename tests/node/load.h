@@ -1,14 +1,21 @@
 #pragma once
-// What `razor_node load` counts while it runs.
+// What `razor_node load` shares: the settings, the counters, and the way to count a call from its beginning to its end.
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 
 #include "bench/latency_histogram.h"
-#include "razor/runtime/runtime.h"
+#include "razor/razor.h"
+#include "tests/node/commands.h"
 
 namespace razor::node {
+
+inline base::Duration duration_of(double seconds) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
+}
+inline double seconds_of(base::Duration span) { return std::chrono::duration<double>(span).count(); }
 
 /// The time, read once for all that happens in one turn of the runtime: a look at the clock for each call would cost a
 /// tenth of what is measured.
@@ -38,6 +45,7 @@ struct LoadCounters {
   std::map<std::string, std::uint64_t> errors;           // the other calls, by kind
   std::map<std::string, std::uint64_t> connects_failed;  // no calls: attempts to connect
   bench::LatencyHistogram latencies;
+  base::Duration slowest{};  // however it ended
 
   std::uint64_t failed() const {
     std::uint64_t total = 0;
@@ -45,6 +53,54 @@ struct LoadCounters {
     return total;
   }
   std::uint64_t ended() const { return calls + failed(); }
+};
+
+struct Load {
+  Load(AsioRuntime& load_runtime, const LoadOptions& load_options)
+      : runtime(load_runtime), options(load_options), clock(load_runtime), idle(load_runtime.spawner()) {
+    call_options.timeout = duration_of(options.timeout_seconds);
+    call_options.idempotent = options.idempotent;
+    payload.assign(options.payload, 'x');
+    blob.assign(options.payload, std::byte{'x'});
+  }
+
+  AsioRuntime& runtime;
+  const LoadOptions& options;
+  TurnClock clock;
+  CallOptions call_options;
+  std::string payload;
+  Bytes blob;
+  LoadCounters counters;
+  bool stopping = false;
+  unsigned connecting = 0;
+  std::uint64_t under_way = 0;
+  Event idle;  // nothing is under way any more
+
+  std::uint32_t window() const { return options.window > 0 ? options.window : options.in_flight; }
+  /// With head, name of the method and the other parameters.
+  base::ByteCount bytes_in_flight() const { return options.in_flight * (options.payload + 256); }
+
+  base::TimePoint begin() {
+    ++under_way;
+    ++counters.submitted;
+    return clock.now();
+  }
+  void end(base::TimePoint begun) {
+    ++counters.calls;
+    counters.latencies.record(static_cast<std::uint64_t>(ended_after(begun).count()), 1);
+  }
+  void end_failed(base::TimePoint begun, std::string kind) {
+    ++counters.errors[std::move(kind)];
+    ended_after(begun);
+  }
+
+ private:
+  base::Duration ended_after(base::TimePoint begun) {
+    const base::Duration latency = clock.now() - begun;
+    counters.slowest = std::max(counters.slowest, latency);
+    if (--under_way == 0) idle.set();
+    return latency;
+  }
 };
 
 }  // namespace razor::node

@@ -59,19 +59,33 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"stream", "api"}));
   load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
       ->check(CLI::IsMember({"plain", "coroutine"}));
-  load_command->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection")
+  load_command->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection; with --pool: in total")
       ->check(CLI::Range(1u, 1'000'000u));
   load_command->add_option("--window", load_options.window, "Window of each connection; default: as --in-flight")
       ->check(CLI::Range(1u, 1'000'000u));
-  load_command->add_option("--connections", load_options.connections, "Connections, spread over the addresses")
+  load_command->add_option("--connections", load_options.connections, "Connections, spread over the addresses; with --pool: at most so many to each address")
       ->check(CLI::Range(1u, 10'000u));
+  CLI::Option* pool = load_command->add_flag(
+      "--pool", load_options.pool, "Call through one pool over all addresses, which fails over; without, a connection that "
+                                   "ends takes its calls along, and is made anew");
+  load_command->add_option("--balance", load_options.balance, "Which address gets a call; with --pool")
+      ->check(CLI::IsMember({"round_robin", "leader", "least_in_flight"}))
+      ->needs(pool);
+  load_command->add_flag("--idempotent", load_options.idempotent,
+                         "Calls that may have run may be sent again, to another address; with --pool")
+      ->needs(pool);
   load_command->add_option("--payload", load_options.payload, "Bytes that each call carries")
       ->check(CLI::Range(0u, 16u * 1024 * 1024 - 64));
   load_command->add_option("--seconds", load_options.seconds, "How long")->check(kSeconds);
   load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kSeconds);
   load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
-  load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
+  CLI::Option* json =
+      load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
+  load_command->add_option("--report-every", load_options.report_every_seconds,
+                           "Seconds: print a line of JSON as often, before that of the whole; with --json")
+      ->check(kSeconds)
+      ->needs(json);
   load_command->add_flag("--progress", load_options.progress,
                          "Show live progress on stderr; the default on a terminal, without --json");
 

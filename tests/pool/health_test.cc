@@ -124,11 +124,11 @@ struct HealthAndPast {
     return false;
   }
 
-  // Timeouts at the end of the list, back to an answer. Whether a good probe is one too, health.h leaves open.
-  std::uint32_t timeouts_in_a_row(bool back_to_probe) const {
+  // Timeouts at the end of the list, back to an answer or to a good probe.
+  std::uint32_t timeouts_in_a_row() const {
     std::uint32_t count = 0;
-    for (auto event = events.rbegin(); event != events.rend() && *event != Event::answer; ++event) {
-      if (back_to_probe && *event == Event::probe_succeeded) break;
+    for (auto event = events.rbegin(); event != events.rend(); ++event) {
+      if (*event == Event::answer || *event == Event::probe_succeeded) break;
       count += *event == Event::timeout ? 1 : 0;
     }
     return count;
@@ -137,8 +137,7 @@ struct HealthAndPast {
   void on_timeout() {
     const bool ejected = health.on_timeout(now);
     const bool can_be = config.timeouts_max != 0 && state() == healthy;
-    if (!can_be || timeouts_in_a_row(false) < config.timeouts_max) RC_ASSERT(!ejected);
-    if (can_be && timeouts_in_a_row(true) >= config.timeouts_max) RC_ASSERT(ejected);
+    RC_ASSERT(ejected == (can_be && timeouts_in_a_row() >= config.timeouts_max));
     if (ejected) becomes(down);
   }
 
@@ -161,17 +160,22 @@ struct HealthAndPast {
     if (next != state()) periods.push_back({next, now});
   }
 
-  bool was_down_before_this() const {
-    for (auto period = periods.rbegin() + 1; period < periods.rend() && period->state != healthy; ++period) {
-      if (period->state == down) return true;
+  // When it became healthy last after it had been down; nothing when it never was.
+  std::optional<TimePoint> back_from_down_at() const {
+    std::optional<TimePoint> at;
+    bool was_down = false;
+    for (const Period& period : periods) {
+      if (period.state == healthy && std::exchange(was_down, false)) at = period.since;
+      was_down = was_down || period.state == down;
     }
-    return false;
+    return at;
   }
 
   void check_weight(TimePoint time) const {
     const std::uint32_t weight = health.weight(time);
-    const TimePoint since = periods.back().since;
-    const bool ramping = state() == healthy && was_down_before_this() && time < since + config.ramp;
+    const std::optional<TimePoint> back_at = back_from_down_at();
+    const TimePoint since = back_at.value_or(TimePoint::min());
+    const bool ramping = state() == healthy && back_at && time < since + config.ramp;
     RC_ASSERT(health.is_ramping(time) == ramping);
     if (!ramping) {
       RC_ASSERT(weight == (state() == healthy ? 100u : 0u));

@@ -175,6 +175,28 @@ RAZOR_SCENARIO(pool_closed_at_any_moment) {
   test.finish(true);
 }
 
+// CONTRACT 30: a server that answers, dies and is back at once, again and again, resets every back-off.
+RAZOR_SCENARIO(server_that_comes_and_goes) {
+  sim::RandomStream draw = world.random("flapping");
+  draw_network(world, draw);
+  PoolLoadConfig config = drawn_config(draw);
+  config.led = 0;
+  PoolTest test(world, static_cast<int>(1 + draw.below(2)), config);
+  const base::Duration up = draw.between(20ms, 500ms);
+  const base::Duration down = draw.between(0ns, 100ms);
+  while (world.elapsed() < 150s) {
+    test.run_for(up);
+    test.cluster.host(0).kill();
+    test.run_for(down);
+    test.cluster.host(0).start_again();
+  }
+  test.run_for(5s);
+  const std::size_t succeeded = test.ledger.succeeded_count();
+  test.run_for(5s);
+  RAZOR_EXPECT(test.ledger.succeeded_count() > succeeded, "{}", test.caller.pool()->state().to_string());
+  test.finish();
+}
+
 // CONTRACT 28: with servers that work, no update of the addresses costs a call, and those that are listed last are used.
 RAZOR_SCENARIO(address_updates_lose_no_call) {
   sim::RandomStream draw = world.random("updates");

@@ -16,8 +16,9 @@ struct RetryConfig {
   /// Before the first retry, and before the later ones, with equal jitter. (backoff.h)
   base::Duration backoff_least = std::chrono::milliseconds(10);
   base::Duration backoff_most = std::chrono::seconds(1);
-  /// Retries and hedges, within any 10 s: at most `budget_percent` of the calls, and `budget_burst` more. Above it a retry
-  /// waits for calls to pay in, and a hedge is not made. (retry_budget.h)
+  /// Retries and hedges, within any 10 s: at most `budget_percent` of the calls, and `budget_burst` more; with a burst of 0
+  /// there are none. Above it a call whose attempt was lost waits for others to pay in, one that was answered with an error
+  /// of the framework ends with that, and a hedge is not made. (retry_budget.h)
   std::uint32_t budget_percent = 10;
   std::uint32_t budget_burst = 100;
 };

@@ -160,7 +160,7 @@ runtime::Task<void> Endpoint::connect() {
       failed(begun, why);
       co_return;
     }
-    health_.on_probe_succeeded(clock_.now());
+    on_probe_succeeded(clock_.now());
   }
   connections_.push_back(std::make_unique<Connection>(*this, std::move(stream), clock_.now()));
   demanded_ = false;  // who still waits asks anew
@@ -171,11 +171,17 @@ runtime::Task<void> Endpoint::probe(stream::ClientStream& stream) {
   const TimePoint begun = clock_.now();
   const bool answers = co_await answers_ping(stream);
   if (answers) {
-    health_.on_probe_succeeded(clock_.now());
+    on_probe_succeeded(clock_.now());
     owner_.on_endpoint_changed();
   } else {
     failed(begun, fmt::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
   }
+}
+
+// Calls that were sent before, and are too late now, say nothing of the address as it is.
+void Endpoint::on_probe_succeeded(TimePoint now) {
+  answered_at_ = now;
+  health_.on_probe_succeeded(now);
 }
 
 // Destroying the ping stops waiting; the stream may be gone by the time it ends.

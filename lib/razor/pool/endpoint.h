@@ -106,6 +106,7 @@ class Endpoint {
   runtime::Task<void> connect();
   runtime::Task<bool> answers_ping(stream::ClientStream& stream);
   runtime::Task<void> probe(stream::ClientStream& stream);
+  void on_probe_succeeded(base::TimePoint now);
   void failed(base::TimePoint begun, std::string why);
   void note_ejection();
   void leave_connections();

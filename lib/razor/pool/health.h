@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "razor/base/check.h"
 #include "razor/base/time.h"
@@ -58,20 +59,21 @@ class Health {
   /// The share of calls that it should get, in hundredths of that of a healthy one.
   std::uint32_t weight(base::TimePoint now) const {
     if (!is_healthy()) return 0;
-    if (now >= ramp_ends_) return kFullWeight;
-    const auto passed = static_cast<std::uint64_t>((now - since_).count());
+    if (!is_ramping(now)) return kFullWeight;
+    const auto passed = static_cast<std::uint64_t>((now - ramp_began_).count());
     const auto whole = static_cast<std::uint64_t>(config_.ramp.count());
     return kLeastWeight + static_cast<std::uint32_t>((kFullWeight - kLeastWeight) * passed / whole);
   }
-  bool is_ramping(base::TimePoint now) const { return is_healthy() && now < ramp_ends_; }
+  bool is_ramping(base::TimePoint now) const {
+    return is_healthy() && now < base::saturating_add(ramp_began_, config_.ramp);
+  }
 
   /// A call was answered, whatever the answer.
   void on_answer() { timeouts_ = 0; }
 
   /// A call that was sent there passed its deadline. True when that was one too many.
   bool on_timeout(base::TimePoint now) {
-    ++timeouts_;
-    if (config_.timeouts_max == 0 || timeouts_ < config_.timeouts_max || !is_healthy()) return false;
+    if (!is_healthy() || config_.timeouts_max == 0 || ++timeouts_ < config_.timeouts_max) return false;
     transition(HealthState::down, now);
     return true;
   }
@@ -89,8 +91,8 @@ class Health {
   }
   void on_probe_succeeded(base::TimePoint now) {
     transition(HealthState::healthy, now);
-    ramp_ends_ = was_down_ ? base::saturating_add(now, config_.ramp) : now;
-    was_down_ = false;
+    timeouts_ = 0;
+    if (std::exchange(was_down_, false)) ramp_began_ = now;  // one that was only suspect goes on where it was
   }
   void on_probe_failed(base::TimePoint now) { transition(HealthState::down, now); }
 
@@ -115,7 +117,7 @@ class Health {
   HealthConfig config_;
   HealthState state_ = HealthState::healthy;
   base::TimePoint since_ = base::TimePoint::min();
-  base::TimePoint ramp_ends_ = base::TimePoint::min();
+  base::TimePoint ramp_began_ = base::TimePoint::min();
   bool was_down_ = false;  // since it was healthy last
   std::uint32_t timeouts_ = 0;
   std::uint64_t ejections_ = 0;

@@ -118,6 +118,7 @@ class PoolCall final : public stream::DeadlineEntry,
   std::uint32_t attempts = 0;         // that were sent, and no error sent elsewhere
   std::uint32_t retries = 0;
   std::uint32_t redirects = 0;
+  bool has_token = false;             // of the retry budget, for its next attempt
   AddressId avoid = kNoAddress;
   AddressId target = kNoAddress;
   Attempt* first = nullptr;

@@ -42,6 +42,11 @@ PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, co
       delivering_(*this),
       tick_(runtime.clock(), *this),
       drained_(runtime.spawner()) {
+  const ClientPoolConfig& pool = config.pool;
+  RAZOR_CHECK(pool.connections_max > 0 && pool.queue_calls_max > 0, "a pool of {} connections and {} calls",
+              pool.connections_max, pool.queue_calls_max);
+  RAZOR_CHECK(pool.retry.backoff_least > Duration::zero() && pool.retry.backoff_least <= pool.retry.backoff_most,
+              "a retry back-off from {} ns to {} ns", pool.retry.backoff_least.count(), pool.retry.backoff_most.count());
   update_addresses(std::move(addresses));
 }
 
@@ -446,15 +451,23 @@ void PoolCall::CallTimer::fire() { core.on_timer(call); }
 void PoolCore::on_timer(PoolCall& call) {
   if (call.state == PoolCall::State::under_way) return hedge(call);
   if (expired(call, clock_.now())) return;
-  if (call.attempts == 0) return spend_token(call);  // an error sent it elsewhere: no retry
+  if (call.attempts == 0 || call.has_token) return go_on(call);  // where an error sent it elsewhere it is no retry
   call.state = PoolCall::State::needs_token;
   needs_token_.push_back(call);
   look();
 }
 
-// The call has its token, or needs none: it waits for room now.
-void PoolCore::spend_token(PoolCall& call) {
+bool PoolCore::take_token(PoolCall& call, TimePoint now) {
+  if (!budget_.take(now)) return false;
+  ++stats_.retries;
+  ++call.retries;
+  return call.has_token = true;
+}
+
+// Its back-off is over, it has its token, or needs none: it waits for room now.
+void PoolCore::go_on(PoolCall& call) {
   const TimePoint now = clock_.now();
+  call.has_token = false;
   call.stages.add(CallStage::back_off, now - call.stage_since);
   static_cast<base::ListLink<WaitingTag>&>(call).unlink();
   wait_for_room(call, particular_);
@@ -487,7 +500,8 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   }
   const TimePoint now = clock_.now();
   const Duration delay = next_delay(call);
-  if (state_ == State::ended || !may_wait_for(call, delay, now)) return false;  // its caller gets the answer
+  // Otherwise its caller gets the answer: who has one does not wait for the budget.
+  if (state_ == State::ended || !may_wait_for(call, delay, now) || !take_token(call, now)) return false;
   call.avoid = attempt.connection().endpoint.id();
   --under_way_;
   call.drop(attempt);
@@ -727,10 +741,8 @@ void PoolCore::look() {
   while (!needs_token_.empty()) {
     PoolCall& call = needs_token_.front();
     if (expired(call, now)) continue;
-    if (!budget_.take(now)) break;
-    ++stats_.retries;
-    ++call.retries;
-    spend_token(call);
+    if (!take_token(call, now)) break;
+    go_on(call);
   }
   pump();
   if (config_.pool.fail_fast && !any_healthy()) {

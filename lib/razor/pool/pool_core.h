@@ -89,7 +89,8 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   base::Duration next_delay(const PoolCall& call);
   bool may_wait_for(const PoolCall& call, base::Duration delay, base::TimePoint now) const;
   void back_off(PoolCall& call, base::Duration delay);
-  void spend_token(PoolCall& call);
+  bool take_token(PoolCall& call, base::TimePoint now);
+  void go_on(PoolCall& call);
   bool redirected(Attempt& attempt, const wire::ResponseFrame& answer);
   bool retried(Attempt& attempt, const wire::ResponseFrame& answer);
   void hedge(PoolCall& call);

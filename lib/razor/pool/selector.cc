@@ -52,8 +52,7 @@ std::optional<std::size_t> Selector::pick_leader(std::span<const Candidate> cand
   if (found == candidates.end()) {
     // Gone, or there was none: begin where it was, so that the first is the first.
     if (candidates.empty()) return std::nullopt;
-    leader_index_ = (leader_index_ + candidates.size() - 1) % candidates.size();
-    chosen = next_healthy(candidates, leader_index_, kNoAddress);
+    chosen = next_healthy(candidates, (leader_index_ + candidates.size() - 1) % candidates.size(), kNoAddress);
   } else {
     leader_index_ = static_cast<std::size_t>(found - candidates.begin());
     chosen = found->healthy ? leader_index_ : next_healthy(candidates, leader_index_, kNoAddress);
