@@ -5,7 +5,7 @@
 //   runtime/   the seam: Runtime {Clock, Spawner, Random, Network}; Task, Event, Channel, when_all, with_deadline
 //     asio/    the Runtime of production
 //   wire/      frames and msgpack: pure bytes
-//   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch
+//   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch; RemoteChannel: to another thread's
 //   pool/      many connections, to one address or several: ClientPool, FailoverPool
 //   api/       services: RAZOR_SERVICE, Call, Client, Reply, Server
 //
@@ -24,4 +24,5 @@
 #include "razor/runtime/when.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/stream/client_stream.h"
+#include "razor/stream/remote_channel.h"
 #include "razor/stream/rpc_server.h"

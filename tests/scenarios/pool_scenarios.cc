@@ -104,6 +104,7 @@ PoolLoadConfig drawn_config(sim::RandomStream& draw) {
   if (draw.one_in(3)) config.led = 10 - config.idempotent;
   if (draw.one_in(3)) config.pool.hedge_after = draw.between(1ms, 100ms);
   config.pool.pool.fail_fast = draw.one_in(5);
+  config.remote = draw.one_in(4);
   return config;
 }
 

@@ -115,7 +115,7 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
     finish_soon();
   }
   std::string describe() const override { return std::string(action_); }
-  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
+  stream::FailoverRule failover_rule() const override { return failover_rule_of<E>(); }
 
   void finish_local(Reply<T, E> reply) {
     reply_.emplace(std::move(reply));
@@ -155,7 +155,7 @@ class CompletedCall final : public stream::PendingCall {
   }
   void failed(base::CallError error) override { complete(std::move(error)); }
   std::string describe() const override { return std::string(action_); }
-  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
+  stream::FailoverRule failover_rule() const override { return failover_rule_of<E>(); }
 
  private:
   ~CompletedCall() = default;
@@ -215,7 +215,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
     finished_.wake();
   }
   std::string describe() const override { return std::string(action_); }
-  stream::Failover failover(const wire::ResponseFrame& answer) const override { return failover_of_error<E>(answer); }
+  stream::FailoverRule failover_rule() const override { return failover_rule_of<E>(); }
 
   std::string_view action_;
   const StubTarget& target_;

@@ -18,7 +18,7 @@
 
 #include "razor/api/reply.h"
 #include "razor/stream/dispatch.h"
-#include "razor/stream/failover.h"
+#include "razor/stream/pending_call.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/wire_error.h"
 
@@ -146,18 +146,22 @@ concept HasFailover = requires(const E& error) {
   { failover_of(error) } -> std::same_as<stream::Failover>;
 };
 
-/// What the handler's error in `frame` asks of a pool. An error that does not decode, or that throws, asks nothing.
+/// What errors of this type ask of a pool; null: nothing. One that does not decode, or a `failover_of` that throws, asks
+/// nothing.
 template <class E>
-stream::Failover failover_of_error(const wire::ResponseFrame& frame) {
+constexpr stream::FailoverRule failover_rule_of() {
   if constexpr (HasFailover<E>) {
-    try {
-      std::optional<Reply<void, E>> reply;
-      decode_reply(frame, {}, reply);
-      if (reply->has_error()) return failover_of(reply->error());
-    } catch (...) {
-    }
+    return [](const wire::ResponseFrame& frame) {
+      try {
+        std::optional<Reply<void, E>> reply;
+        decode_reply(frame, {}, reply);
+        if (reply->has_error()) return failover_of(reply->error());
+      } catch (...) {
+      }
+      return stream::Failover::stop();
+    };
   }
-  return stream::Failover::stop();
+  return nullptr;
 }
 
 /// As decode_reply, given back.

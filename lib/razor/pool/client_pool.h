@@ -5,7 +5,8 @@
 //
 //   razor::ClientPool pool(runtime, *razor::Address::parse("10.0.0.2:8082"));
 //   razor::Client<Calculator> calc(pool);
-//   razor::Reply<int> sum = co_await calc.add(1, 2);      // calc.blocking.add(1, 2) in any other thread
+//   razor::Reply<int> sum = co_await calc.add(1, 2);      // calc.blocking.add(1, 2) in any other thread; coroutines of
+//                                                         // another runtime: stream/remote_channel.h
 //   fmt::print("{}\n", pool.state().to_string());
 //
 // One deadline holds over everything: waiting, connecting, the window, every attempt and every back-off.

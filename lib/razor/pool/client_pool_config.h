@@ -50,9 +50,6 @@ struct ClientPoolConfig {
   /// Bytes of all calls that have not ended, whose messages are kept for another attempt. Above it a call fails likewise,
   /// unless it is the only one. (pool_core.cc)
   base::ByteCount bytes_max = 64 * base::kMiB;
-  /// Calls handed over by other threads that the pool's has not taken yet. Above it they fail likewise; threads that wait
-  /// for their call do not count. (remote_channel.cc)
-  std::uint32_t foreign_calls_max = 1024;
 
   RetryConfig retry{};
   /// While no address is healthy, calls fail at once (unreachable, ran: no) instead of waiting for one. (pool_core.cc)

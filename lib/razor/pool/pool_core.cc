@@ -518,7 +518,9 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   const TimePoint now = clock_.now();
   Endpoint& endpoint = attempt.connection().endpoint;
   if (state_ == State::ended || call.redirects >= config_.redirects_max || now >= call.deadline) return false;
-  Failover wish = call.user->failover(answer);
+  const stream::FailoverRule rule = call.user->failover_rule();
+  if (rule == nullptr) return false;
+  const Failover wish = rule(answer);
   if (wish.kind() == Failover::Kind::stop) return false;
   Endpoint* target = nullptr;
   if (const auto address = Address::parse(wish.address());

@@ -61,10 +61,7 @@ ClientTask&& ClientTask::with_options(const CallOptions& options) && {
   return std::move(*this);
 }
 
-ClientTask&& ClientTask::with_failover(base::UniqueFunction<Failover(const Answer&)> failover) && {
-  call_->failover_of = std::move(failover);
-  return std::move(*this);
-}
+void ClientTask::set_failover_rule(FailoverRule rule) { call_->rule = rule; }
 
 wire::ByteSink& ClientTask::message_sink() { return call_->name_and_message; }
 
@@ -92,17 +89,6 @@ void submit(Channel& channel, ClientTask task) {
 void ClientTask::Call::answered(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
 
 void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move(error))); }
-
-Failover ClientTask::Call::failover(const wire::ResponseFrame& frame) const {
-  const Answer answer(frame);
-  if (!failover_of || answer.kind() == Answer::Kind::failed) return Failover::stop();
-  try {
-    return failover_of(answer);
-  } catch (...) {
-    log_thrown(std::current_exception());
-    return Failover::stop();
-  }
-}
 
 void ClientTask::Call::complete(const Answer& answer) {
   try {

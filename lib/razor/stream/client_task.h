@@ -96,9 +96,21 @@ class ClientTask {
   /// Sent behind the message, untouched by the codec; a large one is not copied.
   ClientTask&& with_blob(base::Bytes blob) &&;
   ClientTask&& with_options(const CallOptions& options) &&;
-  /// What errors of the handler ask of a pool; without it, nothing. Called with answers of the kinds `error_number` and
-  /// `error_bytes`.
-  ClientTask&& with_failover(base::UniqueFunction<Failover(const Answer&)> failover) &&;
+  /// What errors of the handler ask of a pool; without it, nothing. `rule` is called with answers of the kinds `error_number`
+  /// and `error_bytes`, on the pool's thread: `ClientTask(…).with_failover<leader_of>()`.
+  template <Failover (*rule)(const Answer&)>
+  ClientTask&& with_failover() && {
+    set_failover_rule([](const wire::ResponseFrame& frame) {
+      const Answer answer(frame);
+      if (answer.kind() == Answer::Kind::failed) return Failover::stop();
+      try {
+        return rule(answer);
+      } catch (...) {
+        return Failover::stop();
+      }
+    });
+    return std::move(*this);
+  }
 
  private:
   friend void submit(Channel& channel, ClientTask task);
@@ -110,6 +122,7 @@ class ClientTask {
 
   wire::ByteSink& message_sink();
   void refuse_to_encode(const char* why);
+  void set_failover_rule(FailoverRule rule);
 
   std::unique_ptr<Call, DropCall> call_;
 };

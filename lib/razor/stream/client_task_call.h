@@ -29,13 +29,13 @@ class ClientTask::Call final : public PendingCall {
   void answered(const wire::ResponseFrame& frame) override;
   void failed(base::CallError error) override;
   std::string describe() const override;
-  Failover failover(const wire::ResponseFrame& frame) const override;
+  FailoverRule failover_rule() const override { return rule; }
 
   wire::InlineSink<160> name_and_message;
   base::Bytes blob;
   CallOptions options;
   Completion completion;
-  mutable base::UniqueFunction<Failover(const Answer&)> failover_of;
+  FailoverRule rule = nullptr;
   std::optional<base::CallError> encode_error;
 
  private:

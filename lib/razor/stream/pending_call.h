@@ -20,6 +20,10 @@ class Channel;
 
 struct CallQueueTag {};
 
+/// What the handler's error in `answer`, which is one, asks of a pool. Anything but `stop`: the pool may keep the answer to
+/// itself and call another address. Throws nothing. Called on the thread of the pool, which may be another than the caller's.
+using FailoverRule = Failover (*)(const wire::ResponseFrame& answer);
+
 class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
  public:
   /// The answer has come. Its views live until the call returns. Exactly one of `answered` and `failed` is called, once,
@@ -29,9 +33,8 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   virtual void failed(base::CallError error) = 0;
   /// "CalculatorService.add", or "action 3": for error messages.
   virtual std::string describe() const = 0;
-  /// What the handler's error in `answer`, which is one, asks of a pool. Anything but `stop`: the pool may keep the answer to
-  /// itself and call another address.
-  virtual Failover failover(const wire::ResponseFrame& /*answer*/) const { return Failover::stop(); }
+  /// Reads from errors of the handler what they ask of a pool; null: nothing.
+  virtual FailoverRule failover_rule() const { return nullptr; }
 
  protected:
   PendingCall() = default;

@@ -1,0 +1,237 @@
+#include "razor/stream/remote_channel.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "razor/runtime/frame_pool.h"
+
+namespace razor::stream {
+namespace {
+
+using base::CallError;
+using base::Errc;
+using base::Ran;
+
+struct AllTag {};
+
+// Shared by both threads, as long as a call is anywhere.
+struct Transit {
+  std::atomic<std::uint32_t> calls = 0;  // that the target has not taken yet
+  std::mutex mutex;
+  bool home_is_there = true;  // GUARDED_BY(mutex): calls that come back later end over there
+};
+
+// A call on its way there and back. What each thread touches is its own; handing it over orders the rest. Owns itself.
+class RemoteCall final : public base::ListLink<AllTag> {
+ public:
+  RemoteCall(runtime::Spawner& home, Channel& target, std::shared_ptr<Transit> transit, PendingCall& caller,
+             const wire::Action& action, const CallOptions& call_options)
+      : user(&caller),
+        options(call_options),
+        home_(home),
+        target_(target),
+        transit_(std::move(transit)),
+        action_name_(action.name()),
+        action_number_(action.number()),
+        is_name_(action.is_name()),
+        description_(caller.describe()),
+        rule_(caller.failover_rule()) {}
+
+  // --- At home
+  PendingCall* user;  // null once nobody waits
+  CallOptions options;
+  wire::InlineSink<160> message;
+  base::Bytes blob;
+  base::Duration left = base::Duration::max();  // until the deadline
+  std::atomic<bool> abandoned = false;
+
+  void go() {
+    transit_->calls.fetch_add(1, std::memory_order_relaxed);
+    target_.spawner().post(outward_);
+  }
+  void fail(CallError error) { error_.emplace(std::move(error)); }
+  void come_back() {
+    const std::shared_ptr<Transit> transit = transit_;  // `this` may be gone as soon as it is posted
+    {
+      const std::lock_guard lock(transit->mutex);
+      if (transit->home_is_there) return home_.post(homeward_);
+    }
+    delete this;
+  }
+
+ private:
+  struct Outward final : runtime::Posted {
+    explicit Outward(RemoteCall& owner) : call(owner) {}
+    void run() override { call.start(); }
+    void drop() override { call.dropped(); }
+    RemoteCall& call;
+  };
+  struct Homeward final : runtime::Posted {
+    explicit Homeward(RemoteCall& owner) : call(owner) {}
+    void run() override { call.arrive(); }
+    void drop() override { delete &call; }  // nobody is there any more
+    RemoteCall& call;
+  };
+  struct Inner final : PendingCall {
+    explicit Inner(RemoteCall& owner) : call(owner) {}
+    void answered(const wire::ResponseFrame& frame) override { call.answered(frame); }
+    void failed(CallError error) override { call.failed(std::move(error)); }
+    std::string describe() const override { return call.description_; }
+    FailoverRule failover_rule() const override { return call.rule_; }
+    RemoteCall& call;
+  };
+
+  ~RemoteCall() = default;
+
+  // --- On the target's thread
+  void start() {
+    transit_->calls.fetch_sub(1, std::memory_order_relaxed);
+    if (abandoned.load(std::memory_order_relaxed)) return failed(CallError(Errc::cancelled, Ran::no));
+    if (left != base::Duration::max()) {
+      options.deadline = base::saturating_add(target_.runtime().clock().now(), left);
+    }
+    const wire::Action action = is_name_ ? wire::Action(action_name_) : wire::Action(action_number_);
+    target_.begin(inner_, action, options).put(message.view());
+    target_.commit(inner_, std::move(blob));
+  }
+  void dropped() {
+    transit_->calls.fetch_sub(1, std::memory_order_relaxed);
+    failed(CallError(Errc::closed, Ran::no, "the runtime of the channel is gone"));
+  }
+  void answered(const wire::ResponseFrame& frame) {
+    answer_.emplace(frame);
+    answer_msg_ = base::to_bytes(frame.msg);
+    answer_blob_ = base::to_bytes(frame.blob);
+    come_back();
+  }
+  void failed(CallError error) {
+    fail(std::move(error));
+    come_back();
+  }
+
+  // --- At home again
+  void arrive();
+
+  runtime::Spawner& home_;
+  Channel& target_;
+  std::shared_ptr<Transit> transit_;
+  std::string action_name_;
+  std::uint32_t action_number_;
+  bool is_name_;
+  std::string description_;
+  FailoverRule rule_;
+  std::optional<wire::ResponseFrame> answer_;
+  base::Bytes answer_msg_;
+  base::Bytes answer_blob_;
+  std::optional<CallError> error_;
+  Inner inner_{*this};
+  Outward outward_{*this};
+  Homeward homeward_{*this};
+};
+
+}  // namespace
+
+class RemoteChannelCore final : public Channel, public base::RefCounted {
+ public:
+  RemoteChannelCore(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)
+      : Channel(home), target_(target), config_(config), transit_(std::make_shared<Transit>()) {}
+
+  wire::ByteSink& begin(PendingCall& user, const wire::Action& action, const CallOptions& options) override {
+    begun_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
+    carry(user, begun_);
+    return begun_->message;
+  }
+  void commit(PendingCall& user, base::Bytes&& blob) override {
+    if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
+      return refuse(user, CallError(Errc::overloaded, Ran::no,
+                                    fmt::format("call {}: {} calls are on their way to another thread already (limit {})",
+                                                user.describe(), transit_->calls.load(), config_.queue_calls_max)));
+    }
+    RemoteCall& call = accept();
+    call.blob = std::move(blob);
+    if (call.options.deadline != base::TimePoint::max()) {
+      call.left = call.options.deadline - runtime().clock().now();
+    }
+    note_sent(user);
+    call.go();
+  }
+  void refuse(PendingCall&, CallError why) override {
+    RemoteCall& call = accept();
+    call.fail(std::move(why));
+    call.come_back();  // in a turn of its own
+  }
+  /// What is under way fails here; what comes back later finds nobody.
+  void end_by_owner() {
+    const base::Ref self(this);
+    {
+      const std::lock_guard lock(transit_->mutex);
+      transit_->home_is_there = false;
+    }
+    while (RemoteCall* call = all_.pop_front()) {
+      call->abandoned.store(true, std::memory_order_relaxed);
+      PendingCall& user = *std::exchange(call->user, nullptr);
+      release(user);
+      user.failed(CallError(Errc::closed, Ran::maybe, fmt::format("call {}: closed by its owner", user.describe())));
+    }
+  }
+  static PendingCall& give_back(PendingCall& user) {
+    release(user);
+    return user;
+  }
+
+ private:
+  RemoteCall& accept() {
+    all_.push_back(*begun_);
+    return *std::exchange(begun_, nullptr);
+  }
+  void abandon(PendingCall& user) override {
+    auto& call = *static_cast<RemoteCall*>(record_of(user));
+    release(user);
+    static_cast<base::ListLink<AllTag>&>(call).unlink();
+    call.user = nullptr;
+    call.abandoned.store(true, std::memory_order_relaxed);
+  }
+  void relocated(PendingCall& to) override { static_cast<RemoteCall*>(record_of(to))->user = &to; }
+
+  Channel& target_;
+  RemoteChannelConfig config_;
+  std::shared_ptr<Transit> transit_;
+  RemoteCall* begun_ = nullptr;
+  base::IntrusiveList<RemoteCall, AllTag> all_;
+};
+
+void RemoteCall::arrive() {
+  if (user != nullptr) {
+    static_cast<base::ListLink<AllTag>&>(*this).unlink();
+    PendingCall& caller = RemoteChannelCore::give_back(*std::exchange(user, nullptr));
+    if (error_) {
+      caller.failed(*std::move(error_));
+    } else {
+      answer_->msg = answer_msg_;
+      answer_->blob = answer_blob_;
+      caller.answered(*answer_);
+    }
+  }
+  delete this;
+}
+
+RemoteChannel::RemoteChannel(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)
+    : core_(base::make_ref<RemoteChannelCore>(home, target, config)) {}
+
+RemoteChannel::RemoteChannel(RemoteChannel&&) noexcept = default;
+
+RemoteChannel& RemoteChannel::operator=(RemoteChannel&& other) noexcept {
+  std::swap(core_, other.core_);
+  return *this;
+}
+
+RemoteChannel::~RemoteChannel() {
+  if (core_) core_->end_by_owner();
+}
+
+Channel& RemoteChannel::channel() { return *core_; }
+
+}  // namespace razor::stream
