@@ -1,5 +1,5 @@
 // What a call costs the library itself, both ends together: client and server in one thread, connected in memory.
-// Four ways to call, as in `razor_node load`; the argument is the number of calls in flight.
+// Four ways to call, as in `razor_node load`, and two of them through pools; the argument is the number of calls in flight.
 
 #include <benchmark/benchmark.h>
 
@@ -13,15 +13,26 @@ namespace {
 
 using node::CalculatorService;
 
+enum class Through { stream, client_pool, failover_pool };
+
 struct Fixture {
-  explicit Fixture(unsigned calls_in_flight) : memory(real), server(memory), in_flight(calls_in_flight), done(memory.spawner()) {
+  Fixture(unsigned calls_in_flight, Through through)
+      : memory(real), server(memory), in_flight(calls_in_flight), done(memory.spawner()) {
     server.add(std::make_shared<node::Calculator>(memory.clock()));
     server.set_fallback(files);
     (void)server.listen(Address());
     ClientStreamConfig config;
     config.window = in_flight;
     stream = std::make_unique<ClientStream>(*real.block_on(ClientStream::connect(memory, Address(), config)));
-    calculator = std::make_unique<Client<CalculatorService>>(*stream);
+    FailoverPoolConfig of_pool;
+    of_pool.pool.stream = config;
+    client_pool = std::make_unique<ClientPool>(memory, Address(), of_pool.pool);
+    failover_pool = std::make_unique<FailoverPool>(
+        memory, std::vector{Address::tcp("one", 1), Address::tcp("another", 1)}, of_pool);
+    stream::Channel& channel = through == Through::stream        ? stream->channel()
+                               : through == Through::client_pool ? client_pool->channel()
+                                                                 : failover_pool->channel();
+    calculator = std::make_unique<Client<CalculatorService>>(channel);
   }
 
   /// Makes `calls` calls, `in_flight` at a time.
@@ -44,6 +55,8 @@ struct Fixture {
   Server server;
   node::FileActions files;
   std::unique_ptr<ClientStream> stream;
+  std::unique_ptr<ClientPool> client_pool;
+  std::unique_ptr<FailoverPool> failover_pool;
   std::unique_ptr<Client<CalculatorService>> calculator;
   std::string payload = std::string(64, 'x');
   Bytes blob = Bytes(64);
@@ -89,8 +102,8 @@ void stream_call(Fixture& fixture) {
 }
 
 template <class Start>
-void measure(benchmark::State& state, Start start) {
-  Fixture fixture(static_cast<unsigned>(state.range(0)));
+void measure(benchmark::State& state, Start start, Through through = Through::stream) {
+  Fixture fixture(static_cast<unsigned>(state.range(0)), through);
   fixture.run(10'000, [&] { start(fixture); });
   constexpr std::uint64_t kCalls = 100'000;
   for (auto _ : state) fixture.run(kCalls, [&] { start(fixture); });
@@ -112,10 +125,24 @@ void stream_coroutine(benchmark::State& state) {
   measure(state, [](Fixture& fixture) { fixture.memory.spawner().spawn("stream caller", stream_caller(fixture)); });
 }
 
+template <Through through>
+void api_plain_through(benchmark::State& state) {
+  measure(state, [](Fixture& fixture) { api_call(fixture); }, through);
+}
+template <Through through>
+void api_coroutine_through(benchmark::State& state) {
+  measure(state, [](Fixture& fixture) { fixture.memory.spawner().spawn("api caller", api_caller(fixture)); }, through);
+}
+
 BENCHMARK(api_plain)->Arg(1)->Arg(128)->Arg(1024);
 BENCHMARK(api_coroutine)->Arg(1)->Arg(128)->Arg(1024);
 BENCHMARK(stream_plain)->Arg(1)->Arg(128)->Arg(1024);
 BENCHMARK(stream_coroutine)->Arg(1)->Arg(128)->Arg(1024);
+
+BENCHMARK(api_plain_through<Through::client_pool>)->Arg(1)->Arg(128)->Arg(1024);
+BENCHMARK(api_plain_through<Through::failover_pool>)->Arg(1)->Arg(128)->Arg(1024);
+BENCHMARK(api_coroutine_through<Through::client_pool>)->Arg(128);
+BENCHMARK(api_coroutine_through<Through::failover_pool>)->Arg(128);
 
 }  // namespace
 }  // namespace razor::bench

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What ci/demo shows once everything is built: a server process, callers, load, and a server that dies under it.
+"""What ci/demo shows once everything is built: a server process, callers, load, and a cluster that loses a server under it.
 
     demo.py RAZOR_NODE
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -106,17 +107,147 @@ def table(head: list[str], rows: list[list[str]]) -> None:
         print("   " + line(f"{cell:<{widths[i]}}" if i == 0 else f"{cell:>{widths[i]}}" for i, cell in enumerate(row)))
 
 
-def kill_under_load(node: Path, server: Server) -> tuple[dict, Server]:
-    """SIGKILLs the server in the middle of a load, and starts it again on the same port."""
-    address = server.addresses[0]
-    command = [str(node), "load", "--connect", address, "--seconds", "3", "--in-flight", "64", "--json", *PROGRESS]
-    loading = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    time.sleep(1.0)
-    server.stop(signal.SIGKILL)
-    time.sleep(0.7)
-    again = Server(node, [address]).start()
-    out, _ = loading.communicate(timeout=30)
-    return json.loads(out), again
+# One of three servers is killed under load, and comes back. In seconds of the load.
+KILLED_AT, BACK_AT, ENDED_AT = 1.5, 3.5, 6.0
+CALLS_IN_FLIGHT = 96
+SAMPLE_EVERY = 0.1
+
+
+@dataclass
+class Cluster:
+    """Three servers, a pooled load over them, and what it said while one of them was away."""
+
+    node: Path
+    servers: list[Server] = field(default_factory=list)
+    samples: list[dict] = field(default_factory=list)
+    timeline: list[str] = field(default_factory=list)
+    report: dict = field(default_factory=dict)
+    avoided_at: float | None = None
+    used_at: float | None = None
+
+    def run(self) -> "Cluster":
+        loading = None
+        try:
+            for _ in range(3):
+                self.servers.append(Server(self.node, ["127.0.0.1:0"]).start())
+            loading = self.start_load()
+            assert loading.stdout is not None
+            for line in loading.stdout:
+                said = json.loads(line)
+                if "at" in said:
+                    self.on_sample(said)
+                else:
+                    self.report = said
+            if loading.wait() != 0 or not self.report:
+                raise SystemExit(f"the load ended with status {loading.returncode}")
+        finally:
+            if loading is not None and loading.poll() is None:
+                loading.terminate()
+                loading.wait(timeout=10)
+            for server in self.servers:
+                server.stop(signal.SIGKILL)
+        if PROGRESS:
+            print("\n".join(self.timeline))
+        return self
+
+    def start_load(self) -> subprocess.Popen[str]:
+        connect = [word for server in self.servers for word in ("--connect", server.addresses[0])]
+        command = [str(self.node), "load", *connect, "--pool", "--idempotent", "--in-flight", str(CALLS_IN_FLIGHT),
+                   "--seconds", str(ENDED_AT), "--json", "--report-every", str(SAMPLE_EVERY), *PROGRESS]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    @property
+    def victim(self) -> Server:
+        return self.servers[0]
+
+    def tell(self, at: float, what: str) -> None:
+        """At once, unless a live progress is in the way."""
+        self.timeline.append(f"   {at:4.1f} s  {what}")
+        if not PROGRESS:
+            print(self.timeline[-1])
+
+    def on_sample(self, sample: dict) -> None:
+        at, before = sample["at"], self.samples[-1] if self.samples else None
+        self.samples.append(sample)
+        address = self.victim.addresses[0]
+        is_killed = self.victim.process.poll() is not None
+        if before is None:
+            self.tell(at, f"{CALLS_IN_FLIGHT} calls in flight, in turn to "
+                          + ", ".join(server.addresses[0] for server in self.servers))
+        elif self.avoided_at is None:
+            if is_killed and sample["pool"]["addresses"][0]["health"] != "healthy":
+                self.avoided_at = at
+                self.tell(at, f"the pool avoids it, and has sent {sample['pool']['totals']['retries']} calls again, elsewhere")
+            elif not is_killed and at >= KILLED_AT:
+                self.tell(at, f"{RED}SIGKILL{PLAIN} to the server on {address}")
+                self.victim.stop(signal.SIGKILL)
+        elif is_killed and at >= BACK_AT:
+            self.servers[0] = Server(self.node, [address]).start()
+            self.tell(at, f"{GREEN}a server listens{PLAIN} on {address} again")
+        elif self.used_at is None and self.attempts(sample)[0] > self.attempts(before)[0]:
+            self.used_at = at
+            self.tell(at, "the pool has found it, and gives it calls: gently, all of its share after 5 s")
+
+    @staticmethod
+    def attempts(sample: dict) -> list[int]:
+        return [one["attempts"] for one in sample["pool"]["addresses"]]
+
+    def rate(self, begin: float, end: float) -> str:
+        """Calls a second."""
+        within = [sample for sample in self.samples if begin <= sample["at"] <= end]
+        if len(within) < 2:
+            return "?"
+        return f"{(within[-1]['calls'] - within[0]['calls']) / (within[-1]['at'] - within[0]['at']):,.0f}"
+
+    def shares_at_the_end(self) -> list[int]:
+        """Of the calls of the last second, in percent."""
+        first = next(sample for sample in self.samples if sample["at"] >= self.samples[-1]["at"] - 1.0)
+        counts = [last - early for early, last in zip(self.attempts(first), self.attempts(self.samples[-1]), strict=True)]
+        return [round(100 * count / max(1, sum(counts))) for count in counts]
+
+    def curve(self) -> str:
+        """A column for each sample: how many calls a second."""
+        calls = [0] + [sample["calls"] for sample in self.samples]
+        counts = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+        return "".join(" ▁▂▃▄▅▆▇█"[round(8 * count / max(1, *counts))] for count in counts)
+
+    def show(self) -> None:
+        print(f"\n   {self.curve()}  calls/s")
+        # Each mark under the column of its sample.
+        marks = {"killed": KILLED_AT, "back": BACK_AT}
+        line = ""
+        for name, at in marks.items():
+            line += " " * (round(at / SAMPLE_EVERY) - 1 - len(line)) + f"^ {name}"
+        print(f"   {DIM}{line}{PLAIN}")
+        table(["", "before", "while it was away", "after"],
+              [["calls/s", self.rate(0.3, KILLED_AT), self.rate(self.avoided_at or KILLED_AT, BACK_AT),
+                self.rate(self.used_at or BACK_AT, ENDED_AT)]])
+        cores = os.cpu_count() or 1
+        if cores < len(self.servers) + 1:
+            print(f"   {DIM}{len(self.servers) + 1} busy processes share {cores} cores: with one less, all get more done{PLAIN}")
+        shares = self.shares_at_the_end()
+        print()
+        table(["address", "share at the end", "attempts", "connects"],
+              [[one["address"], f"{share} %", f"{one['attempts']:,}", f"{one['connects']}"]
+               for one, share in zip(self.report["pool"]["addresses"], shares, strict=True)])
+        print(f"\n   {self.report['submitted']:,} calls submitted, {self.report['ended']:,} ended, {self.failed} failed; "
+              f"{self.retries} sent again; the slowest took {self.report['slowest_ms']:.0f} ms")
+
+    @property
+    def retries(self) -> int:
+        return self.report["pool"]["totals"]["retries"]
+
+    @property
+    def failed(self) -> int:
+        return sum(self.report["errors"].values())
+
+    @property
+    def lost(self) -> int:
+        return self.report["submitted"] - self.report["ended"]
+
+    @property
+    def is_fine(self) -> bool:
+        return self.failed == self.lost == 0 and self.avoided_at is not None and self.used_at is not None
 
 
 def main() -> int:
@@ -124,7 +255,8 @@ def main() -> int:
         print("usage: demo.py RAZOR_NODE", file=sys.stderr)
         return 64
     node = Path(sys.argv[1])
-    sys.stdout.reconfigure(line_buffering=True)  # also where it goes to a file that somebody follows
+    # Line by line, also where it goes to a file that somebody follows; and whatever the terminal can show.
+    sys.stdout.reconfigure(line_buffering=True, errors="replace")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         server = Server(node, ["127.0.0.1:0", f"unix:{scratch}/razor.sock"]).start()
@@ -147,13 +279,9 @@ def main() -> int:
                 rows.append(show_load(name, load(node, server.addresses[0], 1.5, *options)))
                 print(f"   {name}: {rows[-1][1]} calls a second")
 
-            title("6. The server is killed in mid-load, and comes back")
-            report, server = kill_under_load(node, server)
-            cut_off = sum(count for kind, count in report["errors"].items() if not kind.startswith("connect:"))
-            for kind, count in report["errors"].items():
-                print(f"   {count:>9,}  {kind}")
-            print(f"   {report['ended'] - cut_off:>9,}  answered")
-            print(f"   {report['submitted']:>9,}  submitted, of which {report['ended']:,} ended")
+            title("6. Three servers behind one pool; one is killed in mid-load, and comes back")
+            cluster = Cluster(node).run()
+            cluster.show()
 
             title("7. SIGTERM: the server answers what it has begun, then goes")
             slow = subprocess.Popen([str(node), "call", server.addresses[0], "CalculatorService.sleep_ms", "400"],
@@ -170,12 +298,13 @@ def main() -> int:
     print()
     table(["what was shown", "outcome"], [
         ["calls and errors as expected", f"{right} of {len(CALLS)}"],
-        ["calls cut off by SIGKILL, each told whether it may have run", f"{cut_off:,}"],
-        ["calls lost or left waiting", f"{report['submitted'] - report['ended']:,}"],
+        ["calls through the cluster that lost a server", f"{cluster.report['ended']:,}"],
+        ["calls that it took along, sent again elsewhere", f"{cluster.retries:,}"],
+        ["calls lost, or failed", f"{cluster.lost + cluster.failed:,}"],
         ["graceful close", "clean" if status == 0 and answer == "null" else "NOT CLEAN"],
         ["seconds", f"{time.monotonic() - begun:.1f}"],
     ])
-    fine = right == len(CALLS) and report["submitted"] == report["ended"] and status == 0 and answer == "null"
+    fine = right == len(CALLS) and cluster.is_fine and status == 0 and answer == "null"
     return 0 if fine else 1
 
 

@@ -35,12 +35,8 @@ class CalculatorImpl final : public Calculator {
 };
 
 razor::Task<void> talk(razor::Runtime& runtime, razor::Address address) {
-  auto stream = co_await razor::ClientStream::connect(runtime, address);
-  if (!stream) {
-    std::printf("connect %s: %s\n", address.to_string().c_str(), stream.error().message().c_str());
-    co_return;
-  }
-  razor::Client<Calculator> calculator(*stream);
+  razor::ClientPool pool(runtime, address);  // connects with the first call, and again when a connection is lost
+  razor::Client<Calculator> calculator(pool);
 
   const razor::Reply<int> sum = co_await calculator.add(1, 2);
   if (sum.ok()) std::printf("1 + 2 = %d\n", *sum);
@@ -53,7 +49,7 @@ razor::Task<void> talk(razor::Runtime& runtime, razor::Address address) {
   const auto [first, second] = co_await razor::when_all(calculator.wait(20), calculator.with({.timeout = 5s}).wait(10));
   if (first.ok() && second.ok()) std::printf("%s, twice at a time\n", first->substr(0, 20).c_str());
 
-  co_await stream->close(1s);
+  co_await pool.close(1s);
 }
 
 int main() {

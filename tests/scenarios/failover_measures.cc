@@ -20,8 +20,8 @@ PoolLoadConfig idempotent_load() {
   PoolLoadConfig config;
   config.stop_after = 1h;
   config.idempotent = 10;
-  config.in_flight = 32;
-  config.pause_most = 2ms;
+  config.in_flight = 16;
+  config.pause_most = 10ms;
   config.handler_ms_most = 10;
   config.timeout_least = config.timeout_most = 20s;
   return config;

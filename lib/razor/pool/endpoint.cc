@@ -37,21 +37,20 @@ Connection* Endpoint::connection_with_room() {
   return nullptr;
 }
 
-void Endpoint::on_attempt_over(Connection& connection, bool answered, TimePoint now) {
+void Endpoint::on_attempt_over(Connection& connection, bool answered) {
   --in_flight_;
-  if (--connection.attempts == 0) {
-    connection.idle_since = now;
-    if (connection.is_leaving || !connection.stream.is_open()) owner_.on_endpoint_changed();
+  if (--connection.attempts == 0 && (connection.is_leaving || !connection.stream.is_open())) {
+    owner_.on_endpoint_changed();
   }
   if (!answered) return;
-  answered_at_ = now;
+  ++answers_;
   health_.on_answer();
   if (backoff_.failures() > 0 && health_.is_healthy()) backoff_.reset();
 }
 
 // An address that has answered another call since is slow, or gets more than it can do: it is not gone.
-void Endpoint::on_timeout(TimePoint sent_at, TimePoint now) {
-  if (sent_at <= answered_at_ || !health_.on_timeout(now)) return;
+void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
+  if (answers_before != answers_ || !health_.on_timeout(now)) return;
   why_ = fmt::format("{} calls in a row had no answer in time", config_.health.timeouts_max);
   not_before_ = base::saturating_add(now, backoff_.next());
   leave_connections();
@@ -77,6 +76,7 @@ void Endpoint::tidy(TimePoint now) {
            (one->attempts == 0 && now - one->idle_since >= idle_most);
   };
   for (auto& connection : connections_) {
+    if (std::exchange(connection->was_used, connection->attempts > 0)) connection->idle_since = now;
     if (!is_over(connection)) continue;
     connection->is_leaving = true;
     leaving_.push_back(std::move(connection));
@@ -180,7 +180,7 @@ runtime::Task<void> Endpoint::probe(stream::ClientStream& stream) {
 
 // Calls that were sent before, and are too late now, say nothing of the address as it is.
 void Endpoint::on_probe_succeeded(TimePoint now) {
-  answered_at_ = now;
+  ++answers_;
   health_.on_probe_succeeded(now);
 }
 

@@ -32,7 +32,8 @@ struct Connection final : stream::ClientStreamWatcher {
   Endpoint& endpoint;
   bool is_leaving = false;  // takes no more calls
   std::uint32_t attempts = 0;
-  base::TimePoint idle_since;  // while `attempts` is 0
+  bool was_used = false;  // since it was looked at last
+  base::TimePoint idle_since;  // as far as was looked at
   stream::ClientStream stream;
 };
 
@@ -77,12 +78,15 @@ class Endpoint {
   void on_attempt(Connection& connection) {
     ++attempts_;
     ++connection.attempts;
+    connection.was_used = true;
     ++in_flight_;
   }
   /// An attempt is over; `answered` by the peer, with whatever.
-  void on_attempt_over(Connection& connection, bool answered, base::TimePoint now);
-  /// A call that was sent here at `sent_at` passed its deadline.
-  void on_timeout(base::TimePoint sent_at, base::TimePoint now);
+  void on_attempt_over(Connection& connection, bool answered);
+  /// Goes up with every answer, and every probe that succeeds.
+  std::uint64_t answers() const { return answers_; }
+  /// A call passed its deadline that was sent here when there had been `answers_before` answers.
+  void on_timeout(std::uint64_t answers_before, base::TimePoint now);
 
   /// Closes what is idle or over, and forgets it.
   void tidy(base::TimePoint now);
@@ -125,7 +129,7 @@ class Endpoint {
   std::string why_;
   bool demanded_ = false;
   bool working_ = false;
-  base::TimePoint answered_at_ = base::TimePoint::min();
+  std::uint64_t answers_ = 0;
   bool is_retired_ = false;
   std::uint64_t ejections_seen_ = 0;
   std::uint64_t connects_ = 0;

@@ -28,14 +28,15 @@ class Attempt final : public stream::PendingCall {
     runtime::FramePool::deallocate(attempt, bytes);
   }
 
-  Attempt(PoolCore& core, PoolCall& call, Connection& connection, base::TimePoint sent_at, bool is_hedge)
-      : core_(core), call_(&call), connection_(connection), sent_at_(sent_at), is_hedge_(is_hedge) {}
+  Attempt(PoolCore& core, PoolCall& call, Connection& connection, std::uint64_t answers_before, bool is_hedge)
+      : core_(core), call_(&call), connection_(connection), answers_before_(answers_before), is_hedge_(is_hedge) {}
 
   /// Null once nobody waits for it.
   PoolCall* call() const { return call_; }
   Connection& connection() const { return connection_; }
   bool is_hedge() const { return is_hedge_; }
-  base::TimePoint sent_at() const { return sent_at_; }
+  /// How many answers its address had given when it was sent.
+  std::uint64_t answers_before() const { return answers_before_; }
   /// Its call ends without it.
   void detach() { call_ = nullptr; }
 
@@ -47,7 +48,7 @@ class Attempt final : public stream::PendingCall {
   PoolCore& core_;
   PoolCall* call_;
   Connection& connection_;
-  base::TimePoint sent_at_;
+  std::uint64_t answers_before_;
   bool is_hedge_;
 };
 

@@ -76,11 +76,11 @@ void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
   if (options.timeout <= Duration::zero()) options.timeout = config_.pool.stream.call_timeout;
   if (options.hedge_after <= Duration::zero()) options.hedge_after = config_.hedge_after;
   call.deadline = std::min(options.deadline, base::saturating_add(now, options.timeout));
-  accept(call, std::move(blob));
+  accept(call, std::move(blob), now);
   if (!needs_token_.empty()) schedule_look();
 }
 
-void PoolCore::accept(PoolCall& call, base::Bytes&& blob) {
+void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   call.blob = std::move(blob);
   const ClientPoolConfig& limits = config_.pool;
   const wire::FrameLimits& sizes = limits.stream.limits;
@@ -98,14 +98,14 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob) {
                                             action.name().size(), sizes.action_bytes_max, call.message().size(),
                                             sizes.msg_bytes_max, call.blob.size(), sizes.blob_bytes_max)));
   }
-  if (clock_.now() >= call.deadline) return fail_expired(call);
+  if (now >= call.deadline) return fail_expired(call);
   if (bytes_ > 0 && bytes_ + call.bytes() > limits.bytes_max) {
     return fail_later(call, CallError(Errc::overloaded, Ran::no,
                                       fmt::format("calls of {} bytes are under way already (limit {})", bytes_,
                                                   limits.bytes_max)));
   }
   bytes_ += call.bytes_counted = call.bytes();
-  if (queue_.empty() && try_start(call)) return demand_connections();
+  if (queue_.empty() && try_start(call, now)) return demand_connections();
   if (limits.fail_fast && !any_healthy()) {
     demand_connections();
     return fail_later(call, CallError(Errc::unreachable, Ran::no, "no address is healthy"));
@@ -165,11 +165,11 @@ void PoolCore::pump() {
   if (waiting_ == 0 || state_ == State::ended) return;
   const TimePoint now = clock_.now();
   particular_.for_each([&](PoolCall& call) {
-    if (!expired(call, now)) try_start(call);
+    if (!expired(call, now)) try_start(call, now);
   });
   while (!queue_.empty()) {
     PoolCall& call = queue_.front();
-    if (!expired(call, now) && !try_start(call)) break;
+    if (!expired(call, now) && !try_start(call, now)) break;
   }
 }
 
@@ -180,11 +180,11 @@ bool PoolCore::expired(PoolCall& call, TimePoint now) {
 }
 
 // False when it has to wait.
-bool PoolCore::try_start(PoolCall& call) {
-  Endpoint* endpoint = choose(call);
+bool PoolCore::try_start(PoolCall& call, TimePoint now) {
+  Endpoint* endpoint = choose(call, now);
   Connection* connection = endpoint == nullptr ? nullptr : endpoint->connection_with_room();
   if (connection == nullptr) return false;
-  start_attempt(call, *connection, false);
+  start_attempt(call, *connection, false, now);
   return true;
 }
 
@@ -246,7 +246,7 @@ void PoolCore::look_at_candidates(TimePoint now) {
 }
 
 // Null when the call has to wait.
-Endpoint* PoolCore::choose(PoolCall& call) {
+Endpoint* PoolCore::choose(PoolCall& call, TimePoint now) {
   if (call.target != kNoAddress) {
     Endpoint* target = find(call.target);
     if (target != nullptr && target->health().is_healthy()) {
@@ -258,7 +258,7 @@ Endpoint* PoolCore::choose(PoolCall& call) {
     Endpoint& only = *endpoints_.front().endpoint;
     return only.health().is_healthy() ? &only : nullptr;
   }
-  look_at_candidates(clock_.now());
+  look_at_candidates(now);
   const AddressId leader = selector_.leader();
   const auto index = selector_.pick(candidates_, call.avoid);
   if (selector_.leader() != leader) schedule_look();  // it may have no connection yet
@@ -325,15 +325,14 @@ void PoolCore::update_addresses(std::vector<Address> addresses) {
 
 // --- Attempts --------------------------------------------------------------------------------------------------------
 
-void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hedge) {
-  const TimePoint now = clock_.now();
+void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hedge, TimePoint now) {
   stop_waiting(call, now);
   if (!is_hedge) {
     call.state = PoolCall::State::under_way;
     call.stage_since = now;
     ++under_way_;
   }
-  auto* attempt = new Attempt(*this, call, connection, now, is_hedge);  // owns itself from here on
+  auto* attempt = new Attempt(*this, call, connection, connection.endpoint.answers(), is_hedge);  // owns itself from here on
   (is_hedge ? call.hedge : call.first) = attempt;
   ++call.attempts;
   ++stats_.attempts;
@@ -359,7 +358,7 @@ std::string Attempt::describe() const {
 void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) {
   const Ref self(this);
   const std::unique_ptr<Attempt> over(&attempt);
-  attempt.connection().endpoint.on_attempt_over(attempt.connection(), true, clock_.now());
+  attempt.connection().endpoint.on_attempt_over(attempt.connection(), true);
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();
   const bool is_error = static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::success;
@@ -384,8 +383,8 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   const TimePoint now = clock_.now();
   const bool was_sent = error.ran() != Ran::no;
   if (!was_sent) --stats_.attempts;
-  endpoint.on_attempt_over(attempt.connection(), false, now);
-  if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.sent_at(), now);
+  endpoint.on_attempt_over(attempt.connection(), false);
+  if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.answers_before(), now);
   schedule_look();
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();
@@ -576,7 +575,7 @@ void PoolCore::hedge(PoolCall& call) {
   Connection* connection = other == nullptr || other->id() == asked ? nullptr : other->connection_with_room();
   if (connection == nullptr || !budget_.take(now)) return;
   ++stats_.hedges;
-  start_attempt(call, *connection, true);
+  start_attempt(call, *connection, true, now);
 }
 
 // --- Ends of calls ---------------------------------------------------------------------------------------------------
@@ -590,7 +589,7 @@ PendingCall& PoolCore::end(PoolCall& call) {
 }
 
 void PoolCore::forget(PoolCall& call) {
-  stop_waiting(call, clock_.now());
+  if (call.waits()) stop_waiting(call, clock_.now());
   if (call.state == PoolCall::State::under_way) --under_way_;
   for (Attempt* attempt : {call.first, call.hedge}) {
     if (attempt != nullptr) attempt->detach();

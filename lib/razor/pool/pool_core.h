@@ -58,7 +58,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   // --- Submitted calls
   void abandon(stream::PendingCall& user) override;
   void relocated(stream::PendingCall& to) override;
-  void accept(PoolCall& call, base::Bytes&& blob);
+  void accept(PoolCall& call, base::Bytes&& blob, base::TimePoint now);
 
   // --- Waiting
   void wait_for_room(PoolCall& call, WaitingCalls& list);
@@ -66,13 +66,13 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   bool may_wait() const { return waiting_ < config_.pool.queue_calls_max; }
   bool may_come_back() const { return waiting_ / 2 < config_.pool.queue_calls_max; }
   void pump();
-  bool try_start(PoolCall& call);
+  bool try_start(PoolCall& call, base::TimePoint now);
   bool expired(PoolCall& call, base::TimePoint now);
   void demand_connections();
 
   // --- Choosing
   void look_at_candidates(base::TimePoint now);
-  Endpoint* choose(PoolCall& call);
+  Endpoint* choose(PoolCall& call, base::TimePoint now);
   Endpoint* find(AddressId id) const;
   Endpoint* find(const runtime::Address& address) const;
   bool any_healthy() const;
@@ -81,7 +81,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void retire(std::size_t index);
 
   // --- Attempts
-  void start_attempt(PoolCall& call, Connection& connection, bool is_hedge);
+  void start_attempt(PoolCall& call, Connection& connection, bool is_hedge, base::TimePoint now);
   void on_answered(Attempt& attempt, const wire::ResponseFrame& answer);
   void on_failed(Attempt& attempt, base::CallError error);
   void on_timer(PoolCall& call);

@@ -27,6 +27,9 @@ struct Transit {
 // A call on its way there and back. What each thread touches is its own; handing it over orders the rest. Owns itself.
 class RemoteCall final : public base::ListLink<AllTag> {
  public:
+  static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
+  static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
+
   RemoteCall(runtime::Spawner& home, Channel& target, std::shared_ptr<Transit> transit, PendingCall& caller,
              const wire::Action& action, const CallOptions& call_options)
       : user(&caller),
@@ -34,16 +37,17 @@ class RemoteCall final : public base::ListLink<AllTag> {
         home_(home),
         target_(target),
         transit_(std::move(transit)),
-        action_name_(action.name()),
         action_number_(action.number()),
         is_name_(action.is_name()),
-        description_(caller.describe()),
-        rule_(caller.failover_rule()) {}
+        name_bytes_(action.name().size()),
+        rule_(caller.failover_rule()) {
+    name_and_message.put(base::as_bytes(action.name()));
+  }
 
   // --- At home
   PendingCall* user;  // null once nobody waits
   CallOptions options;
-  wire::InlineSink<160> message;
+  wire::InlineSink<160> name_and_message;
   base::Bytes blob;
   base::Duration left = base::Duration::max();  // until the deadline
   std::atomic<bool> abandoned = false;
@@ -79,12 +83,19 @@ class RemoteCall final : public base::ListLink<AllTag> {
     explicit Inner(RemoteCall& owner) : call(owner) {}
     void answered(const wire::ResponseFrame& frame) override { call.answered(frame); }
     void failed(CallError error) override { call.failed(std::move(error)); }
-    std::string describe() const override { return call.description_; }
+    std::string describe() const override {
+      return call.is_name_ ? std::string(call.action().name()) : fmt::format("action {}", call.action_number_);
+    }
     FailoverRule failover_rule() const override { return call.rule_; }
     RemoteCall& call;
   };
 
   ~RemoteCall() = default;
+
+  wire::Action action() const {
+    if (!is_name_) return wire::Action(action_number_);
+    return wire::Action(base::as_text(name_and_message.view().first(name_bytes_)));
+  }
 
   // --- On the target's thread
   void start() {
@@ -93,8 +104,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
     if (left != base::Duration::max()) {
       options.deadline = base::saturating_add(target_.runtime().clock().now(), left);
     }
-    const wire::Action action = is_name_ ? wire::Action(action_name_) : wire::Action(action_number_);
-    target_.begin(inner_, action, options).put(message.view());
+    target_.begin(inner_, action(), options).put(name_and_message.view().subspan(name_bytes_));
     target_.commit(inner_, std::move(blob));
   }
   void dropped() {
@@ -118,10 +128,9 @@ class RemoteCall final : public base::ListLink<AllTag> {
   runtime::Spawner& home_;
   Channel& target_;
   std::shared_ptr<Transit> transit_;
-  std::string action_name_;
   std::uint32_t action_number_;
   bool is_name_;
-  std::string description_;
+  std::size_t name_bytes_;
   FailoverRule rule_;
   std::optional<wire::ResponseFrame> answer_;
   base::Bytes answer_msg_;
@@ -142,7 +151,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
   wire::ByteSink& begin(PendingCall& user, const wire::Action& action, const CallOptions& options) override {
     begun_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
     carry(user, begun_);
-    return begun_->message;
+    return begun_->name_and_message;
   }
   void commit(PendingCall& user, base::Bytes&& blob) override {
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
