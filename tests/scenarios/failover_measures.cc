@@ -115,9 +115,7 @@ std::uint64_t false_alarms_under_full_load(sim::World& world) {
   config.timeout_most = 2s;
   config.pool.pool.stream.window = 16;
   config.pool.pool.connections_max = 2;
-  ServerConfig server;
-  server.handlers_per_connection_max = 8;  // the others are told that it has too much to do
-  Measured test(world, 2, config, server);
+  Measured test(world, 2, config);
   world.run_for(1min);
   RAZOR_EXPECT(test.ledger.failed_count(base::Errc::deadline_exceeded) > 1000, "this was not too much");
   RAZOR_EXPECT(test.ledger.succeeded_count() > 1000, "nothing works");

@@ -39,8 +39,9 @@ Connection* Endpoint::connection_with_room() {
 
 void Endpoint::on_attempt_over(Connection& connection, bool answered) {
   --in_flight_;
-  if (--connection.attempts == 0 && (connection.is_leaving || !connection.stream.is_open())) {
-    owner_.on_endpoint_changed();
+  if (--connection.attempts == 0) {
+    connection.idle_since = clock_.now();
+    if (connection.is_leaving || !connection.stream.is_open()) owner_.on_endpoint_changed();
   }
   if (!answered) return;
   ++answers_;
@@ -76,7 +77,6 @@ void Endpoint::tidy(TimePoint now) {
            (one->attempts == 0 && now - one->idle_since >= idle_most);
   };
   for (auto& connection : connections_) {
-    if (std::exchange(connection->was_used, connection->attempts > 0)) connection->idle_since = now;
     if (!is_over(connection)) continue;
     connection->is_leaving = true;
     leaving_.push_back(std::move(connection));

@@ -32,8 +32,7 @@ struct Connection final : stream::ClientStreamWatcher {
   Endpoint& endpoint;
   bool is_leaving = false;  // takes no more calls
   std::uint32_t attempts = 0;
-  bool was_used = false;  // since it was looked at last
-  base::TimePoint idle_since;  // as far as was looked at
+  base::TimePoint idle_since;  // while `attempts` is 0
   stream::ClientStream stream;
 };
 
@@ -78,7 +77,6 @@ class Endpoint {
   void on_attempt(Connection& connection) {
     ++attempts_;
     ++connection.attempts;
-    connection.was_used = true;
     ++in_flight_;
   }
   /// An attempt is over; `answered` by the peer, with whatever.
