@@ -205,10 +205,11 @@ class Nodes:
         return self.run("call", to, action, *arguments, seconds=seconds)
 
     def start_load(self, *to: str, **options: object) -> Process:
-        """`in_flight=8` is --in-flight 8. Prints one JSON object when it ends."""
+        """`in_flight=8` is --in-flight 8, `pool=True` is --pool. Prints one JSON object when it ends."""
         words = [word for at in to for word in ("--connect", at)]
         for name, value in options.items():
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            option = f"--{name.replace('_', '-')}"
+            words += [option] if value is True else [] if value is False else [option, str(value)]
         return self.start("load", *words, "--json")
 
     def load(self, *to: str, **options: object) -> Finished:

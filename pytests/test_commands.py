@@ -59,7 +59,7 @@ WRONG: list[tuple[list[str], str]] = [
         for command, options in (
             (["serve", "--listen", "127.0.0.1:0"], ["--close-limit"]),
             (["call", NOBODY, ADD, "[1,2]"], ["--timeout"]),
-            (["load", "--connect", NOBODY], ["--seconds", "--timeout"]),
+            (["load", "--connect", NOBODY, "--json"], ["--seconds", "--timeout", "--report-every"]),
         )
         for option in options
         for number in ("0", "-1", "nan", "-nan", "inf", "-inf", "1e-12", "1e10", "1e400", "soon", "1s", "")
@@ -78,6 +78,12 @@ WRONG: list[tuple[list[str], str]] = [
     # Words
     (["load", "--connect", NOBODY, "--interface", "http"], "--interface"),
     (["load", "--connect", NOBODY, "--handler", "thread"], "--handler"),
+    (["load", "--connect", NOBODY, "--pool", "--balance", "random"], "--balance"),
+    (["load", "--connect", NOBODY, "--pool", "--balance", ""], "--balance"),
+    # Options that mean nothing without another
+    (["load", "--connect", NOBODY, "--balance", "leader"], "--balance requires --pool"),
+    (["load", "--connect", NOBODY, "--idempotent"], "--idempotent requires --pool"),
+    (["load", "--connect", NOBODY, "--report-every", "1"], "--report-every requires --json"),
 ]
 
 
@@ -102,7 +108,7 @@ def test_help_names_every_option(nodes: Nodes) -> None:
         "serve": ["--listen", "--close-limit"],
         "call": ["address", "action", "arguments", "--timeout"],
         "load": ["--connect", "--interface", "--handler", "--in-flight", "--window", "--connections", "--payload"]
-        + ["--seconds", "--timeout", "--json"],
+        + ["--seconds", "--timeout", "--json", "--report-every", "--pool", "--balance", "--idempotent"],
     }
     for command, options in expected.items():
         text = nodes.run(command, "--help").out

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import address
 import node
 from waiting import wait_until
@@ -17,7 +19,8 @@ from waiting import wait_until
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def test_ctrl_c_ends_the_demo_and_its_processes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("when", ["5. Throughput", "calls in flight, in turn to"], ids=["one server", "a cluster"])
+def test_ctrl_c_ends_the_demo_and_its_processes(tmp_path: Path, when: str) -> None:
     out_path, err_path = tmp_path / "out", tmp_path / "err"
     command = [sys.executable, str(node.ROOT / "ci" / "demo.py"), str(node.binary())]
     with out_path.open("wb") as out, err_path.open("wb") as err:
@@ -26,7 +29,7 @@ def test_ctrl_c_ends_the_demo_and_its_processes(tmp_path: Path) -> None:
         listen_to_sigint = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         demo = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True, preexec_fn=listen_to_sigint)
     try:
-        wait_until("the demo to measure", lambda: b"5. Throughput" in out_path.read_bytes() or demo.poll() is not None)
+        wait_until(f"'{when}'", lambda: when in out_path.read_text(encoding="utf-8") or demo.poll() is not None)
         os.killpg(demo.pid, signal.SIGINT)
         assert demo.wait(address.HANG_SECONDS) == INTERRUPTED, err_path.read_text(encoding="utf-8")
         assert err_path.read_text(encoding="utf-8") == "\ninterrupted\n"

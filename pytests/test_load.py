@@ -5,6 +5,7 @@ name what went wrong.
 """
 
 import itertools
+import json
 import re
 import signal
 import time
@@ -23,7 +24,8 @@ from raw_server import Peer, RawServer, Script
 StartServer = Callable[[Script], RawServer]
 
 KEYS = {
-    "calls", "rps", "errors", "p50_us", "p99_us", "p999_us", "cpu_us_per_call", "seconds", "submitted", "ended"
+    "calls", "rps", "errors", "p50_us", "p99_us", "p999_us", "cpu_us_per_call", "seconds", "submitted", "ended",
+    "slowest_ms"
 }  # fmt: skip
 
 # What a failed call or connect is counted as.
@@ -39,6 +41,7 @@ def checked(finished: Finished) -> dict[str, Any]:
     assert report["submitted"] == report["ended"], report
     assert 0 <= report["calls"] + failed_calls(report) <= report["ended"], report
     assert 0 <= report["p50_us"] <= report["p99_us"] <= report["p999_us"], report
+    assert report["slowest_ms"] >= 0.99e-3 * report["p999_us"], report  # a percentile is off by up to 1 %
     assert report["rps"] == pytest.approx(report["calls"] / report["seconds"]), report
     assert finished.status == (OK if report["ended"] > failed_calls(report) else FRAMEWORK_ERROR), finished
     return report
@@ -168,6 +171,16 @@ def test_the_progress_of_a_load_is_shown_on_stderr(nodes: Nodes) -> None:
     finished = nodes.run("load", *words, "--json")
     assert "calls/s" in finished.err
     assert finished.report["calls"] > 0
+
+
+def test_a_load_reports_as_often_as_it_is_told(nodes: Nodes) -> None:
+    server = nodes.serve()
+    finished = nodes.load(server.address, in_flight=8, seconds=0.65, report_every=0.1)
+    *lines, report = map(json.loads, finished.out.splitlines())
+    assert 2 <= len(lines) <= 7
+    assert all(earlier["ended"] < later["ended"] for earlier, later in itertools.pairwise([*lines, report]))
+    assert all(line["at"] >= (number + 1) * 0.1 for number, line in enumerate(lines))
+    assert report.keys() == KEYS
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

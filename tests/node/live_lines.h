@@ -20,6 +20,7 @@ class LiveLines {
     for (const std::string& line : lines) {
       text += fmt::format("{}\r{}\033[K", text.empty() ? "" : "\n", line.substr(0, columns));
     }
+    text += "\033[J";  // of lines that are no more
     if (lines.size() > 1) text += fmt::format("\033[{}A", lines.size() - 1);
     write(text);
   }

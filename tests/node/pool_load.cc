@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 // Long enough for a call to outlive one server that has fallen silent; an outage of all is not waited for.
 constexpr base::Duration kCloseLimit = 5s;
-constexpr base::Duration kHurriedCloseLimit = 250ms;
+constexpr base::Duration kHurriedCloseLimit = 1s;
 // What close() does not wait for: that callers count the calls which it has ended.
 constexpr base::Duration kCountLimit = 1s;
 
@@ -47,7 +47,7 @@ std::vector<std::string> PoolLoad::live_lines() const {
   const PoolState state = pool_.state();
   for (const AddressState& address : state.addresses) {
     const bool is_well = address.health == pool::HealthState::healthy;
-    lines.push_back(fmt::format("   {:<24} {:<8} {:>14} {:>8} in flight   {}", fmt::to_string(address.address),
+    lines.push_back(fmt::format("   {:<24} {:<8} {:>14} {:>8} in flight   {}", address.address.to_string(),
                                 name_of(address.health), plural(address.connections, "connection"), address.in_flight,
                                 is_well ? "" : address.why));
   }
@@ -59,7 +59,7 @@ nlohmann::json PoolLoad::state() const {
   const PoolState state = pool_.state();
   nlohmann::json addresses = nlohmann::json::array();
   for (const AddressState& address : state.addresses) {
-    addresses.push_back({{"address", fmt::to_string(address.address)},
+    addresses.push_back({{"address", address.address.to_string()},
                          {"health", name_of(address.health)},
                          {"share", address.share},
                          {"connections", address.connections},

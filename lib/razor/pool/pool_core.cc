@@ -105,7 +105,8 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
                                                   limits.bytes_max)));
   }
   bytes_ += call.bytes_counted = call.bytes();
-  if (queue_.empty() && try_start(call, now)) return demand_connections();
+  // Who waits already comes first: also before a caller that calls again as soon as it has an answer.
+  if (queue_.empty() && particular_.empty() && try_start(call, now)) return demand_connections();
   if (limits.fail_fast && !any_healthy()) {
     demand_connections();
     return fail_later(call, CallError(Errc::unreachable, Ran::no, "no address is healthy"));
@@ -115,6 +116,7 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
                                       fmt::format("{} calls wait already (limit {})", waiting_, limits.queue_calls_max)));
   }
   wait_for_room(call, queue_);
+  if (&queue_.front() == &call) pump();  // those before it may have wished for an address of their own
   demand_connections();
 }
 
