@@ -1,0 +1,139 @@
+// When an address of a FailoverPool is taken out of use, and how it comes back.
+
+#include "tests/pool/pool_fixture.h"
+
+namespace razor::test {
+namespace {
+
+class HealthTest : public FailoverPoolTest {
+ protected:
+  HealthTest() { config.health.timeouts_max = 3; }
+  HealthState health(std::size_t index) { return address(index).health; }
+  /// A call on each server, which times out where that is slow.
+  void call_both() {
+    const std::vector<Asked> calls = once_each(2, 0, {.timeout = 500ms});
+    finish(calls);
+  }
+  bool until_healthy(std::size_t index) {
+    return run_until([&] { return health(index) == HealthState::healthy; });
+  }
+  /// Of so many calls, one after the other, those that the first server got.
+  std::size_t share_of_first(int calls) {
+    const std::size_t before = servers[0].runs.size();
+    for (int i = 0; i < calls; ++i) finish(once());
+    return servers[0].runs.size() - before;
+  }
+};
+
+TEST_F(HealthTest, AServerWhoseCallsTimeOutInARowIsTakenOutOfUse) {
+  connect_all();
+  servers[0].takes = 1min;
+  call_both();
+  call_both();
+  EXPECT_EQ(health(0), HealthState::healthy);
+  EXPECT_EQ(stats().ejections, 0u);
+  call_both();
+  EXPECT_NE(health(0), HealthState::healthy);
+  EXPECT_EQ(stats().ejections, 1u);
+  EXPECT_EQ(address(0).why, "3 calls in a row had no answer in time");
+  EXPECT_EQ(health(1), HealthState::healthy);
+}
+
+TEST_F(HealthTest, AnAnswerInBetweenBeginsTheCountAnew) {
+  connect_all();
+  for (int i = 0; i < 3; ++i) {
+    servers[0].takes = 1min;
+    call_both();
+    call_both();
+    servers[0].takes = 0s;
+    call_both();
+  }
+  EXPECT_EQ(health(0), HealthState::healthy);
+  EXPECT_EQ(stats().ejections, 0u);
+}
+
+TEST_F(HealthTest, AServerThatAnswersPingsIsUsedAgain) {
+  connect_all();
+  servers[0].takes = 1min;
+  for (int i = 0; i < 3; ++i) call_both();
+  EXPECT_NE(health(0), HealthState::healthy);
+  servers[0].takes = 0s;
+  EXPECT_TRUE(until_healthy(0));
+  servers[0].runs.clear();
+  run_for(config.health.ramp);
+  EXPECT_EQ(share_of_first(10), 5u);
+}
+
+TEST_F(HealthTest, WithoutALimitOfTimeoutsNobodyIsTakenOutOfUse) {
+  config.health.timeouts_max = 0;
+  connect_all();
+  servers[0].takes = 1min;
+  for (int i = 0; i < 10; ++i) call_both();
+  EXPECT_EQ(health(0), HealthState::healthy);
+}
+
+TEST_F(HealthTest, AServerThatStandsStillIsTakenOutOfUseAndComesBack) {
+  connect_all();
+  servers[0].pause();
+  once_each(2, 0, {.timeout = 1min});
+  run_for(limits().stream.ping_interval + limits().stream.ping_timeout + kTick);
+  EXPECT_NE(health(0), HealthState::healthy);
+  run_for(10s);
+  EXPECT_NE(health(0), HealthState::healthy);  // its system accepts connections, and nobody answers the ping
+  const std::vector<Asked> calls = once_each(10);
+  finish(calls);
+  for (const Asked& call : calls) EXPECT_EQ(call.text(), "done by server 1");
+  servers[0].resume();
+  EXPECT_TRUE(until_healthy(0));
+  run_for(config.health.ramp);
+  EXPECT_EQ(share_of_first(10), 5u);
+}
+
+TEST_F(HealthTest, AServerThatIsBackGetsFewCallsFirstAndItsShareLater) {
+  connect_all();
+  servers[0].kill();
+  run_for(10s);
+  servers[0].start();
+  EXPECT_TRUE(until_healthy(0));
+  EXPECT_EQ(address(0).share, 10u);
+  // In the first fifth of the ramp it has between 10 and 28 parts where the other one has 100: of 100 calls, 9 to 22.
+  const base::TimePoint until = world.now() + config.health.ramp / 5;
+  const std::size_t before = servers[0].runs.size();
+  std::size_t calls = 0;
+  for (; world.now() < until; ++calls) {
+    once();
+    run_for(config.health.ramp / 500);
+  }
+  run_for(kRoundTrip);
+  EXPECT_EQ(calls, 100u);
+  EXPECT_GE(servers[0].runs.size() - before, 9u);
+  EXPECT_LE(servers[0].runs.size() - before, 22u);
+  run_for(config.health.ramp);
+  EXPECT_EQ(address(0).share, 100u);
+  EXPECT_EQ(share_of_first(100), 50u);
+}
+
+TEST_F(HealthTest, AServerThatOnlyLostAConnectionHasItsWholeShareAtOnce) {
+  connect_all();
+  const std::vector<Asked> calls = once_each(2, 1000);
+  run_for(100ms);
+  servers[0].start();  // dies with a call, and is back at once
+  finish(calls);
+  EXPECT_TRUE(until_healthy(0));
+  EXPECT_EQ(address(0).share, 100u);
+  EXPECT_EQ(share_of_first(10), 5u);
+}
+
+TEST_F(HealthTest, AnAddressInTroubleIsProbedWithoutACallThatWaitsForIt) {
+  connect_all();
+  servers[0].kill();
+  run_for(5s);
+  EXPECT_GE(address(0).failures, 4u);
+  EXPECT_EQ(address(0).why, "connect: Connection refused");
+  servers[0].start();
+  run_for(limits().reconnect_most + 2 * kRoundTrip);
+  EXPECT_EQ(health(0), HealthState::healthy);
+}
+
+}  // namespace
+}  // namespace razor::test
