@@ -91,7 +91,7 @@ TEST_F(ClientPoolTest, AnIdleConnectionIsClosedAndMadeAnewWhenItIsNeeded) {
 
 // CONTRACT 21. The tick that closes it finds the pool in use still, and connects anew: the call was submitted less than the
 // idle timeout ago, and the connection is closed up to a tick before that is over.
-TEST_F(ClientPoolTest, DISABLED_AnIdleConnectionIsClosedWithinTheIdleTimeoutAndNotReplaced) {
+TEST_F(ClientPoolTest, AnIdleConnectionIsClosedWithinTheIdleTimeoutAndNotReplaced) {
   config.idle_timeout = 5s;
   for (std::uint64_t calls = 1; calls <= 10; ++calls) {
     finish(once());

@@ -124,6 +124,13 @@ TEST_F(HealthTest, AServerThatOnlyLostAConnectionHasItsWholeShareAtOnce) {
   EXPECT_EQ(share_of_first(10), 5u);
 }
 
+// The server closes a connection without a byte after 10 s: that one was not needed says nothing of the server.
+TEST_F(HealthTest, DISABLED_AConnectionThatTheServerClosesBecauseNobodyUsedItIsNoTrouble) {
+  finish(once());  // both are connected for it, and one of them is used
+  run_for(15s);
+  EXPECT_EQ(stats().ejections, 0u);
+}
+
 TEST_F(HealthTest, AnAddressInTroubleIsProbedWithoutACallThatWaitsForIt) {
   connect_all();
   servers[0].kill();

@@ -99,7 +99,7 @@ TEST_F(ThreeServersTest, AfterTheLastLeaderTheFirstIsNext) {
 }
 
 // Nothing connects to the other one: such a call waits until its deadline.
-TEST_F(FailoverPoolTest, DISABLED_AnIdempotentCallThatALeaderInOrderHasLostGoesToAnother) {
+TEST_F(FailoverPoolTest, AnIdempotentCallThatALeaderInOrderHasLostGoesToAnother) {
   config.balance = Balance::leader;
   limits().retry.backoff_least = limits().retry.backoff_most = 100ms;
   finish(once());
@@ -110,7 +110,7 @@ TEST_F(FailoverPoolTest, DISABLED_AnIdempotentCallThatALeaderInOrderHasLostGoesT
   EXPECT_EQ(call.text(), "done by server 1");
 }
 
-TEST_F(FailoverPoolTest, DISABLED_AnIdempotentCallThatTheLeaderAnsweredWithAFailureGoesToAnother) {
+TEST_F(FailoverPoolTest, AnIdempotentCallThatTheLeaderAnsweredWithAFailureGoesToAnother) {
   config.balance = Balance::leader;
   finish(once());
   servers[0].fails = true;

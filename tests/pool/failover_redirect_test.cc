@@ -68,7 +68,7 @@ TEST_F(RedirectTest, AnAddressThatThePoolWasNotToldOfIsUsedAndForgottenAgain) {
 }
 
 // Calls that are over between two ticks do not count as use of it.
-TEST_F(RedirectTest, DISABLED_AnAddressThatIsNamedAgainAndAgainIsKept) {
+TEST_F(RedirectTest, AnAddressThatIsNamedAgainAndAgainIsKept) {
   config.redirect_address_timeout = 2s;
   add_server();
   lead(2);
@@ -164,7 +164,7 @@ TEST_F(RedirectTest, AnAddressThatDoesNotReactDoesNotKeepACallFromTheOthers) {
 }
 
 // It goes on to lead who named the dead one; that one is avoided, and nothing connects to the other.
-TEST_F(RedirectTest, DISABLED_WithBalanceLeaderANamedLeaderThatIsDeadDoesNotKeepACallFromTheOthers) {
+TEST_F(RedirectTest, WithBalanceLeaderANamedLeaderThatIsDeadDoesNotKeepACallFromTheOthers) {
   config.balance = Balance::leader;
   servers[0].leads = false;
   servers[0].names = "server9:7000";

@@ -159,7 +159,7 @@ TEST_F(HedgingTest, AttemptsAndHedgesTogetherStayWithinTheLimitOfRetries) {
 }
 
 // The second server of a pool with a leader has no connection, and nothing makes one.
-TEST_F(HedgingTest, DISABLED_CallsOnALeaderAreHedgedToo) {
+TEST_F(HedgingTest, CallsOnALeaderAreHedgedToo) {
   config.balance = Balance::leader;
   servers[0].takes = 1min;
   const Asked call = often(0, {.timeout = 5s});

@@ -36,7 +36,7 @@ TEST_F(PoolErrorsTest, ACallThatFoundNoServerNamesTheServerAndWhatItSaid) {
   server().kill();
   EXPECT_THAT(message_of(once(0, {.timeout = 3s})),
               MatchesRegex("deadline_exceeded \\(ran: no\\): call Work.once: no answer within 3 s: no address was healthy; "
-                           "server0:7000 is down: connect: Connection refused \\([0-9]+ attempts in a row\\); "
+                           "server0:7000 is (down|probing): connect: Connection refused \\([0-9]+ attempts in a row\\); "
                            "time: connecting 3(.01)? s"));
 }
 
@@ -49,7 +49,7 @@ TEST_F(PoolErrorsTest, ACallThatCouldNotConnectInTimeNamesTheServer) {
 }
 
 // While the first attempt to connect hangs: there is no connection that could have room.
-TEST_F(PoolErrorsTest, DISABLED_ACallWithLessTimeThanConnectingTakesSaysThatItWasConnecting) {
+TEST_F(PoolErrorsTest, ACallWithLessTimeThanConnectingTakesSaysThatItWasConnecting) {
   server().crash();
   EXPECT_THAT(message_of(once(0, {.timeout = 300ms})),
               AllOf(HasSubstr("server0:7000"), HasSubstr("connecting"), Not(HasSubstr("room"))));
@@ -84,8 +84,9 @@ TEST_F(PoolErrorsTest, WithFailFastTheMessageSaysWhatIsWrongWithTheServer) {
 
 TEST_F(FailoverPoolErrorsTest, EveryServerIsNamedWhenNoneIsThere) {
   for (TestServer& server : servers) server.kill();
-  EXPECT_THAT(message_of(once(0, {.timeout = 3s})), AllOf(HasSubstr("; server0:7000 is down: connect: Connection refused"),
-                                                         HasSubstr("; server1:7000 is down: connect: Connection refused")));
+  EXPECT_THAT(message_of(once(0, {.timeout = 3s})),
+              MatchesRegex(".*; server0:7000 is (down|probing): connect: Connection refused.*"
+                           "; server1:7000 is (down|probing): connect: Connection refused.*"));
 }
 
 TEST_F(FailoverPoolErrorsTest, APoolWithoutAddressesSaysSo) {
@@ -104,7 +105,7 @@ TEST_F(PoolErrorsTest, ACallThatWasNotAnsweredNamesTheServerAndHowLongItWaited) 
 }
 
 // The caller gave it 2 s; what was left of them when it was sent tells nobody anything.
-TEST_F(PoolErrorsTest, DISABLED_TheTimeoutInTheMessageIsTheCallers) {
+TEST_F(PoolErrorsTest, TheTimeoutInTheMessageIsTheCallers) {
   EXPECT_THAT(message_of(once(5000, {.timeout = 2s})), HasSubstr("no answer within 2 s"));
 }
 
@@ -150,7 +151,7 @@ TEST_F(PoolErrorsTest, ACallThatTheBudgetStoppedSaysSo) {
 }
 
 // What it waited for in the end is what its reader has to mend.
-TEST_F(PoolErrorsTest, DISABLED_ACallThatWasLostOnceAndThenFoundNoServerSaysWhatIsWrongWithTheServerNow) {
+TEST_F(PoolErrorsTest, ACallThatWasLostOnceAndThenFoundNoServerSaysWhatIsWrongWithTheServerNow) {
   server().dies_on_calls = true;
   server().dies_so_often = 1;
   config.retry.backoff_least = config.retry.backoff_most = 100ms;
@@ -162,7 +163,7 @@ TEST_F(PoolErrorsTest, DISABLED_ACallThatWasLostOnceAndThenFoundNoServerSaysWhat
 }
 
 // A framework error that the server answers passes through the pool as it is.
-TEST_F(PoolErrorsTest, DISABLED_AFailureThatTheServerAnswersNamesTheServerAndHowOftenItWasAsked) {
+TEST_F(PoolErrorsTest, AFailureThatTheServerAnswersNamesTheServerAndHowOftenItWasAsked) {
   server().fails = true;
   EXPECT_THAT(message_of(often()),
               AllOf(HasSubstr("internal (ran: maybe)"), HasSubstr("server0:7000"), HasSubstr("4 times")));
@@ -183,7 +184,7 @@ TEST_F(PoolErrorsTest, ACallOnAClosedPoolSaysSo) {
   EXPECT_THAT(message_of(once()), HasSubstr("closed (ran: no): call Work.once: the pool is closed"));
 }
 
-TEST_F(PoolErrorsTest, DISABLED_AClosedPoolDoesNotClaimThatItHasNoAddresses) {
+TEST_F(PoolErrorsTest, AClosedPoolDoesNotClaimThatItHasNoAddresses) {
   close(1s);
   run_for(1us);
   EXPECT_THAT(message_of(once()), Not(HasSubstr("no addresses")));
@@ -219,10 +220,10 @@ TEST_F(FailoverPoolErrorsTest, TheStateCountsWhatHappened) {
 TEST_F(FailoverPoolErrorsTest, TheStateSaysWhatIsWrongWithAnAddress) {
   connect_all();
   servers[0].kill();
-  run_for(10s);
+  run_for(5s);
   EXPECT_THAT(address(0).to_string(),
-              MatchesRegex("server0:7000: (down|probing)( for [0-9.]+ m?s)?, 0 connections and one on its way, 0 in flight; last "
-                           "trouble: connect: Connection refused \\([0-9]+ attempts in a row\\)"));
+              MatchesRegex("server0:7000: (down|probing)( for [0-9.]+ m?s)?, 0 connections and one on its way, 0 in flight; "
+                           "last trouble: connect: Connection refused \\([0-9]+ attempts in a row\\)"));
   EXPECT_EQ(address(1).to_string(), "server1:7000: healthy, 1 connection, 0 in flight");
 }
 

@@ -2,6 +2,7 @@
 // Settings of a ClientPool, and of each address of a FailoverPool. Each says its unit, what happens at the limit, and which
 // file enforces it.
 
+#include <algorithm>
 #include <chrono>
 #include <type_traits>
 
@@ -56,6 +57,12 @@ struct ClientPoolConfig {
   bool fail_fast = false;
 };
 static_assert(std::is_trivially_copyable_v<ClientPoolConfig>);
+
+/// After which an idle connection is closed when it is looked at, which is once a tick: in the last one before its time is
+/// over, not in the first after it.
+inline base::Duration idle_limit(const ClientPoolConfig& config) {
+  return config.idle_timeout - std::min(config.stream.tick, config.idle_timeout);
+}
 
 }  // namespace razor::pool
 

@@ -60,18 +60,20 @@ void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
 
 void Endpoint::on_connection_over(Connection& connection) {
   if (connection.is_leaving) return owner_.on_endpoint_changed();
-  // One that ended before it brought a single byte was of no use to anybody.
-  if (connection.attempts > 0 || connection.stream.stats().bytes_received == 0) {
+  const TimePoint now = clock_.now();
+  // A server that accepts and closes at once is in trouble; one that closes later what nobody has used is not.
+  const bool was_useless = connection.stream.stats().bytes_received == 0 &&
+                           now - connection.idle_since < config_.pool.connect_timeout;
+  if (connection.attempts > 0 || was_useless) {
     why_ = connection.stream.end_reason();
-    health_.on_connection_lost(clock_.now());
+    health_.on_connection_lost(now);
     note_ejection();
   }
   owner_.on_endpoint_changed();
 }
 
 void Endpoint::tidy(TimePoint now) {
-  // Looked at once a tick: closed in the last tick before the time is over, not in the first after it.
-  const base::Duration idle_most = config_.pool.idle_timeout - std::min(config_.pool.stream.tick, config_.pool.idle_timeout);
+  const base::Duration idle_most = idle_limit(config_.pool);
   const auto is_over = [&](const std::unique_ptr<Connection>& one) {
     return is_retired_ || one->is_leaving || !one->stream.is_open() || !one->stream.has_seqs() ||
            (one->attempts == 0 && now - one->idle_since >= idle_most);
@@ -241,7 +243,7 @@ AddressState Endpoint::state(TimePoint now) const {
 }
 
 std::string Endpoint::trouble() const {
-  std::string text = fmt::format("{} is {}", address_, name_of(health_.state()));
+  std::string text = fmt::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
   if (!why_.empty()) text += fmt::format(": {}", why_);
   if (backoff_.failures() > 0) text += fmt::format(" ({} attempts in a row)", backoff_.failures());
   return text;

@@ -64,6 +64,8 @@ class Endpoint {
   const Health& health() const { return health_; }
   std::uint32_t in_flight() const { return in_flight_; }
   bool has_connections() const { return !connections_.empty(); }
+  /// It is what a call may be waiting for.
+  bool is_in_trouble() const { return !health_.is_healthy() || (connections_.empty() && working_); }
 
   /// The first connection with room; null when there is none. The first, so that those that are not needed become idle.
   Connection* connection_with_room();
@@ -95,7 +97,7 @@ class Endpoint {
   bool is_unused() const { return connections_.empty() && leaving_.empty(); }
 
   AddressState state(base::TimePoint now) const;
-  /// "10.0.0.2:8082 is down: connect: connection refused (3 attempts in a row)".
+  /// "10.0.0.2:8082 is down: connect: connection refused (3 attempts in a row)"; only while it is in trouble.
   std::string trouble() const;
 
  private:

@@ -76,6 +76,7 @@ void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
   if (options.timeout <= Duration::zero()) options.timeout = config_.pool.stream.call_timeout;
   if (options.hedge_after <= Duration::zero()) options.hedge_after = config_.hedge_after;
   call.deadline = std::min(options.deadline, base::saturating_add(now, options.timeout));
+  if (call.deadline == options.deadline && now < call.deadline) options.timeout = call.deadline - now;
   accept(call, std::move(blob), now);
   if (!needs_token_.empty()) schedule_look();
 }
@@ -204,10 +205,20 @@ void PoolCore::demand_connections() {
       endpoint.no_more_demand();
     }
   }
-  particular_.for_each([this](PoolCall& call) {
-    Endpoint* target = call.target == kNoAddress ? nullptr : find(call.target);
-    if (target != nullptr) target->demand();
-  });
+  particular_.for_each([this](PoolCall& call) { demand_for(call); });
+}
+
+// A call with wishes of its own may wait for one that others do not go to.
+void PoolCore::demand_for(const PoolCall& call) {
+  Endpoint* endpoint = nullptr;
+  if (call.target != kNoAddress) {
+    endpoint = find(call.target);
+  } else if (config_.balance == Balance::leader && call.avoid != kNoAddress) {
+    look_at_candidates(clock_.now());
+    const auto index = selector_.wanted(candidates_, call.avoid);
+    if (index) endpoint = endpoints_[*index].endpoint.get();
+  }
+  if (endpoint != nullptr) endpoint->demand();
 }
 
 // --- Choosing --------------------------------------------------------------------------------------------------------
@@ -228,10 +239,10 @@ Endpoint* PoolCore::find(AddressId id) const {
   return found == endpoints_.end() ? nullptr : found->endpoint.get();
 }
 
-Endpoint* PoolCore::find(const Address& address) const {
+PoolCore::Known* PoolCore::find(const Address& address) {
   const auto found =
       std::ranges::find_if(endpoints_, [&](const Known& known) { return known.endpoint->address() == address; });
-  return found == endpoints_.end() ? nullptr : found->endpoint.get();
+  return found == endpoints_.end() ? nullptr : &*found;
 }
 
 void PoolCore::look_at_candidates(TimePoint now) {
@@ -371,10 +382,14 @@ void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) 
                         ? wire::errc_of(base::as_text(answer.blob))
                         : std::nullopt;
   if (errc) {
+    const Address& address = attempt.connection().endpoint.address();
+    note_tried(call, address, fmt::format("{}: answered by the server", name_of(*errc)));
+    call.stages.add(CallStage::waiting, clock_.now() - call.stage_since);
+    CallError error(*errc, Ran::maybe, report(call, fmt::format("{} answered {}", address, name_of(*errc)), false));
     ++stats_.calls_failed[*errc];
-  } else {
-    ++stats_.calls_answered;
+    return end(call).failed(std::move(error));
   }
+  ++stats_.calls_answered;
   end(call).answered(answer);
 }
 
@@ -526,9 +541,11 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   Endpoint* target = nullptr;
   if (const auto address = Address::parse(wish.address());
       wish.kind() == Failover::Kind::to_address && address.ok() && *address != endpoint.address()) {
-    target = find(*address);
     const auto temporaries = std::ranges::count_if(endpoints_, &Known::is_temporary);
-    if (target == nullptr && temporaries < static_cast<std::ptrdiff_t>(config_.redirect_addresses_max)) {
+    if (Known* known = find(*address)) {
+      known->used_at = now;
+      target = known->endpoint.get();
+    } else if (temporaries < static_cast<std::ptrdiff_t>(config_.redirect_addresses_max)) {
       target = &add_endpoint(*address, true);
     }
   }
@@ -575,7 +592,14 @@ void PoolCore::hedge(PoolCall& call) {
   const auto index = selector_.pick(candidates_, asked);
   Endpoint* other = index ? endpoints_[*index].endpoint.get() : nullptr;
   Connection* connection = other == nullptr || other->id() == asked ? nullptr : other->connection_with_room();
-  if (connection == nullptr || !budget_.take(now)) return;
+  if (connection == nullptr) {
+    // Nobody has room, or who would take it has no connection yet: once more, later.
+    call.avoid = asked;
+    demand_for(call);
+    call.trouble->timer.arm(base::saturating_add(now, call.options.hedge_after));
+    return;
+  }
+  if (!budget_.take(now)) return;
   ++stats_.hedges;
   start_attempt(call, *connection, true, now);
 }
@@ -603,9 +627,10 @@ void PoolCore::forget(PoolCall& call) {
 
 // The call is out of all lists but that of all, and none of its attempts is under way.
 void PoolCore::fail_later(PoolCall& call, CallError error) {
+  const bool waited = call.waits();
   stop_waiting(call, clock_.now());
   uncount_bytes(call);
-  trouble_of(call).error.emplace(error.errc(), error.ran(), report(call, error.detail()));
+  trouble_of(call).error.emplace(error.errc(), error.ran(), report(call, error.detail(), waited || call.ran == Ran::no));
   call.state = PoolCall::State::failing;
   failing_.push_back(call);
   if (!delivering_.is_linked()) spawner().make_ready(delivering_);
@@ -615,7 +640,9 @@ void PoolCore::fail_expired(PoolCall& call) {
   std::string_view why = "its deadline had passed when it was submitted";
   switch (call.state) {
     case PoolCall::State::queued:
-      why = any_healthy() ? "it waited for room on a connection" : "no address was healthy";
+      why = !any_healthy()    ? "no address was healthy"
+            : has_connection_ ? "it waited for room on a connection"
+                              : "it waited for a connection";
       break;
     case PoolCall::State::backing_off: why = "its next attempt was still to come"; break;
     case PoolCall::State::needs_token: why = "the retry budget was spent"; break;
@@ -629,6 +656,7 @@ void PoolCore::fail_expired(PoolCall& call) {
 
 // A stream's errors begin with the name of the call, which the pool's say once.
 std::string PoolCore::cause(const PoolCall& call, const CallError& error) {
+  if (error.errc() == Errc::deadline_exceeded) return "no answer within " + span_text(call.options.timeout);
   const std::string name = "call " + call.user->describe();
   std::string_view detail = error.detail();
   if (detail.starts_with(name)) {
@@ -639,7 +667,7 @@ std::string PoolCore::cause(const PoolCall& call, const CallError& error) {
 }
 
 // What a person needs to find the cause: who was asked, what they said, and where the time went.
-std::string PoolCore::report(const PoolCall& call, std::string_view what) const {
+std::string PoolCore::report(const PoolCall& call, std::string_view what, bool waited) const {
   std::string text = fmt::format("call {}: {}", call.user->describe(), what);
   if (call.trouble) {
     for (const PoolCall::Tried& tried : call.trouble->tried) {
@@ -647,9 +675,9 @@ std::string PoolCore::report(const PoolCall& call, std::string_view what) const 
                           tried.last_said);
     }
   }
-  if (call.ran == Ran::no) {
+  if (waited && state_ != State::ended) {
     for (const Known& known : endpoints_) {
-      if (!known.endpoint->health().is_healthy()) text += "; " + known.endpoint->trouble();
+      if (known.endpoint->is_in_trouble()) text += "; " + known.endpoint->trouble();
     }
     if (endpoints_.empty()) text += "; the pool has no addresses";
   }
@@ -716,7 +744,7 @@ void PoolCore::on_room() {
 
 bool PoolCore::is_active() const {
   return state_ != State::ended && (waiting_ > 0 || (last_submitted_ != TimePoint::min() &&
-                                    clock_.now() - last_submitted_ < config_.pool.idle_timeout));
+                                    clock_.now() - last_submitted_ < idle_limit(config_.pool)));
 }
 
 Duration PoolCore::without_connection(TimePoint now) const {

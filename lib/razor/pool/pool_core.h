@@ -69,12 +69,13 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   bool try_start(PoolCall& call, base::TimePoint now);
   bool expired(PoolCall& call, base::TimePoint now);
   void demand_connections();
+  void demand_for(const PoolCall& call);
 
   // --- Choosing
   void look_at_candidates(base::TimePoint now);
   Endpoint* choose(PoolCall& call, base::TimePoint now);
   Endpoint* find(AddressId id) const;
-  Endpoint* find(const runtime::Address& address) const;
+  Known* find(const runtime::Address& address);
   bool any_healthy() const;
   bool takes_calls(const Known& known) const;
   Endpoint& add_endpoint(const runtime::Address& address, bool is_temporary);
@@ -104,7 +105,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void fail_later(PoolCall& call, base::CallError error);
   void fail_expired(PoolCall& call);
   static std::string cause(const PoolCall& call, const base::CallError& error);
-  std::string report(const PoolCall& call, std::string_view what) const;
+  std::string report(const PoolCall& call, std::string_view what, bool waited) const;
   void deliver_failures();
   void end_all(std::string_view why);
 

@@ -21,10 +21,14 @@ std::optional<std::size_t> next_healthy(std::span<const Candidate> candidates, s
 }  // namespace
 
 std::optional<std::size_t> Selector::pick(std::span<Candidate> candidates, AddressId avoid) {
+  if (balance_ == Balance::leader) {
+    const auto leader = wanted(candidates, avoid);
+    return leader && candidates[*leader].has_room ? leader : std::nullopt;
+  }
   if (avoid != kNoAddress && !any_healthy_but(candidates, avoid)) avoid = kNoAddress;
   switch (balance_) {
     case Balance::round_robin: return pick_in_turn(candidates, avoid);
-    case Balance::leader: return pick_leader(candidates, avoid);
+    case Balance::leader: break;
     case Balance::least_in_flight: return pick_less_busy(candidates, avoid);
   }
   return std::nullopt;
@@ -46,7 +50,7 @@ std::optional<std::size_t> Selector::pick_in_turn(std::span<Candidate> candidate
   return best;
 }
 
-std::optional<std::size_t> Selector::pick_leader(std::span<const Candidate> candidates, AddressId avoid) {
+std::optional<std::size_t> Selector::wanted(std::span<const Candidate> candidates, AddressId avoid) {
   const auto found = std::ranges::find(candidates, leader_, &Candidate::id);
   std::optional<std::size_t> chosen;
   if (found == candidates.end()) {
@@ -60,10 +64,10 @@ std::optional<std::size_t> Selector::pick_leader(std::span<const Candidate> cand
   if (!chosen) return std::nullopt;
   leader_ = candidates[*chosen].id;
   leader_index_ = *chosen;
-  // One call that failed there goes elsewhere; the others stay.
-  if (leader_ == avoid) chosen = next_healthy(candidates, *chosen, avoid);
-  if (!chosen || !candidates[*chosen].has_room) return std::nullopt;
-  return chosen;
+  // One call that failed there goes elsewhere, if it can; the others stay.
+  if (leader_ != avoid) return chosen;
+  const auto other = next_healthy(candidates, *chosen, avoid);
+  return other ? other : chosen;
 }
 
 void Selector::next_leader(std::span<const Candidate> candidates) {

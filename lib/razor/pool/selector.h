@@ -51,6 +51,9 @@ class Selector {
   /// for room at another one.
   std::optional<std::size_t> pick(std::span<Candidate> candidates, AddressId avoid = kNoAddress);
 
+  /// With `Balance::leader`: the candidate that the call has to wait for, if it has no room; nothing when none is healthy.
+  std::optional<std::size_t> wanted(std::span<const Candidate> candidates, AddressId avoid);
+
   /// With `Balance::leader`: who leads; kNoAddress before the first call.
   AddressId leader() const { return leader_; }
   void set_leader(AddressId id) { leader_ = id; }
@@ -58,7 +61,6 @@ class Selector {
   void next_leader(std::span<const Candidate> candidates);
 
  private:
-  std::optional<std::size_t> pick_leader(std::span<const Candidate> candidates, AddressId avoid);
   std::optional<std::size_t> pick_in_turn(std::span<Candidate> candidates, AddressId avoid);
   std::optional<std::size_t> pick_less_busy(std::span<const Candidate> candidates, AddressId avoid);
 
