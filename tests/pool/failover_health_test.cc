@@ -125,7 +125,7 @@ TEST_F(HealthTest, AServerThatOnlyLostAConnectionHasItsWholeShareAtOnce) {
 }
 
 // The server closes a connection without a byte after 10 s: that one was not needed says nothing of the server.
-TEST_F(HealthTest, DISABLED_AConnectionThatTheServerClosesBecauseNobodyUsedItIsNoTrouble) {
+TEST_F(HealthTest, AConnectionThatTheServerClosesBecauseNobodyUsedItIsNoTrouble) {
   finish(once());  // both are connected for it, and one of them is used
   run_for(15s);
   EXPECT_EQ(stats().ejections, 0u);
