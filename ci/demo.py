@@ -177,7 +177,7 @@ class Cluster:
         elif self.avoided_at is None:
             if is_killed and sample["pool"]["addresses"][0]["health"] != "healthy":
                 self.avoided_at = at
-                self.tell(at, f"the pool avoids it, and has sent {sample['pool']['totals']['retries']} calls again, elsewhere")
+                self.tell(at, f"the pool avoids it; calls sent again, elsewhere: {sample['pool']['totals']['retries']}")
             elif not is_killed and at >= KILLED_AT:
                 self.tell(at, f"{RED}SIGKILL{PLAIN} to the server on {address}")
                 self.victim.stop(signal.SIGKILL)

@@ -8,7 +8,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tests/node/addresses.h"

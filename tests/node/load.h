@@ -1,6 +1,7 @@
 #pragma once
 // What `razor_node load` shares: the settings, the counters, and the way to count a call from its beginning to its end.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>

@@ -129,6 +129,7 @@ runtime::Task<void> Endpoint::work() {
     }
     const TimePoint at = std::max(not_before_, rate_.next());
     if (at > clock_.now()) {
+      sleeps_until_ = at;
       co_await clock_.sleep_until(at);
       continue;
     }
@@ -236,6 +237,7 @@ AddressState Endpoint::state(TimePoint now) const {
   state.connections = static_cast<std::uint32_t>(connections_.size());
   state.connecting = working_;
   state.in_flight = in_flight_;
+  state.next_attempt_in = next_attempt_in(now);
   state.failures = backoff_.failures();
   state.connects = connects_;
   state.attempts = attempts_;
@@ -245,8 +247,7 @@ AddressState Endpoint::state(TimePoint now) const {
 std::string Endpoint::trouble() const {
   std::string text = fmt::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
   if (!why_.empty()) text += fmt::format(": {}", why_);
-  if (backoff_.failures() > 0) text += fmt::format(" ({} attempts in a row)", backoff_.failures());
-  return text;
+  return text + attempts_text(backoff_.failures(), next_attempt_in(clock_.now()));
 }
 
 }  // namespace razor::pool

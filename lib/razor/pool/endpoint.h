@@ -115,6 +115,10 @@ class Endpoint {
   void note_ejection();
   void leave_connections();
 
+  base::Duration next_attempt_in(base::TimePoint now) const {
+    return working_ && sleeps_until_ > now ? sleeps_until_ - now : base::Duration::zero();
+  }
+
   runtime::Runtime& runtime_;
   runtime::Clock& clock_;
   EndpointOwner& owner_;
@@ -126,6 +130,7 @@ class Endpoint {
   Backoff backoff_;
   ConnectRate rate_;
   base::TimePoint not_before_ = base::TimePoint::min();
+  base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;
   bool working_ = false;

@@ -25,6 +25,8 @@ namespace {
 
 // How long an address that is listed no more is remembered: as long as its attempts to connect are counted.
 constexpr Duration kRememberedFor = std::chrono::minutes(1);
+// How soon at least a hedge that nobody could take is tried again.
+constexpr Duration kHedgeAgainLeast = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -218,7 +220,7 @@ void PoolCore::demand_for(const PoolCall& call) {
     const auto index = selector_.wanted(candidates_, call.avoid);
     if (index) endpoint = endpoints_[*index].endpoint.get();
   }
-  if (endpoint != nullptr) endpoint->demand();
+  if (endpoint != nullptr && endpoint->id() != call.avoid) endpoint->demand();
 }
 
 // --- Choosing --------------------------------------------------------------------------------------------------------
@@ -596,7 +598,7 @@ void PoolCore::hedge(PoolCall& call) {
     // Nobody has room, or who would take it has no connection yet: once more, later.
     call.avoid = asked;
     demand_for(call);
-    call.trouble->timer.arm(base::saturating_add(now, call.options.hedge_after));
+    call.trouble->timer.arm(base::saturating_add(now, std::max(call.options.hedge_after, kHedgeAgainLeast)));
     return;
   }
   if (!budget_.take(now)) return;

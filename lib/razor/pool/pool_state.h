@@ -45,7 +45,8 @@ struct AddressState {
   std::string why;                   ///< what went wrong last; empty: nothing yet
   std::uint32_t share = 0;           ///< of the calls, in hundredths; 0 while not healthy
   std::uint32_t connections = 0;
-  bool connecting = false;           ///< now, or after a back-off
+  bool connecting = false;           ///< or being probed, now or after a back-off
+  base::Duration next_attempt_in{};  ///< the rest of that back-off
   std::uint32_t in_flight = 0;
   std::uint32_t failures = 0;        ///< of attempts to reach it, in a row
   std::uint64_t connects = 0;        ///< attempts to connect, since the pool knows it
@@ -53,6 +54,9 @@ struct AddressState {
 
   std::string to_string() const;
 };
+
+/// " (3 attempts in a row, next in 400 ms)"; empty without failures.
+std::string attempts_text(std::uint32_t failures, base::Duration next_in);
 
 struct PoolState {
   std::vector<AddressState> addresses;
