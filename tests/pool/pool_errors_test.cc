@@ -36,7 +36,7 @@ TEST_F(PoolErrorsTest, ACallThatFoundNoServerNamesTheServerAndWhatItSaid) {
   server().kill();
   EXPECT_THAT(message_of(once(0, {.timeout = 3s})),
               MatchesRegex("deadline_exceeded \\(ran: no\\): call Work.once: no answer within 3 s: no address was healthy; "
-                           "server0:7000 is (down|probing): connect: Connection refused \\([0-9]+ attempts in a row\\); "
+                           "server0:7000 is (down|probing): connect: Connection refused \\([0-9]+ attempts in a row(, next in [0-9.]+ m?s)?\\); "
                            "time: connecting 3(.01)? s"));
 }
 
