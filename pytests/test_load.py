@@ -253,7 +253,9 @@ def test_calls_that_a_dying_server_took_along_are_accounted_for(nodes: Nodes, in
     # Each caller of a connection makes one call at a time, and all of those ended with it. Half waited for the window.
     assert_whole_connections_were_lost(lost)
     assert lost["connection_lost (ran: maybe)"] <= lost["connection_lost (ran: no)"]
-    assert report["errors"].keys() - lost.keys() == {"connect: Connection refused"}
+    # The last attempt may be under way when time is up.
+    connects = report["errors"].keys() - lost.keys() - {"connect: no answer yet"}
+    assert connects == {"connect: Connection refused"}
 
 
 def assert_whole_connections_were_lost(lost: dict[str, int]) -> None:

@@ -60,6 +60,7 @@ void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
 
 void Endpoint::on_connection_over(Connection& connection) {
   if (connection.is_leaving) return owner_.on_endpoint_changed();
+  misses_connection_ = connection.was_used;
   const TimePoint now = clock_.now();
   // A server that accepts and closes at once is in trouble; one that closes later what nobody has used is not.
   const bool was_useless = connection.stream.stats().bytes_received == 0 &&

@@ -31,6 +31,7 @@ struct Connection final : stream::ClientStreamWatcher {
 
   Endpoint& endpoint;
   bool is_leaving = false;  // takes no more calls
+  bool was_used = false;
   std::uint32_t attempts = 0;
   base::TimePoint idle_since;  // while `attempts` is 0
   stream::ClientStream stream;
@@ -64,6 +65,8 @@ class Endpoint {
   const Health& health() const { return health_; }
   std::uint32_t in_flight() const { return in_flight_; }
   bool has_connections() const { return !connections_.empty(); }
+  /// A connection will be of use: there was none yet, or the last that was lost had carried calls.
+  bool misses_connection() const { return misses_connection_; }
   /// It is what a call may be waiting for.
   bool is_in_trouble() const { return !health_.is_healthy() || (connections_.empty() && working_); }
 
@@ -79,6 +82,7 @@ class Endpoint {
   void on_attempt(Connection& connection) {
     ++attempts_;
     ++connection.attempts;
+    connection.was_used = true;
     ++in_flight_;
   }
   /// An attempt is over; `answered` by the peer, with whatever.
@@ -93,7 +97,10 @@ class Endpoint {
   /// Nothing new goes here: its connections end when what they carry has.
   void retire();
   /// It is listed again: what is known of it still counts.
-  void revive() { is_retired_ = false; }
+  void revive() {
+    is_retired_ = false;
+    misses_connection_ = true;
+  }
   bool is_unused() const { return connections_.empty() && leaving_.empty(); }
 
   AddressState state(base::TimePoint now) const;
@@ -133,6 +140,7 @@ class Endpoint {
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;
+  bool misses_connection_ = true;
   bool working_ = false;
   std::uint64_t answers_ = 0;
   bool is_retired_ = false;

@@ -109,9 +109,9 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   }
   bytes_ += call.bytes_counted = call.bytes();
   // Who waits already comes first: also before a caller that calls again as soon as it has an answer.
-  if (queue_.empty() && particular_.empty() && try_start(call, now)) return demand_connections();
+  if (queue_.empty() && particular_.empty() && try_start(call, now)) return demand_connections(true);
   if (limits.fail_fast && !any_healthy()) {
-    demand_connections();
+    demand_connections(true);
     return fail_later(call, CallError(Errc::unreachable, Ran::no, "no address is healthy"));
   }
   if (!may_wait()) {
@@ -120,7 +120,7 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   }
   wait_for_room(call, queue_);
   if (&queue_.front() == &call) pump();  // those before it may have wished for an address of their own
-  demand_connections();
+  demand_connections(true);
 }
 
 void PoolCore::abandon(PendingCall& user) {
@@ -193,15 +193,17 @@ bool PoolCore::try_start(PoolCall& call, TimePoint now) {
   return true;
 }
 
-// Every address that calls may go to is connected; those that have no room for calls that wait get another connection.
-void PoolCore::demand_connections() {
+// Every address that calls may go to is connected, when they come; those that have no room for calls that wait get another
+// connection. A lost one is replaced at once, unless nobody had used it: servers close those, again and again.
+void PoolCore::demand_connections(bool for_call) {
   for (const Known& known : endpoints_) {
     Endpoint& endpoint = *known.endpoint;
     if (!endpoint.health().is_healthy()) {
       endpoint.look();
     } else if (!takes_calls(known)) {
       endpoint.no_more_demand();
-    } else if (!endpoint.has_connections() || (waiting_ > 0 && endpoint.connection_with_room() == nullptr)) {
+    } else if ((!endpoint.has_connections() && (for_call || endpoint.misses_connection())) ||
+               (waiting_ > 0 && endpoint.connection_with_room() == nullptr)) {
       endpoint.demand();
     } else {
       endpoint.no_more_demand();
@@ -786,7 +788,7 @@ void PoolCore::look() {
       }
     }
   }
-  if (waiting_ > 0 || is_active()) demand_connections();
+  if (waiting_ > 0 || is_active()) demand_connections(waiting_ > 0);
   arm_tick();
 }
 

@@ -68,7 +68,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void pump();
   bool try_start(PoolCall& call, base::TimePoint now);
   bool expired(PoolCall& call, base::TimePoint now);
-  void demand_connections();
+  void demand_connections(bool for_call);
   void demand_for(const PoolCall& call);
 
   // --- Choosing

@@ -1,0 +1,584 @@
+// Rules of pools that can be broken without a call being lost: who gets an attempt, when and how often, what a caller is told
+// of calls that ran and failed, what callers leave behind that stop waiting, and connections that nobody needs.
+//
+// Each scenario says which fault in the pool it is there for.
+
+#include "razor/runtime/task_scope.h"
+#include "razor/runtime/with_deadline.h"
+#include "tests/scenarios/pool_load.h"
+
+namespace razor::test {
+namespace {
+
+// What happened to a call on the servers, one entry a dispatch.
+struct Run {
+  std::size_t server;
+  base::TimePoint began;
+  base::TimePoint ended = base::TimePoint::max();
+};
+
+// Servers that work, and whose handlers fail as often as they are told to: after they have begun, so that the calls ran.
+class MoodyServers {
+ public:
+  MoodyServers(sim::World& owner, Ledger& noted, int count) : world(owner), ledger(noted) {
+    for (int i = 0; i < count; ++i) {
+      fails_of_100.push_back(0);
+      host(static_cast<std::size_t>(i)).start([this, i](Runtime& runtime) {
+        return serve(runtime, *this, static_cast<std::size_t>(i));
+      });
+    }
+  }
+
+  static constexpr std::size_t kNobody = 99;
+
+  sim::Host& host(std::size_t index) const { return world.host(fmt::format("server{}", index)); }
+  std::vector<Address> addresses() const {
+    std::vector<Address> all;
+    for (std::size_t i = 0; i < fails_of_100.size(); ++i) all.push_back(host(i).address(kPoolPort));
+    return all;
+  }
+  const std::vector<Run>& runs_of(std::uint64_t id) const {
+    static const std::vector<Run> kNone;
+    const auto found = runs.find(id);
+    return found == runs.end() ? kNone : found->second;
+  }
+
+  sim::World& world;
+  Ledger& ledger;
+  std::vector<std::uint64_t> fails_of_100;  // of each server
+  std::size_t leader = kNobody;
+  bool knows_leader = true;
+  std::size_t stuck = kNobody;  // its handlers never end
+  std::map<std::uint64_t, std::vector<base::TimePoint>> asked_to_lead;
+  std::map<std::uint64_t, std::vector<Run>> runs;
+  std::function<void(std::uint64_t id)> on_run;
+
+ private:
+  class Impl final : public PoolWork {
+   public:
+    Impl(Runtime& runtime, MoodyServers& servers, std::size_t index)
+        : runtime_(runtime), servers_(servers), index_(index), random_(runtime.random().seed_for("moods")) {}
+
+    Call<std::string> once(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
+      servers_.ledger.dispatched(id);
+      servers_.runs[id].push_back({index_, servers_.world.now()});
+      const std::size_t at = servers_.runs[id].size() - 1;
+      if (servers_.on_run) servers_.on_run(id);
+      const bool fails = random_.below(100) < servers_.fails_of_100[index_];
+      if (servers_.stuck == index_) co_await runtime_.clock().sleep_for(1h);
+      if (milliseconds > 0) co_await runtime_.clock().sleep_for(std::chrono::milliseconds(milliseconds));
+      servers_.runs[id][at].ended = servers_.world.now();
+      if (fails) co_return base::Errc::internal;
+      co_return payload;
+    }
+    Call<std::string> often(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
+      return once(id, milliseconds, std::move(payload));
+    }
+    Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t, std::string payload) override {
+      servers_.asked_to_lead[id].push_back(servers_.world.now());
+      const std::size_t leader = servers_.leader;
+      if (leader != index_) {
+        const bool says = servers_.knows_leader && leader != kNobody;
+        co_return Fail(Elsewhere{says ? servers_.host(leader).address(kPoolPort).to_string() : ""});
+      }
+      servers_.ledger.dispatched(id);
+      co_return payload;
+    }
+
+   private:
+    Runtime& runtime_;
+    MoodyServers& servers_;
+    std::size_t index_;
+    sim::RandomStream random_;
+  };
+
+  static Task<void> serve(Runtime& runtime, MoodyServers& servers, std::size_t index) {
+    Server server(runtime);
+    server.add(std::make_shared<Impl>(runtime, servers, index));
+    const auto bound = server.listen(Address::tcp("0.0.0.0", kPoolPort));
+    RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
+    co_await runtime.clock().sleep_until(base::TimePoint::max());
+  }
+};
+
+struct MoodyTest {
+  MoodyTest(sim::World& owner, int count, const PoolLoadConfig& load)
+      : world(owner), config(load), servers(world, ledger, count), caller(world, ledger, servers.addresses(), config) {}
+  ~MoodyTest() { world.fabric().kill_all(); }
+
+  void run_for(base::Duration span) {
+    const base::TimePoint until = world.now() + span;
+    while (world.now() < until) {
+      world.run_for(std::min<base::Duration>(100ms, until - world.now()));
+      caller.check_bounds();
+    }
+  }
+  PoolState state() const { return caller.pool()->state(); }
+  void finish(bool close_now = false) {
+    caller.stop(close_now);
+    RAZOR_REQUIRE(world.run_until([this] { return caller.finished(); }, 2min), "the caller does not finish");
+    ledger.check();
+    const PoolState& last = caller.last_state();
+    RAZOR_EXPECT(last.in_flight == 0 && last.waiting == 0 && last.bytes == 0, "left behind: {}", last.to_string());
+  }
+
+  sim::World& world;
+  PoolLoadConfig config;
+  Ledger ledger;
+  MoodyServers servers;
+  PoolCaller caller;
+};
+
+void draw_latency(sim::World& world, sim::RandomStream& draw) {
+  sim::LinkConfig link;
+  const base::Duration least = draw.between(10us, 2ms);
+  link.latency = {least, draw.between(0ns, 2ms), sim::Latency::Shape::exponential};
+  world.fabric().set_link_config(link);
+}
+
+PoolLoadConfig endless_load() {
+  PoolLoadConfig config;
+  config.stop_after = 1h;
+  config.timeout_least = config.timeout_most = 20s;
+  return config;
+}
+
+// --- Attempts ----------------------------------------------------------------------------------------------------------
+
+// CONTRACT 14, with all servers healthy. For: a retry that is not sent elsewhere; one without its back-off, or with one that
+// does not grow; one more or one less than the limit says; a caller that hears of a failure while another attempt is made.
+RAZOR_SCENARIO(retries_go_elsewhere_and_wait) {
+  sim::RandomStream draw = world.random("retries");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = static_cast<Balance>(draw.below(3));
+  config.idempotent = 8;
+  RetryConfig& retry = config.pool.pool.retry;
+  retry.limit = static_cast<std::uint32_t>(1 + draw.below(4));
+  retry.backoff_least = draw.between(5ms, 50ms);
+  retry.backoff_most = draw.between(retry.backoff_least, 400ms);
+  retry.budget_burst = 1'000'000;
+  MoodyTest test(world, static_cast<int>(2 + draw.below(3)), config);
+  for (std::uint64_t& fails : test.servers.fails_of_100) fails = draw.below(100);
+  const auto least_delay = [&](std::size_t nth) {
+    base::Duration full = retry.backoff_least;
+    for (; nth > 0; --nth) full = std::min(2 * full, retry.backoff_most);
+    return std::min(full, retry.backoff_most) / 2;
+  };
+  test.servers.on_run = [&](std::uint64_t id) {
+    const std::vector<Run>& runs = test.servers.runs_of(id);
+    if (runs.size() < 2) return;
+    const Run& before = runs[runs.size() - 2];
+    const Run& now = runs.back();
+    RAZOR_EXPECT(before.server != now.server, "call {} failed on server{}, and is sent there again", id, now.server);
+    const base::Duration least = least_delay(runs.size() - 2);
+    RAZOR_EXPECT(now.began - before.ended >= least, "call {}: attempt {} after {} ns, at least {} ns", id, runs.size(),
+                 (now.began - before.ended).count(), least.count());
+  };
+  test.caller.on_end = [&](std::uint64_t id, bool idempotent, base::TimePoint, base::Duration took, const CallError* error) {
+    const std::size_t attempts = idempotent ? 1 + retry.limit : 1;
+    if (error == nullptr) return;
+    RAZOR_EXPECT(error->errc() == base::Errc::internal && test.servers.runs_of(id).size() == attempts,
+                 "call {} ran {} times of {}: {}", id, test.servers.runs_of(id).size(), attempts, error->message());
+    RAZOR_EXPECT(took < 10s, "call {} took {} ns", id, took.count());
+  };
+  test.run_for(10s);
+  RAZOR_EXPECT(test.ledger.succeeded_count() > 0);
+  test.caller.on_end = nullptr;
+  test.finish();
+}
+
+// CONTRACT 12 to 14 with little room and little time. For: a call that ran, and whose end says that it did not, because a
+// later attempt was not made, or was not sent; calls that wait for the budget and are forgotten by `close`.
+RAZOR_SCENARIO(calls_that_ran_and_failed) {
+  sim::RandomStream draw = world.random("failures");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = static_cast<Balance>(draw.below(3));
+  config.in_flight = static_cast<int>(8 + draw.below(24));
+  config.pause_most = draw.between(0ns, 5ms);
+  config.handler_ms_most = 1 + draw.below(200);
+  config.timeout_least = 20ms;
+  config.timeout_most = draw.between(50ms, 1s);
+  config.idempotent = 8;
+  config.payload_most = draw.one_in(2) ? 500 : 500'000;  // more than a system takes at once
+  config.pool.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(16));
+  config.pool.pool.stream.tick = draw.between(10ms, 100ms);
+  config.pool.pool.connections_max = static_cast<std::uint32_t>(1 + draw.below(2));
+  config.pool.pool.retry.limit = static_cast<std::uint32_t>(draw.below(4));
+  config.pool.pool.retry.budget_burst = static_cast<std::uint32_t>(draw.one_in(2) ? draw.below(5) : 10'000);
+  config.pool.health.timeouts_max = 0;
+  if (draw.one_in(2)) config.pool.hedge_after = draw.between(1ms, 100ms);
+  config.close_limit = draw.between(0ns, 100ms);
+  MoodyTest test(world, static_cast<int>(2 + draw.below(2)), config);
+  for (std::uint64_t& fails : test.servers.fails_of_100) fails = draw.below(100);
+  for (int i = 0; i < 3; ++i) {
+    test.run_for(draw.between(100ms, 2s));
+    sim::Host& host = test.servers.host(draw.below(2));
+    host.pause();  // what is sent to it stays on its way
+    test.run_for(draw.between(10ms, 1s));
+    host.resume();
+    if (!draw.one_in(3)) continue;
+    host.kill();
+    host.start_again();
+  }
+  test.finish(true);
+}
+
+// CONTRACT 14. For: hedges that are not sent, or to the address that was asked already.
+RAZOR_SCENARIO(slow_calls_are_hedged) {
+  sim::RandomStream draw = world.random("hedges");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = draw.one_in(2) ? Balance::round_robin : Balance::least_in_flight;
+  config.idempotent = 10;
+  config.handler_ms_most = 100;
+  config.pool.hedge_after = draw.between(1ms, 30ms);
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  MoodyTest test(world, static_cast<int>(2 + draw.below(3)), config);
+  test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration took, const CallError* error) {
+    RAZOR_EXPECT(error == nullptr, "call {}: {}", id, error->message());
+    const std::vector<Run>& runs = test.servers.runs_of(id);
+    RAZOR_EXPECT(runs.size() <= 2, "call {} ran {} times", id, runs.size());
+    if (runs.size() == 2) {
+      RAZOR_EXPECT(runs[0].server != runs[1].server, "call {} ran on server{} twice", id, runs[0].server);
+    } else {
+      RAZOR_EXPECT(world.elapsed() < 1s || took < config.pool.hedge_after + 30ms, "call {} took {} ns, without a hedge", id,
+                   took.count());
+    }
+  };
+  test.run_for(10s);
+  test.caller.on_end = nullptr;
+  test.finish();
+}
+
+// CONTRACT 4. For: a closing that does not wait for what is under way, or waits.
+RAZOR_SCENARIO(closing_waits_for_answers) {
+  sim::RandomStream draw = world.random("closing");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.handler_ms_most = 500;
+  config.in_flight = static_cast<int>(1 + draw.below(50));
+  config.pool.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(8));
+  config.idempotent = 8;
+  config.pool.pool.retry.limit = 20;
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  config.close_limit = 60s;
+  MoodyTest test(world, 2, config);
+  test.servers.fails_of_100[0] = draw.below(60);
+  test.caller.on_end = [&](std::uint64_t id, bool idempotent, base::TimePoint, base::Duration, const CallError* error) {
+    RAZOR_EXPECT(error == nullptr || (!idempotent && error->errc() == base::Errc::internal), "call {}: {}", id,
+                 error->message());
+  };
+  test.run_for(draw.between(0ns, 2s));
+  test.finish(true);
+}
+
+// --- Health ------------------------------------------------------------------------------------------------------------
+
+// CONTRACT 29. For: a server that reads, answers pings, and never answers a call, and gets its share of the calls.
+RAZOR_SCENARIO(server_that_is_stuck) {
+  sim::RandomStream draw = world.random("stuck");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = Balance::round_robin;
+  config.idempotent = draw.below(11);
+  config.timeout_least = config.timeout_most = 500ms;
+  MoodyTest test(world, 2, config);
+  test.run_for(1s);
+  test.servers.stuck = 0;
+  const std::uint64_t before = test.state().addresses[0].attempts;
+  const std::uint64_t before_there = test.state().addresses[1].attempts;
+  test.run_for(30s);
+  const PoolState state = test.state();
+  RAZOR_EXPECT((state.addresses[0].attempts - before) * 4 < state.addresses[1].attempts - before_there, "{}",
+               state.to_string());
+  test.finish();
+}
+
+// CONTRACT 27 and 30. For: attempts to connect without a back-off, and a back-off that never gets shorter again.
+RAZOR_SCENARIO(server_that_is_away_for_a_while) {
+  sim::RandomStream draw = world.random("away");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.idempotent = 10;
+  MoodyTest test(world, 1, config);
+  test.run_for(1s);
+  const std::uint64_t connects = test.state().stats.connects;
+  test.servers.host(0).kill();
+  test.run_for(1s);
+  const std::uint64_t failed = test.state().stats.connects - connects;
+  RAZOR_EXPECT(failed >= 3 && failed <= 9, "{} attempts to connect in the first second", failed);
+  test.run_for(draw.between(10s, 20s));
+  test.servers.host(0).start_again();
+  test.run_for(10s);
+  test.servers.host(0).kill();
+  test.run_for(100ms);
+  test.servers.host(0).start_again();
+  const std::size_t succeeded = test.ledger.succeeded_count();
+  test.run_for(500ms);
+  RAZOR_EXPECT(test.ledger.succeeded_count() > succeeded, "{}", test.state().to_string());
+  test.finish();
+}
+
+// CONTRACT 21. For: connections that nobody waits for, and an address update that makes new ones of those it has.
+RAZOR_SCENARIO(calls_that_fit_share_a_connection) {
+  sim::RandomStream draw = world.random("sharing");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = static_cast<Balance>(draw.below(3));
+  config.in_flight = static_cast<int>(1 + draw.below(16));
+  config.pause_most = draw.between(0ns, 5ms);
+  config.idempotent = 8;
+  config.pool.pool.stream.window = static_cast<std::uint32_t>(config.in_flight);
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  MoodyTest test(world, 1, config);
+  test.servers.fails_of_100[0] = draw.below(60);
+  for (int i = 0; i < 10; ++i) {
+    test.run_for(500ms);
+    RAZOR_EXPECT(test.state().stats.connects == 1, "{}", test.state().to_string());
+    test.caller.pool()->update_addresses(test.servers.addresses());
+  }
+  test.finish();
+}
+
+// --- Errors that send calls elsewhere ----------------------------------------------------------------------------------
+
+// For: calls that go round and round, or do so without a pause.
+RAZOR_SCENARIO(nobody_leads) {
+  sim::RandomStream draw = world.random("nobody");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = static_cast<Balance>(draw.below(3));
+  config.idempotent = 0;
+  config.led = 10;
+  config.pool.redirects_max = static_cast<std::uint32_t>(draw.below(12));
+  const std::size_t count = 2 + draw.below(3);
+  MoodyTest test(world, static_cast<int>(count), config);
+  test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration, const CallError* error) {
+    RAZOR_EXPECT(error == nullptr, "call {}: {}", id, error->message());
+    const std::vector<base::TimePoint>& asked = test.servers.asked_to_lead[id];
+    RAZOR_EXPECT(asked.size() == 1 + config.pool.redirects_max, "call {} was sent {} times", id, asked.size());
+    for (std::size_t i = count; i < asked.size(); ++i) {
+      RAZOR_EXPECT(asked[i] - asked[i - 1] >= config.pool.pool.retry.backoff_least / 2, "call {}: sent again after {} ns", id,
+                   (asked[i] - asked[i - 1]).count());
+    }
+  };
+  test.run_for(10s);
+  test.caller.on_end = nullptr;
+  test.finish();
+}
+
+// For: a leader that an error has named, or that is next, and that the next calls do not go to.
+RAZOR_SCENARIO(leader_that_errors_name_gets_all_calls) {
+  sim::RandomStream draw = world.random("named");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = Balance::leader;
+  config.idempotent = 0;
+  config.led = 10;
+  MoodyTest test(world, 4, config);
+  test.servers.knows_leader = draw.one_in(2);
+  for (int i = 0; i < 5; ++i) {
+    test.servers.leader = draw.below(4);
+    test.run_for(1s);
+    const std::uint64_t redirects = test.state().stats.redirects;
+    const std::size_t succeeded = test.ledger.succeeded_count();
+    test.run_for(1s);
+    RAZOR_EXPECT(test.state().stats.redirects == redirects, "{}", test.state().to_string());
+    RAZOR_EXPECT(test.ledger.succeeded_count() > succeeded + 50);
+  }
+  test.finish();
+}
+
+// --- A leader ----------------------------------------------------------------------------------------------------------
+
+// CONTRACT 14 and 29. For: an idempotent call that failed on the leader waits until its deadline for another server, to which
+// nobody connects.
+RAZOR_SCENARIO(leader_that_fails_calls) {
+  sim::RandomStream draw = world.random("leader");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = Balance::leader;
+  config.idempotent = 10;
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  MoodyTest test(world, 3, config);
+  test.run_for(1s);
+  test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration took, const CallError* error) {
+    RAZOR_EXPECT(error == nullptr, "call {}: {}", id, error->message());
+    RAZOR_EXPECT(took < 2s, "call {} took {} ns", id, took.count());
+  };
+  if (draw.one_in(2)) {
+    test.servers.fails_of_100[0] = 100;
+    test.run_for(5s);
+  } else {
+    for (int i = 0; i < 10; ++i) {  // it is back before anybody misses it
+      test.servers.host(0).kill();
+      test.servers.host(0).start_again();
+      test.run_for(draw.between(2s, 4s));
+    }
+  }
+  test.caller.on_end = nullptr;
+  test.finish();
+}
+
+// CONTRACT 29. For: a leader that is gone and still leads.
+RAZOR_SCENARIO(leader_that_is_gone) {
+  sim::RandomStream draw = world.random("leader");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = Balance::leader;
+  config.idempotent = 10;
+  MoodyTest test(world, 3, config);
+  test.run_for(2s);
+  const std::size_t lost = draw.below(3);
+  for (std::size_t i = 0; i <= lost; ++i) {
+    if (test.servers.host((i + 1) % 3).is_up()) test.servers.host(i).kill();
+    test.run_for(1s);
+    const std::size_t succeeded = test.ledger.succeeded_count();
+    test.run_for(1s);
+    RAZOR_EXPECT(test.ledger.succeeded_count() > succeeded + 10, "{}", test.state().to_string());
+    test.servers.host(i).start_again();
+  }
+  test.finish();
+}
+
+// --- Callers that stop waiting -----------------------------------------------------------------------------------------
+
+struct Impatient {
+  sim::World& world;
+  MoodyServers& servers;
+  FailoverPoolConfig config;
+  PoolState last{};
+  std::map<std::uint64_t, base::TimePoint> given_up{};
+  bool finished = false;
+
+  Task<void> ask(Runtime& runtime, const Client<PoolWork>& work, sim::RandomStream& random) {
+    const std::uint64_t id = servers.ledger.submitted(runtime.clock().now(), 20s, 4);
+    const base::Duration patience = random.between(0ns, 100ms);
+    const auto milliseconds = static_cast<std::uint32_t>(random.below(50));
+    const bool idempotent = random.one_in(2);
+    struct Asking {
+      static Task<bool> of(const Client<PoolWork>& client, std::uint64_t number, std::uint32_t time, bool often) {
+        const std::string payload = "hello";
+        if (often) co_return (co_await client.often(number, time, payload)).ok();
+        co_return (co_await client.once(number, time, payload)).ok();
+      }
+    };
+    const auto answer = co_await runtime::with_deadline(runtime.clock(), runtime.clock().now() + patience,
+                                                        Asking::of(work, id, milliseconds, idempotent));
+    if (!answer.ok()) given_up[id] = world.now();
+  }
+  Task<void> run(Runtime& runtime) {
+    sim::RandomStream random(runtime.random().seed_for("patience"));
+    FailoverPool pool(runtime, servers.addresses(), config);
+    const Client<PoolWork> work(pool);
+    runtime::TaskScope callers(runtime.spawner());
+    for (int i = 0; i < 2000; ++i) {
+      callers.spawn("ask", ask(runtime, work, random));
+      if (random.one_in(5)) co_await runtime.clock().sleep_for(random.between(0ns, 50ms));
+    }
+    co_await runtime.clock().sleep_for(5s);
+    last = pool.state();
+    co_await pool.close(1s);
+    finished = true;
+  }
+};
+
+// CONTRACT 1, 22 and 25. For: calls that nobody waits for, and that go on counting, waiting or being sent.
+RAZOR_SCENARIO(callers_that_stop_waiting) {
+  sim::RandomStream draw = world.random("patience");
+  draw_latency(world, draw);
+  Ledger ledger;
+  MoodyServers servers(world, ledger, 2);
+  for (std::uint64_t& fails : servers.fails_of_100) fails = draw.below(60);
+  Impatient test{world, servers, {}};
+  test.config.balance = static_cast<Balance>(draw.below(3));
+  test.config.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(4));
+  test.config.pool.connections_max = 1;
+  test.config.pool.retry.budget_burst = static_cast<std::uint32_t>(draw.below(200));
+  test.config.pool.retry.backoff_least = 20ms;
+  if (draw.one_in(2)) test.config.hedge_after = 20ms;
+  servers.on_run = [&](std::uint64_t id) {
+    const auto found = test.given_up.find(id);
+    if (found == test.given_up.end()) return;
+    const base::Duration late = world.now() - found->second;
+    RAZOR_EXPECT(late < 200ms, "call {} was sent {} ns after its caller had stopped waiting", id, late.count());
+  };
+  world.host("caller").start([&test](Runtime& runtime) { return test.run(runtime); });
+  RAZOR_REQUIRE(world.run_until([&] { return test.finished; }, 10min));
+  const PoolState& last = test.last;
+  RAZOR_EXPECT(last.waiting == 0 && last.in_flight == 0 && last.bytes == 0, "left behind: {}", last.to_string());
+  RAZOR_EXPECT(last.stats.calls_abandoned > 100, "{}", last.to_string());
+  RAZOR_EXPECT(last.stats.calls_submitted ==
+                   last.stats.calls_answered + last.stats.calls_failed_total() + last.stats.calls_abandoned,
+               "{}", last.to_string());
+  world.fabric().kill_all();
+}
+
+// --- Connections that nobody needs -------------------------------------------------------------------------------------
+
+struct Seldom {
+  sim::World& world;
+  MoodyServers& servers;
+  FailoverPoolConfig config;
+  int calls;
+  base::Duration pause;
+  base::Duration quiet;
+  PoolState last{};
+  bool finished = false;
+
+  Task<void> run(Runtime& runtime) {
+    FailoverPool pool(runtime, servers.addresses(), config);
+    const Client<PoolWork> work(pool);
+    for (int i = 0; i < calls; ++i) {
+      if (i > 0) co_await runtime.clock().sleep_for(pause);
+      const std::uint64_t id = servers.ledger.submitted(runtime.clock().now(), 20s);
+      const std::string payload;
+      const auto reply = co_await work.once(id, std::uint32_t{1}, payload);
+      RAZOR_EXPECT(reply.ok(), "{}", reply.call_error().message());
+    }
+    co_await runtime.clock().sleep_for(quiet);
+    last = pool.state();
+    finished = true;
+  }
+  void check() {
+    world.host("caller").start([this](Runtime& runtime) { return run(runtime); });
+    RAZOR_REQUIRE(world.run_until([this] { return finished; }, 1h));
+    world.fabric().kill_all();
+  }
+};
+
+// CONTRACT 21. For: a connection that is closed because it is idle, and made again at once.
+RAZOR_SCENARIO(one_call_and_then_none) {
+  sim::RandomStream draw = world.random("seldom");
+  draw_latency(world, draw);
+  Ledger ledger;
+  MoodyServers servers(world, ledger, static_cast<int>(1 + draw.below(3)));
+  Seldom test{world, servers, {}, 1, 0s, 0s};
+  test.config.pool.stream.tick = draw.between(10ms, 1s);
+  test.config.pool.idle_timeout = draw.between(2s, 9s);
+  world.run_for(draw.between(0ns, 1s));
+  test.quiet = test.config.pool.idle_timeout + test.config.pool.stream.tick;
+  test.check();
+  RAZOR_EXPECT(test.last.connections() == 0, "{}", test.last.to_string());
+  RAZOR_EXPECT(test.last.stats.connects == servers.addresses().size(), "{}", test.last.to_string());
+}
+
+// CONTRACT 29. For: addresses that are in trouble because their servers, which work, ended connections that nobody used.
+RAZOR_SCENARIO(seldom_calls_are_no_trouble) {
+  sim::RandomStream draw = world.random("seldom");
+  draw_latency(world, draw);
+  Ledger ledger;
+  MoodyServers servers(world, ledger, static_cast<int>(2 + draw.below(3)));
+  Seldom test{world, servers, {}, 20, draw.between(1s, 50s), 30s};
+  test.config.balance = draw.one_in(2) ? Balance::round_robin : Balance::least_in_flight;
+  test.check();
+  RAZOR_EXPECT(test.last.stats.ejections == 0, "{}", test.last.to_string());
+  // What the servers close is made anew with the next call, not again and again until it comes.
+  const std::uint64_t calls = test.last.stats.calls_submitted;
+  RAZOR_EXPECT(test.last.stats.connects <= (calls + 1) * servers.addresses().size(), "{}", test.last.to_string());
+}
+
+}  // namespace
+}  // namespace razor::test
