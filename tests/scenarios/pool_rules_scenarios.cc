@@ -48,6 +48,8 @@ class MoodyServers {
   std::vector<std::uint64_t> fails_of_100;  // of each server
   std::size_t leader = kNobody;
   bool knows_leader = true;
+  bool names_strangers = false;
+  int strangers = 0;
   std::size_t stuck = kNobody;  // its handlers never end
   std::map<std::uint64_t, std::vector<base::TimePoint>> asked_to_lead;
   std::map<std::uint64_t, std::vector<Run>> runs;
@@ -76,6 +78,7 @@ class MoodyServers {
     }
     Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t, std::string payload) override {
       servers_.asked_to_lead[id].push_back(servers_.world.now());
+      if (servers_.names_strangers) co_return Fail(Elsewhere{fmt::format("stranger{}:7000", ++servers_.strangers)});
       const std::size_t leader = servers_.leader;
       if (leader != index_) {
         const bool says = servers_.knows_leader && leader != kNobody;
@@ -216,11 +219,14 @@ RAZOR_SCENARIO(calls_that_ran_and_failed) {
     test.run_for(draw.between(100ms, 2s));
     sim::Host& host = test.servers.host(draw.below(2));
     host.pause();  // what is sent to it stays on its way
-    test.run_for(draw.between(10ms, 1s));
+    test.run_for(draw.between(10ms, 500ms));
+    if (draw.one_in(2)) {
+      sim::Host& lost = test.servers.host(draw.below(2));
+      lost.kill();
+      lost.start_again();
+    }
+    test.run_for(draw.between(10ms, 500ms));
     host.resume();
-    if (!draw.one_in(3)) continue;
-    host.kill();
-    host.start_again();
   }
   test.finish(true);
 }
@@ -252,6 +258,95 @@ RAZOR_SCENARIO(slow_calls_are_hedged) {
   test.finish();
 }
 
+// CONTRACT 15. For: a call that was never sent, was moved, and is retried less often for it.
+RAZOR_SCENARIO(moved_calls_keep_their_retries) {
+  sim::RandomStream draw = world.random("moves");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.idempotent = 10;
+  config.in_flight = 24;
+  config.pause_most = 1ms;
+  config.payload_most = 400'000;  // more than a system takes at once: some are never sent
+  config.pool.pool.retry.limit = static_cast<std::uint32_t>(1 + draw.below(2));
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  MoodyTest test(world, 2, config);
+  for (std::uint64_t& fails : test.servers.fails_of_100) fails = 100;
+  std::uint64_t given_up = 0;
+  test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration took, const CallError* error) {
+    RAZOR_EXPECT(error != nullptr && took < 10s, "call {} took {} ns", id, took.count());
+    ++given_up;
+  };
+  for (int i = 0; i < 5; ++i) {
+    sim::Host& host = test.servers.host(draw.below(2));
+    host.pause();
+    test.run_for(draw.between(10ms, 200ms));
+    host.kill();
+    host.resume();
+    host.start_again();
+    test.run_for(draw.between(10ms, 300ms));
+  }
+  test.finish();
+  const PoolStats& stats = test.caller.last_state().stats;
+  RAZOR_EXPECT(stats.retries == given_up * config.pool.pool.retry.limit, "{} calls gave up: {}", given_up,
+               test.caller.last_state().to_string());
+}
+
+// CONTRACT 14. For: a caller that hears of a failure while another attempt is under way, which may do better.
+RAZOR_SCENARIO(attempts_under_way_may_do_better) {
+  sim::RandomStream draw = world.random("siblings");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.idempotent = 10;
+  config.in_flight = 4;
+  config.handler_ms_most = 100;
+  config.pool.hedge_after = 10ms;
+  RetryConfig& retry = config.pool.pool.retry;
+  retry.limit = static_cast<std::uint32_t>(1 + draw.below(3));
+  retry.budget_burst = 1'000'000;
+  MoodyTest test(world, 2, config);
+  test.servers.fails_of_100[draw.below(2)] = 100;
+  test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration, const CallError* error) {
+    if (error == nullptr) return;
+    for (const Run& run : test.servers.runs_of(id)) {
+      RAZOR_EXPECT(run.ended != base::TimePoint::max(), "call {} ends while server{} is at it: {}", id, run.server,
+                   error->message());
+    }
+  };
+  test.run_for(10s);
+  test.caller.on_end = nullptr;
+  test.finish();
+}
+
+// CONTRACT 22. For: more calls, or bytes of them, than the limits say: of new calls, and of those that come back.
+RAZOR_SCENARIO(limits_of_calls_and_bytes) {
+  sim::RandomStream draw = world.random("limits");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.in_flight = 64;
+  config.timeout_least = config.timeout_most = 5s;
+  config.idempotent = draw.below(11);
+  config.payload_most = 2'000;
+  config.pool.pool.stream.window = 64;
+  config.pool.pool.queue_calls_max = static_cast<std::uint32_t>(2 + draw.below(10));
+  if (draw.one_in(3)) config.pool.pool.bytes_max = 1'000 + draw.below(20'000);
+  config.pool.pool.retry.backoff_least = 300ms;
+  config.pool.pool.retry.budget_burst = 1'000'000;
+  MoodyTest test(world, 2, config);
+  const auto watched = [&test](base::Duration span) {
+    for (; span > 0ns; span -= 5ms) {
+      test.world.run_for(5ms);
+      test.caller.check_bounds();
+    }
+  };
+  watched(500ms);
+  for (std::uint64_t& fails : test.servers.fails_of_100) fails = 100;
+  watched(1s);
+  for (std::size_t i = 0; i < 2; ++i) test.servers.host(i).kill();
+  watched(1s);
+  for (std::size_t i = 0; i < 2; ++i) test.servers.host(i).start_again();
+  test.finish();
+}
+
 // CONTRACT 4. For: a closing that does not wait for what is under way, or waits.
 RAZOR_SCENARIO(closing_waits_for_answers) {
   sim::RandomStream draw = world.random("closing");
@@ -272,6 +367,87 @@ RAZOR_SCENARIO(closing_waits_for_answers) {
   };
   test.run_for(draw.between(0ns, 2s));
   test.finish(true);
+}
+
+// CONTRACT 4. For: a closing that goes on for as long as a caller calls again at once.
+struct Stubborn {
+  MoodyServers& servers;
+  base::Duration limit;
+  int ended = 0;
+  bool closed = false;
+
+  void call(const Client<PoolWork>& work) {
+    const auto again = [this, &work](const auto&) {
+      RAZOR_REQUIRE(++ended < 1'000'000, "a caller that calls again at once keeps the pool from closing");
+      if (!closed) call(work);
+    };
+    const std::string payload;
+    work.once.start(again, std::uint64_t{0}, std::uint32_t{0}, payload);
+  }
+  Task<void> run(Runtime& runtime) {
+    FailoverPool pool(runtime, servers.addresses());
+    const Client<PoolWork> work(pool);
+    call(work);
+    co_await runtime.clock().sleep_for(10ms);
+    co_await pool.close(limit);
+    closed = true;
+    co_await runtime.clock().sleep_for(1s);
+  }
+};
+
+RAZOR_SCENARIO(closing_ends_though_a_caller_calls_again) {
+  sim::RandomStream draw = world.random("stubborn");
+  Ledger ledger;
+  MoodyServers servers(world, ledger, 1);
+  servers.host(0).kill();
+  Stubborn test{servers, draw.between(0ns, 10us)};
+  world.host("caller").start([&test](Runtime& runtime) { return test.run(runtime); });
+  RAZOR_EXPECT(world.run_until([&test] { return test.closed; }, 10s), "close does not return");
+  world.run_for(2s);
+  world.fabric().kill_all();
+}
+
+// CONTRACT 1. For: a call that a completion submits while its RemoteChannel ends, that is refused, and never ends.
+struct Leaving {
+  MoodyServers& servers;
+  Runtime& network;
+  int begun = 0;
+  int ended = 0;
+  bool finished = false;
+
+  void call(const Client<PoolWork>& work, int more) {
+    ++begun;
+    const auto done = [this, &work, more](const auto&) {
+      ++ended;
+      if (more > 0) call(work, more - 1);
+    };
+    const std::string payload;
+    work.once.start(done, std::uint64_t{0}, std::uint32_t{0}, payload);
+  }
+  Task<void> run(Runtime& runtime) {
+    FailoverPool pool(network, servers.addresses());
+    stream::RemoteChannelConfig config;
+    config.queue_calls_max = 2;
+    std::optional<RemoteChannel> channel(std::in_place, runtime, pool, config);
+    const Client<PoolWork> work(*channel);
+    for (int i = 0; i < 4; ++i) call(work, 2);
+    channel.reset();
+    co_await runtime.clock().sleep_for(1s);
+    co_await pool.close(1s);
+    finished = true;
+  }
+};
+
+RAZOR_SCENARIO(remote_channel_ends_while_completions_call) {
+  Ledger ledger;
+  for (int i = 0; i < 12; ++i) ledger.submitted(world.now(), 20s, 100);
+  MoodyServers servers(world, ledger, 1);
+  sim::Host& host = world.host("caller");
+  Leaving test{servers, host.add_runtime()};
+  host.start([&test](Runtime& runtime) { return test.run(runtime); });
+  RAZOR_REQUIRE(world.run_until([&test] { return test.finished; }, 10s));
+  RAZOR_EXPECT(test.ended == test.begun, "{} of {} calls ended", test.ended, test.begun);
+  world.fabric().kill_all();
 }
 
 // --- Health ------------------------------------------------------------------------------------------------------------
@@ -355,7 +531,9 @@ RAZOR_SCENARIO(nobody_leads) {
   config.pool.redirects_max = static_cast<std::uint32_t>(draw.below(12));
   const std::size_t count = 2 + draw.below(3);
   MoodyTest test(world, static_cast<int>(count), config);
+  int ended = 0;
   test.caller.on_end = [&](std::uint64_t id, bool, base::TimePoint, base::Duration, const CallError* error) {
+    ++ended;
     RAZOR_EXPECT(error == nullptr, "call {}: {}", id, error->message());
     const std::vector<base::TimePoint>& asked = test.servers.asked_to_lead[id];
     RAZOR_EXPECT(asked.size() == 1 + config.pool.redirects_max, "call {} was sent {} times", id, asked.size());
@@ -365,8 +543,29 @@ RAZOR_SCENARIO(nobody_leads) {
     }
   };
   test.run_for(10s);
+  RAZOR_EXPECT(ended > 0, "no call ends");
   test.caller.on_end = nullptr;
   test.finish();
+}
+
+// For: an address for every name that errors ever said.
+RAZOR_SCENARIO(errors_that_name_strangers) {
+  sim::RandomStream draw = world.random("strangers");
+  draw_latency(world, draw);
+  PoolLoadConfig config = endless_load();
+  config.pool.balance = static_cast<Balance>(draw.below(3));
+  config.idempotent = 0;
+  config.led = 10;
+  config.timeout_least = config.timeout_most = 3s;
+  config.pool.redirect_addresses_max = static_cast<std::uint32_t>(draw.below(5));
+  MoodyTest test(world, 2, config);
+  test.servers.names_strangers = true;
+  for (int i = 0; i < 50; ++i) {
+    test.run_for(100ms);
+    const std::size_t known = test.state().addresses.size();
+    RAZOR_EXPECT(known <= 2 + config.pool.redirect_addresses_max, "{} addresses", known);
+  }
+  test.finish(true);
 }
 
 // For: a leader that an error has named, or that is next, and that the next calls do not go to.
@@ -449,6 +648,7 @@ struct Impatient {
   sim::World& world;
   MoodyServers& servers;
   FailoverPoolConfig config;
+  bool remote = false;  // the pool belongs to another runtime: what it has taken runs on
   PoolState last{};
   std::map<std::uint64_t, base::TimePoint> given_up{};
   bool finished = false;
@@ -471,14 +671,15 @@ struct Impatient {
   }
   Task<void> run(Runtime& runtime) {
     sim::RandomStream random(runtime.random().seed_for("patience"));
-    FailoverPool pool(runtime, servers.addresses(), config);
-    const Client<PoolWork> work(pool);
+    FailoverPool pool(remote ? world.host("caller").add_runtime() : runtime, servers.addresses(), config);
+    RemoteChannel channel(runtime, pool);
+    const Client<PoolWork> work(remote ? channel.channel() : pool.channel());
     runtime::TaskScope callers(runtime.spawner());
     for (int i = 0; i < 2000; ++i) {
       callers.spawn("ask", ask(runtime, work, random));
       if (random.one_in(5)) co_await runtime.clock().sleep_for(random.between(0ns, 50ms));
     }
-    co_await runtime.clock().sleep_for(5s);
+    co_await runtime.clock().sleep_for(remote ? 1min : 5s);
     last = pool.state();
     co_await pool.close(1s);
     finished = true;
@@ -493,6 +694,7 @@ RAZOR_SCENARIO(callers_that_stop_waiting) {
   MoodyServers servers(world, ledger, 2);
   for (std::uint64_t& fails : servers.fails_of_100) fails = draw.below(60);
   Impatient test{world, servers, {}};
+  test.remote = draw.one_in(3);
   test.config.balance = static_cast<Balance>(draw.below(3));
   test.config.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(4));
   test.config.pool.connections_max = 1;
@@ -501,7 +703,7 @@ RAZOR_SCENARIO(callers_that_stop_waiting) {
   if (draw.one_in(2)) test.config.hedge_after = 20ms;
   servers.on_run = [&](std::uint64_t id) {
     const auto found = test.given_up.find(id);
-    if (found == test.given_up.end()) return;
+    if (test.remote || found == test.given_up.end()) return;
     const base::Duration late = world.now() - found->second;
     RAZOR_EXPECT(late < 200ms, "call {} was sent {} ns after its caller had stopped waiting", id, late.count());
   };
@@ -509,7 +711,7 @@ RAZOR_SCENARIO(callers_that_stop_waiting) {
   RAZOR_REQUIRE(world.run_until([&] { return test.finished; }, 10min));
   const PoolState& last = test.last;
   RAZOR_EXPECT(last.waiting == 0 && last.in_flight == 0 && last.bytes == 0, "left behind: {}", last.to_string());
-  RAZOR_EXPECT(last.stats.calls_abandoned > 100, "{}", last.to_string());
+  RAZOR_EXPECT(test.remote || last.stats.calls_abandoned > 100, "{}", last.to_string());
   RAZOR_EXPECT(last.stats.calls_submitted ==
                    last.stats.calls_answered + last.stats.calls_failed_total() + last.stats.calls_abandoned,
                "{}", last.to_string());

@@ -512,12 +512,13 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   PoolCall& call = *attempt.call();
   if (static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::error_bytes) return false;
   const auto errc = wire::errc_of(base::as_text(answer.blob));
-  if (!errc || !call.options.idempotent || !retry_policy_.may_attempt(call.attempts)) return false;
+  if (!errc || !call.options.idempotent) return false;
   if (call.first != nullptr && call.hedge != nullptr) {
     call.drop(attempt);
     call.ran = std::max(call.ran, Ran::maybe);
     return true;  // the other one may do better
   }
+  if (!retry_policy_.may_attempt(call.attempts)) return false;
   const TimePoint now = clock_.now();
   const Duration delay = next_delay(call);
   // Otherwise its caller gets the answer: who has one does not wait for the budget.
@@ -737,7 +738,8 @@ runtime::Task<void> PoolCore::close(Ref<PoolCore> self, Duration limit) {
   const TimePoint until = base::saturating_add(self->clock_.now(), limit);
   const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
   self->end_all(drained ? "the pool is closed" : "the pool was closed before it was answered");
-  while (!self->failing_.empty() || !self->failing_now_.empty()) self->deliver_failures();
+  // All that was under way, and what its completions submitted; who goes on calling does not keep this from returning.
+  for (int round = 0; round < 2; ++round) self->deliver_failures();
 }
 
 // --- Turns and ticks -------------------------------------------------------------------------------------------------

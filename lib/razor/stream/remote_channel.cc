@@ -175,16 +175,15 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
   /// What is under way fails here; what comes back later finds nobody.
   void end_by_owner() {
     const base::Ref self(this);
-    {
-      const std::lock_guard lock(transit_->mutex);
-      transit_->home_is_there = false;
-    }
     while (RemoteCall* call = all_.pop_front()) {
       call->abandoned.store(true, std::memory_order_relaxed);
       PendingCall& user = *std::exchange(call->user, nullptr);
       release(user);
       user.failed(CallError(Errc::closed, Ran::maybe, fmt::format("call {}: closed by its owner", user.describe())));
     }
+    // Only now: what completions submitted here, and was refused, comes back as well.
+    const std::lock_guard lock(transit_->mutex);
+    transit_->home_is_there = false;
   }
   static PendingCall& give_back(PendingCall& user) {
     release(user);
