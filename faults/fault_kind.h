@@ -1,0 +1,93 @@
+#pragma once
+// FaultKind: one kind of fault. Each is a small file in kinds/, and a line in catalogue.cc. README.md says how to add one.
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "faults/plan.h"
+#include "razor/base/random_stream.h"
+
+namespace razor::sim {
+class World;
+}
+
+namespace razor::faults {
+
+class Conditions;
+
+/// Who plays in a scenario, by the names of their hosts. Faults are drawn for these.
+struct Cast {
+  std::vector<std::string> servers;
+  std::vector<std::string> callers;
+  /// Whose connections may be fed anything: what they get to see is their own affair.
+  std::vector<std::string> strangers;
+};
+
+/// What a kind draws a fault with.
+struct Draw {
+  const Cast& cast;
+  base::RandomStream& random;
+  int hardness;            ///< 1 .. 100: how hard this run is hit by faults of this kind; few are extreme
+  base::Duration span{};   ///< of all faults
+
+  const std::string& server() { return one_of(cast.servers); }
+  const std::string& caller() { return one_of(cast.callers); }
+  const std::string& one_of(const std::vector<std::string>& names) { return names[random.below(names.size())]; }
+  /// A server or a caller.
+  const std::string& host() {
+    const std::size_t index = random.below(cast.servers.size() + cast.callers.size());
+    return index < cast.servers.size() ? cast.servers[index] : cast.callers[index - cast.servers.size()];
+  }
+  /// As long as hardness says: from `least` to at most `most`, short ones more often. In whole steps that read well.
+  base::Duration duration(base::Duration least, base::Duration most);
+  /// least .. most, likewise.
+  std::int64_t number(std::int64_t least, std::int64_t most);
+};
+
+/// What a fault does its work with.
+struct Stage {
+  sim::World& world;
+  Conditions& conditions;    ///< of hosts and links: faults that overlap do not heal each other
+  base::RandomStream random; ///< of this fault alone
+};
+
+/// A fault at work: from its construction to its destruction, which heals it.
+class ActiveFault {
+ public:
+  virtual ~ActiveFault() = default;
+  ActiveFault() = default;
+  ActiveFault(const ActiveFault&) = delete;
+
+  /// How many events it has changed, delayed or removed: 0 when the run would have been the same without it.
+  std::uint64_t acted() const { return acted_; }
+
+ protected:
+  void act(std::uint64_t count = 1) { acted_ += count; }
+
+ private:
+  std::uint64_t acted_ = 0;
+};
+
+class FaultKind {
+ public:
+  virtual ~FaultKind() = default;
+
+  virtual std::string_view name() const = 0;
+  /// One line: what it does, and its hosts and parameters.
+  virtual std::string_view help() const = 0;
+  /// Fills in all but number and time. False: there is none in such a cast.
+  virtual bool draw(Fault& fault, Draw& draw) const = 0;
+  /// Empty when `fault`, which a person may have written, can be played; else what is wrong.
+  virtual std::string check(const Fault& fault) const = 0;
+  /// It begins. Null when it is over already, or does nothing there.
+  virtual std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const = 0;
+};
+
+/// All of them, in a fixed order.
+const std::vector<const FaultKind*>& catalogue();
+/// Null when there is none of this name.
+const FaultKind* find_kind(std::string_view name);
+
+}  // namespace razor::faults
