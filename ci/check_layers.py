@@ -29,6 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "sim": {"razor/base", "razor/runtime"},
     "sim/main": {"razor/base", "razor/runtime", "sim"},
     "faults": {"razor/base", "razor/runtime", "sim"},
+    "faults/main": {"razor/base", "razor/runtime", "sim", "sim/main", "faults"},
 }
 # Files that stand above all layers.
 FRONT_DOOR = {"razor/razor.h"}

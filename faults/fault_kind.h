@@ -19,10 +19,10 @@ class Conditions;
 
 /// Who plays in a scenario, by the names of their hosts. Faults are drawn for these.
 struct Cast {
-  std::vector<std::string> servers;
-  std::vector<std::string> callers;
+  std::vector<std::string> servers{};
+  std::vector<std::string> callers{};
   /// Whose connections may be fed anything: what they get to see is their own affair.
-  std::vector<std::string> strangers;
+  std::vector<std::string> strangers{};
 };
 
 /// What a kind draws a fault with.
@@ -53,12 +53,17 @@ struct Stage {
   base::RandomStream random; ///< of this fault alone
 };
 
-/// A fault at work: from its construction to its destruction, which heals it.
+/// A fault at work, from its construction to its end, which heals it.
 class ActiveFault {
  public:
+  /// Ends it, if nobody did.
   virtual ~ActiveFault() = default;
   ActiveFault() = default;
   ActiveFault(const ActiveFault&) = delete;
+
+  /// Its time is over: what it did is undone as far as it can be. Called once, before its destruction, so that what the end
+  /// itself brings about is counted. Those that heal in their destructor have nothing to do here.
+  virtual void end() {}
 
   /// How many events it has changed, delayed or removed: 0 when the run would have been the same without it.
   std::uint64_t acted() const { return acted_; }

@@ -216,6 +216,125 @@ def test_the_trace_of_a_crash_has_what_came_before_it(troubled: ScenarioProgram,
     assert "about to check" in trace.read_text()
 
 
+def test_sums_what_runs_report(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "reports", "--scenario", "passes", "--seeds", "10")
+    assert finished.status == OK, finished
+    reports = next(scenario for scenario in finished.json["scenarios"] if scenario["name"] == "reports")
+    assert reports["counts"] == {
+        "calls": {"sum": 10_000_055, "min": 1_000_001, "runs_without": 0},
+        "acted/cut": {"sum": 15, "min": 0, "runs_without": 5},
+        "acted/crash": {"sum": 0, "min": 0, "runs_without": 10},
+        "sometimes/a bad seed": {"sum": 1, "min": 0, "runs_without": 9},
+    }
+    assert finished.json["counts"] == {name: count["sum"] for name, count in reports["counts"].items()}
+    shown = finished.out.splitlines()
+    assert shown[-5:-1] == [
+        "reports: calls 10.0 M",
+        "acted: crash 0, cut 15",
+        "sometimes: a bad seed 1",
+        "never reached in 20 runs: never in these tests",
+    ]
+
+
+@pytest.mark.parametrize("how", [["--jobs", "3"], ["--in-process"], ["--replay"]], ids=["jobs", "in process", "replay"])
+def test_reports_do_not_depend_on_how_it_runs(troubled: ScenarioProgram, how: list[str]) -> None:
+    wanted = troubled.run("--scenario", "reports", "--seeds", "10", "--jobs", "1").json["scenarios"]
+    assert troubled.run("--scenario", "reports", "--seeds", "10", *how).json["scenarios"] == wanted
+
+
+def test_what_is_never_reached_fails_only_where_it_must_be(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "reports", "--seeds", "2")
+    assert (finished.status, finished.json["never_reached"]) == (OK, ["a bad seed", "never in these tests"])
+    finished = troubled.run("--scenario", "reports", "--seeds", "5", "--require-sometimes")
+    assert (finished.status, finished.json["never_reached"]) == (FAILED, ["never in these tests"])
+    assert "never reached in 5 runs: never in these tests" in finished.out
+    # One run that is repeated reaches what it reaches.
+    assert "never reached" not in troubled.run("--scenario", "reports", "--seed", "1").out
+
+
+def test_the_plan_of_a_crashed_run_is_shown(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "crashes_with_a_plan", "--seeds", "5", "--trouble", "a b")
+    assert finished.status == FAILED
+    (crash,) = finished.failures("crashes_with_a_plan")
+    assert crash["texts"]["plan"].splitlines() == [f"line {line} a b" for line in range(1, 61)]
+    shown = finished.out.splitlines()
+    begin = shown.index("    line 1 a b")
+    assert shown[begin + 39] == "    line 40 a b"
+    assert "20 lines more" in shown[begin + 40] and "summary.json" in shown[begin + 40]
+    # What the program's own options say is part of how it is repeated.
+    assert crash["again"].endswith("--scenario crashes_with_a_plan --seed 3 --trouble 'a b'")
+    assert f"  again: {crash['again']}" in shown
+    # Other texts are not shown; long ones are cut.
+    assert "sss" not in finished.out
+    assert crash["texts"]["story"].count("s" * 1024) == 256
+    assert crash["texts"]["story"].endswith("(45056 bytes more were cut off)")
+    # Nobody knows what a crashed run counted.
+    (scenario,) = finished.json["scenarios"]
+    assert scenario["counts"]["calls"] == {"sum": 4, "min": 1, "runs_without": 0}
+
+
+def test_the_plan_of_a_run_that_passes_is_not(troubled: ScenarioProgram) -> None:
+    assert "plan" not in troubled.run("--scenario", "reports", "--seeds", "5").out
+
+
+def test_the_reports_of_a_replay_are_those_of_its_first_run(troubled: ScenarioProgram) -> None:
+    (crash,) = troubled.run("--scenario", "crashes_the_second_time", "--seed", "1", "--replay").json["failures"]
+    assert crash["texts"] == {"plan": "of run 1"}
+    assert crash["again"].endswith("--seed 1 --replay")
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_failures_are_told_apart_by_cause(troubled: ScenarioProgram, jobs: int) -> None:
+    finished = troubled.run("--scenario", "breaks_rules", "--scenario", "crashes", "--seeds", "400", "--jobs", str(jobs))
+    causes = finished.json["causes"]
+    assert [(cause["runs"], cause["seed"]) for cause in causes] == [(300, 1), (50, 4), (50, 8), (1, BAD_SEED)]
+    names = [cause["cause"] for cause in causes]
+    assert names[:2] == ["breaks_rules, expectation: rule 12", "breaks_rules, expectation: rule money"]
+    assert names[2].startswith("breaks_rules, requirement: troubled_scenarios.cc:")
+    assert names[3].startswith("crashes, crash: ")
+    assert {failure["cause"] for failure in finished.json["failures"]} == set(names)
+    for failure in finished.failures("breaks_rules"):
+        assert failure["texts"] == {"plan": f"seed {failure['seed']}"}
+    # In the summary too, where most of the failures are not shown.
+    summary = finished.out[finished.out.index("401 runs failed, of 4 causes") :]
+    for cause in causes:
+        assert f"{cause['cause']}; first seed {cause['seed']}" in summary
+        assert f"again: {cause['again']}" in summary
+    assert finished.out.count("rule 12: call") < 10
+    assert len(finished.out.splitlines()) < 350
+
+
+def test_few_failures_need_no_causes(troubled: ScenarioProgram) -> None:
+    assert "causes" not in troubled.run("--scenario", "expects", "--seeds", "5").out
+
+
+def test_runs_for_some_minutes(golden: ScenarioProgram) -> None:
+    begun = time.monotonic()
+    finished = golden.run("--minutes", "0.02")
+    assert finished.status == OK
+    assert time.monotonic() - begun > 1.2
+    assert finished.json["seeds"] > 30
+    assert 1.2 <= finished.json["real_seconds"] < 10
+    assert golden.run("--minutes", "0.02", "--in-process").json["seeds"] > 30
+    # Unless there are fewer seeds.
+    assert golden.run("--minutes", "10", "--seeds", "4").json["seeds"] == 12
+
+
+def test_a_run_that_hangs_when_the_time_is_up_has_failed(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "hangs", "--minutes", "0.005", "--time-limit", "1")
+    assert finished.status == FAILED
+    (hang,) = finished.json["failures"]
+    assert (hang["seed"], hang["kind"]) == (BAD_SEED, "time_limit")
+
+
+def test_replays_one_in_n_of_each_scenario(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "notes_an_address", "--scenario", "passes", "--seeds", "40", "--replay-one-in", "4")
+    assert finished.json["failed"] == 10
+    assert {failure["kind"] for failure in finished.json["failures"]} == {"divergence"}
+    all_of_them = troubled.run("--scenario", "notes_an_address", "--seeds", "10", "--replay-one-in", "1")
+    assert all_of_them.json["failed"] == 10
+
+
 def children_of(pid: int) -> list[int]:
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -256,20 +375,28 @@ def test_says_nothing_on_stderr_when_it_is_quick_and_all_is_well(troubled: Scena
     assert troubled.run("--scenario", "passes").err == ""
 
 
-def test_shows_progress_on_a_terminal(troubled: ScenarioProgram) -> None:
+def shown_on_a_terminal(program: ScenarioProgram, *arguments: str) -> str:
+    """What it shows while a seed hangs, until that is noticed."""
     ours, theirs = os.openpty()
     with open(ours, "rb", buffering=0) as terminal:
-        process = subprocess.Popen(
-            [str(troubled.path), "--scenario", "passes", "--scenario", "never_ends", "--seed", "1", "--time-limit", "1"],
-            stdout=subprocess.DEVNULL,
-            stderr=theirs,
-        )
+        process = subprocess.Popen([str(program.path), *arguments], stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
         assert process.wait(20) == FAILED
-        shown = terminal.read(65536).decode()
+        return terminal.read(65536).decode()
+
+
+def test_shows_progress_on_a_terminal(troubled: ScenarioProgram) -> None:
+    wanted = ["--scenario", "passes", "--scenario", "never_ends", "--seed", "1", "--time-limit", "1"]
+    shown = shown_on_a_terminal(troubled, *wanted)
     assert "\r" in shown
     assert "1 of 2 seeds, 0 failed" in shown
     assert "virtual in" in shown
+    assert "left" not in shown
+
+
+def test_shows_the_time_that_is_left(troubled: ScenarioProgram) -> None:
+    wanted = ["--scenario", "never_ends", "--minutes", "3", "--until-failure", "--time-limit", "1"]
+    assert "3.0 min left" in shown_on_a_terminal(troubled, *wanted)
 
 
 WRONG: list[tuple[list[str], str]] = [
@@ -284,6 +411,10 @@ WRONG: list[tuple[list[str], str]] = [
     (["--seed", "1", "--seeds", "2"], "--seed"),
     (["--seed", "1", "--base-seed", "2"], "--seed"),
     (["--seed", "1", "--until-failure"], "--until-failure"),
+    (["--seed", "1", "--minutes", "1"], "--minutes"),
+    *((["--minutes", text], "--minutes") for text in ("0", "-1", "", "soon", "nan", "inf", "1e7")),
+    *((["--replay-one-in", text], "--replay-one-in") for text in ("0", "-1", "", "x")),
+    (["--replay", "--replay-one-in", "2"], "--replay-one-in"),
     *((["--jobs", text], "--jobs") for text in ("0", "-1", "", "many", "1025")),
     *((["--shard", text], "--shard") for text in ("", "1", "2/2", "-1/2", "a/b", "1/", "/2", "0/0", "1/2/3")),
     *((["--time-limit", text], "--time-limit") for text in ("-1", "", "soon", "nan", "inf", "1e10")),
@@ -312,8 +443,10 @@ def test_help_is_no_error(troubled: ScenarioProgram) -> None:
     assert finished.status == OK
     for option in ("--list", "--scenario", "--seed", "--seeds", "--base-seed", "--jobs", "--shard", "--until-failure"):
         assert option in finished.out
-    for option in ("--time-limit", "--trace", "--json", "--replay", "--digests"):
+    for option in ("--time-limit", "--trace", "--json", "--replay", "--digests", "--minutes", "--replay-one-in"):
         assert option in finished.out
+    assert "--require-sometimes" in finished.out
+    assert "--trouble WORD" in finished.out  # what the program adds
 
 
 def test_a_file_that_cannot_be_written_is_told_at_once(troubled: ScenarioProgram, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "razor/runtime/with_deadline.h"
+#include "sim/running.h"
+
 namespace razor::sim {
 
 using runtime::Address;
@@ -13,6 +16,8 @@ namespace {
 constexpr base::Duration kFirstRetry = std::chrono::seconds(1);
 constexpr int kRetriesMax = 6;
 constexpr std::uint16_t kFirstFreePort = 32'768;
+// So that time passes where somebody tries again at once, for ever.
+constexpr base::Duration kFailedAcceptTakes = std::chrono::microseconds(1);
 
 bool is_loopback(std::string_view host) {
   return host == "localhost" || host == "127.0.0.1" || host == "::1";
@@ -24,7 +29,7 @@ bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
 // --- Connecting ------------------------------------------------------------------------------------------------------
 
 // A connect that is under way: one packet at a time, there, back, or about to be sent again.
-struct Fabric::Handshake final : Event {
+struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag> {
   enum class Step { arrives, refused, accepted, sends_again };
 
   Handshake(Fabric& owner, SimRuntime& from, Host& target, Address target_address)
@@ -33,7 +38,9 @@ struct Fabric::Handshake final : Event {
         runtime(from),
         to(target),
         address(std::move(target_address)),
-        local(Address::tcp(from.host().name(), owner.free_port(from.host()))) {}
+        local(Address::tcp(from.host().name(), owner.free_port(from.host()))) {
+    owner.handshakes_.push_back(*this);
+  }
   ~Handshake() {
     if (connection != nullptr) give_up();
   }
@@ -48,7 +55,10 @@ struct Fabric::Handshake final : Event {
     engine().schedule_after(*this, fabric.link(here(), to).latency());
     if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, Packet::Kind::open, here(), sent_at);
   }
-  void lost() {
+  // Of a packet that went one way or the other.
+  void lost(const Host& sender, const Host& receiver, LossCause cause) {
+    const Loss loss{sender, receiver, 0, step == Step::arrives ? sent_at : answered_at, cause};
+    for (Rule* rule : fabric.rules_) rule->on_lost(loss);
     if (retries == kRetriesMax) {
       step = Step::refused;
       timed_out = true;
@@ -68,23 +78,29 @@ struct Fabric::Handshake final : Event {
   }
   void arrive() {
     if (!to.is_up() || !fabric.link(here(), to).let_through_since(sent_at)) {
-      lost();
+      lost(here(), to, to.is_up() ? LossCause::cut : LossCause::host_down);
       return;
     }
     if (connection == nullptr) {
       const std::shared_ptr<Listening> listening = fabric.find_listening(here(), to, address);
-      if (listening && listening->is_full()) {
-        lost();
+      const ConnectVerdict verdict = judge(listening != nullptr);
+      if (verdict == ConnectVerdict::lose || (verdict == ConnectVerdict::proceed && listening && listening->is_full())) {
+        lost(here(), to, verdict == ConnectVerdict::lose ? LossCause::rule : LossCause::backlog_full);
         return;
       }
-      step = listening ? Step::accepted : Step::refused;
-      if (listening) {
+      const bool accepted = listening && verdict == ConnectVerdict::proceed;
+      step = accepted ? Step::accepted : Step::refused;
+      if (accepted) {
         connection = new Connection(engine(), fabric.config_.sockets, {here(), local}, {to, listening->address()},
                                     fabric.link(here(), to), fabric.link(to, here()));
         fabric.connections_.push_back(*connection);
         connection->socket(0).set_held(true);  // by this, until the program has it
+        if (!fabric.rules_.empty()) [[unlikely]] tell_rules();
         listening->add(connection->socket(1));
       }
+    } else if (connection->is_severed()) {
+      lost(here(), to, LossCause::severed);
+      return;
     } else {
       step = Step::accepted;
     }
@@ -94,8 +110,9 @@ struct Fabric::Handshake final : Event {
     if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, answer(), to, answered_at);
   }
   void come_back() {
-    if (!timed_out && !fabric.link(to, here()).let_through_since(answered_at)) {
-      lost();
+    const bool is_severed = connection != nullptr && connection->is_severed();
+    if (!timed_out && (is_severed || !fabric.link(to, here()).let_through_since(answered_at))) {
+      lost(to, here(), is_severed ? LossCause::severed : LossCause::cut);
       return;
     }
     if (engine().observed() && !timed_out) [[unlikely]] tell(&Observer::on_arrived, answer(), to, answered_at);
@@ -108,6 +125,25 @@ struct Fabric::Handshake final : Event {
       result = make_error_code(timed_out ? std::errc::timed_out : std::errc::connection_refused);
     }
     if (waiter != nullptr) runtime.run_soon(*std::exchange(waiter, nullptr));
+  }
+  ConnectVerdict judge(bool somebody_listens) {
+    for (Rule* rule : fabric.rules_) {
+      const ConnectVerdict verdict = rule->on_connect({here(), to, address, somebody_listens});
+      if (verdict != ConnectVerdict::proceed) return verdict;
+    }
+    return ConnectVerdict::proceed;
+  }
+  void tell_rules() {
+    SocketConfig sockets = connection->config();
+    for (Rule* rule : fabric.rules_) rule->on_connection({here(), to, connection->number()}, sockets);
+    connection->set_config(sockets);
+  }
+  bool is_under_way(const Host& sender, const Host& receiver, base::TimePoint since, base::TimePoint until) {
+    if (!scheduled() || timed_out || step == Step::sends_again) return false;
+    const bool is_there = step == Step::arrives;
+    const base::TimePoint left_at = is_there ? sent_at : answered_at;
+    return &sender == (is_there ? &here() : &to) && &receiver == (is_there ? &to : &here()) && left_at >= since &&
+           left_at < until;
   }
   Packet::Kind answer() const { return step == Step::accepted ? Packet::Kind::opened : Packet::Kind::refused; }
   // For who watches: the packet that is on the way, or was until now.
@@ -149,6 +185,7 @@ class Fabric::HandshakeDone final : public runtime::Waiter {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
+    const Running simulator(nullptr);
     suspend(waiting);
     handshake_.waiter = this;
     handshake_.send();
@@ -180,14 +217,34 @@ class SimListener final : public runtime::Listener {
 
  private:
   static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<Listening> from) {
-    while (from->is_open_ && from->waiting_.empty()) {
-      from->arrived_.reset();
-      co_await from->arrived_.wait();
+    for (bool is_delayed = false; true; is_delayed = true) {
+      while (from->is_open_ && from->waiting_.empty()) {
+        from->arrived_.reset();
+        co_await from->arrived_.wait();
+      }
+      if (!from->is_open_) co_return make_error_code(std::errc::operation_canceled);
+      if (is_delayed) break;
+      const AcceptTrouble trouble = ask_rules(from->runtime_->host());
+      if (!trouble.error && trouble.delay <= base::Duration::zero()) break;
+      runtime::Clock& clock = from->runtime_->clock();
+      const base::TimePoint until = clock.now() + std::max(trouble.delay, kFailedAcceptTakes);
+      (void)co_await runtime::with_deadline(clock, until, closing(from));
+      if (from->is_open_ && trouble.error) co_return trouble.error;
     }
-    if (!from->is_open_) co_return make_error_code(std::errc::operation_canceled);
     Socket& socket = *from->waiting_.front();
     from->waiting_.erase(from->waiting_.begin());
     co_return socket.connection().open(1, *from->runtime_);
+  }
+
+  static runtime::Task<void> closing(std::shared_ptr<Listening> from) { co_await from->closed_.wait(); }
+  static AcceptTrouble ask_rules(const Host& host) {
+    AcceptTrouble sum;
+    for (Rule* rule : host.fabric().rules()) {
+      const AcceptTrouble trouble = rule->on_accept(host);
+      sum.delay += trouble.delay;
+      if (!sum.error) sum.error = trouble.error;
+    }
+    return sum;
   }
 
   Fabric& fabric_;
@@ -219,6 +276,7 @@ void Fabric::close(Listening& listening) {
   if (!std::exchange(listening.is_open_, false)) return;
   std::erase_if(listening_, [&listening](const auto& entry) { return entry.second.get() == &listening; });
   listening.arrived_.set();
+  listening.closed_.set();
   // Whoever waited to be accepted is told that nobody will.
   const std::vector<Socket*> waiting = std::exchange(listening.waiting_, {});
   for (Socket* socket : waiting) {
@@ -277,9 +335,8 @@ std::uint16_t Fabric::free_port(const Host& host) {
 Link& Fabric::link(const Host& from, const Host& to) {
   auto& link = links_[{from.number(), to.number()}];
   if (!link) {
-    const std::uint64_t number = from.number() << 32 | to.number();
-    link = std::make_unique<Link>(engine_, number, &from == &to ? config_.loopback : config_.link,
-                                  engine_.seed().of("link").of(from.name()).stream(to.name()));
+    link = std::make_unique<Link>(engine_, from, to, &from == &to ? config_.loopback : config_.link,
+                                  engine_.seed().of("link").of(from.name()).stream(to.name()), rules_);
   }
   return *link;
 }
@@ -310,11 +367,56 @@ void Fabric::host_crashed(Host& host) {
 }
 
 const Connection* Fabric::find_connection(std::uint64_t number) const {
-  const Connection* found = nullptr;
-  const_cast<ConnectionList&>(connections_).for_each([&](Connection& connection) {
+  return const_cast<Fabric*>(this)->find_connection(number);
+}
+
+Connection* Fabric::find_connection(std::uint64_t number) {
+  Connection* found = nullptr;
+  connections_.for_each([&](Connection& connection) {
     if (connection.number() == number) found = &connection;
   });
   return found;
+}
+
+// --- Faults ----------------------------------------------------------------------------------------------------------
+
+std::vector<std::uint64_t> Fabric::connections_between(const Host& one, const Host& other) {
+  std::vector<std::uint64_t> numbers;
+  connections_.for_each([&](const Connection& connection) {
+    const Host& client = connection.socket(0).host();
+    const Host& server = connection.socket(1).host();
+    const bool is_between = (&client == &one && &server == &other) || (&client == &other && &server == &one);
+    if (is_between && connection.is_live()) numbers.push_back(connection.number());
+  });
+  return numbers;
+}
+
+bool Fabric::sever(std::uint64_t connection) {
+  Connection* const found = find_connection(connection);
+  if (found == nullptr || !found->is_live() || found->is_severed()) return false;
+  found->sever();
+  return true;
+}
+
+bool Fabric::reset(std::uint64_t connection) {
+  Connection* const found = find_connection(connection);
+  if (found == nullptr || !found->is_live()) return false;
+  found->reset();
+  return true;
+}
+
+std::size_t Fabric::under_way(const Host& from, const Host& to, base::TimePoint since, base::TimePoint until) {
+  std::size_t count = 0;
+  connections_.for_each([&](Connection& connection) {
+    for (const int end : {0, 1}) {
+      if (&connection.socket(end).host() != &from || &connection.socket(1 - end).host() != &to) continue;
+      count += connection.from(end).under_way(since, until);
+    }
+  });
+  handshakes_.for_each([&](Handshake& handshake) {
+    if (handshake.is_under_way(from, to, since, until)) ++count;
+  });
+  return count;
 }
 
 void Fabric::trace_calls(bool wanted) {

@@ -31,7 +31,8 @@ class Listening : public std::enable_shared_from_this<Listening> {
         address_(std::move(address)),
         only_from_here_(only_from_here),
         backlog_(backlog),
-        arrived_(runtime.spawner()) {}
+        arrived_(runtime.spawner()),
+        closed_(runtime.spawner()) {}
 
   const runtime::Address& address() const { return address_; }
   bool accepts_from(const Host& host) const { return !only_from_here_ || &host == &runtime_->host(); }
@@ -52,6 +53,7 @@ class Listening : public std::enable_shared_from_this<Listening> {
   bool is_open_ = true;
   std::vector<Socket*> waiting_;
   runtime::Event arrived_;
+  runtime::Event closed_;
 };
 
 class Fabric {
@@ -81,13 +83,32 @@ class Fabric {
   void trace_calls(bool wanted);
   const FabricConfig& config() const { return config_; }
 
+  // --- Faults of the network
+  /// `rule` is asked from now on, behind those that are there; until `remove_rule`, which comes before it goes. Neither from
+  /// inside a rule.
+  void add_rule(Rule& rule) { rules_.push_back(&rule); }
+  void remove_rule(Rule& rule) { std::erase(rules_, &rule); }
+  /// In the order they were added.
+  const std::vector<Rule*>& rules() const { return rules_; }
+  /// The numbers of those between two hosts of which something may still be seen, in the order they were made.
+  std::vector<std::uint64_t> connections_between(const Host& one, const Host& other);
+  /// Nothing of the connection arrives any more, either way, and nobody is told: its ends send what they have again until
+  /// their systems give up. False when there is no such connection.
+  bool sever(std::uint64_t connection);
+  /// Both ends see a reset, at once; what is on the way is gone. False when there is no such connection.
+  bool reset(std::uint64_t connection);
+  /// How many packets are on this way that were sent in [since, until), with those of handshakes.
+  std::size_t under_way(const Host& from, const Host& to, base::TimePoint since, base::TimePoint until);
+
   /// Null when there is none of this number any more.
   const Connection* find_connection(std::uint64_t number) const;
+  Connection* find_connection(std::uint64_t number);
   std::size_t connection_count() const { return connections_.size(); }
   std::size_t connection_count(const Host& host) const;
 
  private:
   friend class SimListener;
+  struct HandshakeListTag {};
   struct Handshake;
   class HandshakeDone;
 
@@ -101,6 +122,7 @@ class Fabric {
   base::LogSink& log_;
   bool traces_calls_ = false;
   std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<Rule*> rules_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::unique_ptr<Link>> links_;
   struct Place {
     std::uint64_t host;
@@ -111,6 +133,7 @@ class Fabric {
   std::map<Place, std::shared_ptr<Listening>> listening_;
   std::map<std::uint64_t, std::uint16_t> last_port_;
   ConnectionList connections_;
+  base::IntrusiveList<Handshake, HandshakeListTag> handshakes_;
 };
 
 }  // namespace razor::sim

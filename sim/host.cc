@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sim/fabric.h"
+#include "sim/running.h"
 
 namespace razor::sim {
 namespace {
@@ -20,6 +23,7 @@ class Host::NamedLog final : public base::LogSink {
   NamedLog(Host& host, base::LogSink& to) : host_(host), to_(to) {}
   bool enabled(base::LogLevel level) const override { return to_.enabled(level); }
   void write(base::LogLevel level, std::string_view line) override {
+    const Running simulator(nullptr);
     const double seconds = std::chrono::duration<double>(host_.engine_.now().time_since_epoch()).count();
     to_.write(level, fmt::format("{:12.6f} {}: {}", seconds, host_.name_, line));
   }
@@ -36,16 +40,20 @@ class Host::CallTrace final : public runtime::TraceSink {
 
   runtime::SpanId begin_span(const runtime::SpanStart& start) override {
     const runtime::SpanId span = host_.engine_.next_span();
+    const Running simulator(nullptr);
     host_.engine_.tell(&Observer::on_span_begin, host_, span, start);
     return span;
   }
   void number_span(runtime::SpanId span, std::uint64_t number) override {
+    const Running simulator(nullptr);
     host_.engine_.tell(&Observer::on_span_number, host_, span, number);
   }
   void event(runtime::SpanId span, std::string_view name) override {
+    const Running simulator(nullptr);
     host_.engine_.tell(&Observer::on_span_event, host_, span, name);
   }
   void end_span(runtime::SpanId span, const runtime::SpanEnd& end) override {
+    const Running simulator(nullptr);
     host_.engine_.tell(&Observer::on_span_end, host_, span, end);
   }
 
@@ -157,6 +165,16 @@ void Host::resume() {
   for (const auto& runtime : runtimes_) runtime->resume();
 }
 
+bool Host::runs() const {
+  return is_up_ && std::ranges::any_of(runtimes_, [](const auto& runtime) { return !runtime->killed(); });
+}
+
+std::uint64_t Host::withholds() const {
+  std::uint64_t count = 0;
+  for (const auto& runtime : runtimes_) count += runtime->withholds();
+  return count;
+}
+
 // --- Clock -----------------------------------------------------------------------------------------------------------
 
 base::TimePoint Host::clock_now() const {
@@ -188,6 +206,7 @@ void Host::set_drift_ppm(std::int32_t ppm) {
 }
 
 std::int64_t Host::wall_clock_ns() const {
+  ++wall_clock_reads_;
   return kWallClockAtStart + engine_.now().time_since_epoch().count() + wall_offset_.count();
 }
 

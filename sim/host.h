@@ -59,14 +59,23 @@ class Host {
   void pause();
   void resume();
   bool is_paused() const { return is_paused_; }
+  /// Up, with a program on it, or at least a Runtime, that was not killed.
+  bool runs() const;
+  /// How often something came due that a pause held back, so far: work of a Runtime, or its timers.
+  std::uint64_t withheld() const { return withheld_; }
+  /// Of these, how much is held back now.
+  std::uint64_t withholds() const;
 
   // --- Its clock
   /// What its Runtimes read: monotonic, with an offset of the host's own.
   base::TimePoint clock_now() const;
   /// The clock runs faster by so many parts in a million from now on; negative: slower.
   void set_drift_ppm(std::int32_t ppm);
+  std::int32_t drift_ppm() const { return drift_ppm_; }
   /// The time of day, in nanoseconds since 1970, which programs of the library never read.
   std::int64_t wall_clock_ns() const;
+  /// How often that was asked.
+  std::uint64_t wall_clock_reads() const { return wall_clock_reads_; }
   /// Sets the time of day; the monotonic clock does not move.
   void step_wall_clock(base::Duration by) { wall_offset_ += by; }
   /// When the host's clock reads `local`: the first such moment.
@@ -82,6 +91,7 @@ class Host {
 
  private:
   friend class Fabric;
+  friend class SimRuntime;
   class NamedLog;
   class CallTrace;
 
@@ -100,6 +110,7 @@ class Host {
   bool traces_calls_ = false;
   bool is_up_ = true;
   bool is_paused_ = false;
+  std::uint64_t withheld_ = 0;
   std::uint64_t runtimes_made_ = 0;
   SimRuntime* first_runtime_ = nullptr;
   // With those of earlier incarnations, which are killed: what was made from them may still point there.
@@ -111,6 +122,7 @@ class Host {
   base::TimePoint set_to_{};
   std::int32_t drift_ppm_ = 0;
   base::Duration wall_offset_{};
+  mutable std::uint64_t wall_clock_reads_ = 0;
 };
 
 }  // namespace razor::sim

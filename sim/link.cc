@@ -1,6 +1,18 @@
 #include "sim/link.h"
 
+#include "sim/host.h"
+
 namespace razor::sim {
+
+Link::Link(Engine& engine, const Host& from, const Host& to, const LinkConfig& config, RandomStream random,
+           const std::vector<Rule*>& rules)
+    : engine_(engine),
+      from_(from),
+      to_(to),
+      rules_(rules),
+      number_(from.number() << 32 | to.number()),
+      config_(config),
+      random_(random) {}
 
 void Link::cut() {
   if (is_cut_) return;

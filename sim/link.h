@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "sim/engine.h"
+#include "sim/rule.h"
 
 namespace razor::sim {
 
@@ -36,8 +38,13 @@ static_assert(std::is_trivially_copyable_v<LinkConfig>);
 
 class Link {
  public:
-  Link(Engine& engine, std::uint64_t number, const LinkConfig& config, RandomStream random)
-      : engine_(engine), number_(number), config_(config), random_(random) {}
+  /// The way from one host to another. `rules` are those of the whole network.
+  Link(Engine& engine, const Host& from, const Host& to, const LinkConfig& config, RandomStream random,
+       const std::vector<Rule*>& rules);
+
+  const Host& from() const { return from_; }
+  const Host& to() const { return to_; }
+  const std::vector<Rule*>& rules() const { return rules_; }
 
   const LinkConfig& config() const { return config_; }
   /// For what is sent from now on.
@@ -55,9 +62,11 @@ class Link {
       sent = std::max(sent, free_at_) + time_for(bytes);
       free_at_ = sent;
     }
-    return sent + config_.latency.draw(random_);
+    return sent + config_.latency.draw(random_) + delay_by_rules(bytes);
   }
-  base::Duration latency() { return config_.latency.draw(random_); }
+  base::Duration latency() { return config_.latency.draw(random_) + delay_by_rules(0); }
+  /// When it was last healed; the beginning of time when it never was.
+  base::TimePoint healed_at() const { return healed_at_; }
   /// Nothing was cut between then and now.
   bool let_through_since(base::TimePoint sent_at) const { return !is_cut_ && sent_at >= healed_at_; }
 
@@ -69,7 +78,17 @@ class Link {
     return base::Duration(static_cast<std::int64_t>(nanoseconds));
   }
 
+  base::Duration delay_by_rules(std::size_t bytes) {
+    if (rules_.empty()) [[likely]] return {};
+    base::Duration delay{};
+    for (Rule* rule : rules_) delay += rule->delay(from_, to_, bytes);
+    return delay;
+  }
+
   Engine& engine_;
+  const Host& from_;
+  const Host& to_;
+  const std::vector<Rule*>& rules_;
   std::uint64_t number_;
   LinkConfig config_;
   RandomStream random_;

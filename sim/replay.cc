@@ -186,9 +186,17 @@ ReplayResult replay_scenario(const ScenarioBody& body, std::uint64_t seed, const
   with.observe = [&log, &result, &options](World& world) {
     return std::make_unique<Comparer>(world, log, result.divergence, options.on_failure);
   };
+  with.on_text = nullptr;
   if (!result.first.ok()) {
     with.on_failure = nullptr;
     with.on_stop = nullptr;
+  } else if (options.on_stop) {
+    with.on_stop = [&result, &options](const ScenarioResult& second) {
+      ScenarioResult told = second;
+      told.counts = result.first.counts;
+      told.texts = result.first.texts;
+      options.on_stop(told);
+    };
   }
   const OtherHeap other_heap;
   result.second = run_deeper(body, seed, with);

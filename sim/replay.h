@@ -40,7 +40,7 @@ struct ReplayResult {
 };
 
 /// Runs `body` twice. `options.on_failure` hears of the first run, of the divergence as soon as it is found, and of the second
-/// run only when the first was clean. `options.observe` is not used.
+/// run only when the first was clean. Reports are the first run's. `options.observe` is not used.
 ReplayResult replay_scenario(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options = {});
 
 }  // namespace razor::sim

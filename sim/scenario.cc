@@ -37,6 +37,14 @@ class Run {
     if (options_.on_failure) options_.on_failure(failure);
     result_.failures.push_back(std::move(failure));
   }
+  void count(std::string_view name, std::uint64_t count) {
+    const auto found = result_.counts.find(name);
+    (found != result_.counts.end() ? found->second : result_.counts[std::string(name)]) += count;
+  }
+  void set_text(std::string_view name, std::string text) {
+    if (options_.on_text) options_.on_text(name, text);
+    result_.texts.insert_or_assign(std::string(name), std::move(text));
+  }
   [[noreturn]] void stop() {
     if (options_.on_stop) {
       unwatch();
@@ -84,6 +92,14 @@ Run& run_of(const char* file, int line, const char* condition, std::string_view 
 }
 
 }  // namespace
+
+void report_count(std::string_view name, std::uint64_t count) {
+  if (current_run != nullptr) current_run->count(name, count);
+}
+
+void report_text(std::string_view name, std::string text) {
+  if (current_run != nullptr) current_run->set_text(name, std::move(text));
+}
 
 const std::vector<Scenario>& scenarios() { return registered(); }
 

@@ -12,11 +12,13 @@
 //   }
 //
 // It fails by RAZOR_EXPECT, RAZOR_REQUIRE, an exception, a failed RAZOR_CHECK or another crash, or its time limit; the last
-// two only where it runs in a process of its own, as razor::sim_main does it.
+// two only where it runs in a process of its own, as razor::sim_main does it. What it reports beside (report_count), a sweep of
+// seeds sums up.
 //
 // The world goes after the scenario's variables: coroutines that are destroyed with it must not reach for them.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +43,10 @@ struct ScenarioFailure {
 /// As in JSON: "time_limit".
 std::string_view name_of(ScenarioFailure::Kind kind);
 
+/// What runs report beside failures, by name.
+using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+using Texts = std::map<std::string, std::string, std::less<>>;
+
 /// What came of one run.
 struct ScenarioResult {
   /// The first ones, in order.
@@ -49,11 +55,21 @@ struct ScenarioResult {
   std::uint64_t events = 0;
   base::Duration elapsed{};  ///< of virtual time
   std::uint64_t digest = 0;
+  Counts counts;
+  Texts texts;
 
   bool ok() const { return failure_count == 0; }
   /// All failures, a line each; empty when there are none: `EXPECT_EQ(result.text(), "")`.
   std::string text() const;
 };
+
+// --- Reports: what a run tells beside its failures. They are no events: the digest is the same without them. --------------
+
+/// Adds to a number of the run that goes on in this thread; outside a scenario it does nothing. razor::sim_main sums them over
+/// a sweep. What stands before the first '/' of a name is its group: "acted/cut".
+void report_count(std::string_view name, std::uint64_t count = 1);
+/// Sets a text of that run, over one of the same name. "plan" is what razor::sim_main shows of runs that failed.
+void report_text(std::string_view name, std::string text);
 
 using ScenarioBody = std::function<void(World&)>;
 
@@ -73,6 +89,8 @@ struct ScenarioOptions {
   std::function<std::unique_ptr<Observer>(World&)> observe;
   /// Told of each failure as it happens: what a crash would take away.
   std::function<void(const ScenarioFailure&)> on_failure;
+  /// Told of each text as it is reported, likewise.
+  std::function<void(std::string_view name, std::string_view text)> on_text;
   /// Told when a RAZOR_REQUIRE failed, behind `on_failure`; must not return. Without it an exception is thrown, which reaches
   /// `run_scenario` from the scenario itself, but ends the process when it escapes a task of a host.
   std::function<void(const ScenarioResult&)> on_stop;

@@ -2,8 +2,30 @@
 
 #include "sim/fabric.h"
 #include "sim/host.h"
+#include "sim/running.h"
 
 namespace razor::sim {
+
+class SimRuntime::Turn {
+ public:
+  explicit Turn(SimRuntime& runtime) : runtime_(runtime), running_(&runtime.host_) {
+    runtime.in_turn_ = true;
+    runtime.at_once_ = 0;
+    if (runtime.instant_ != runtime.engine_.now()) {
+      runtime.instant_ = runtime.engine_.now();
+      runtime.turns_at_instant_ = 0;
+    }
+  }
+  ~Turn() {
+    runtime_.in_turn_ = false;
+    if (!runtime_.ready_.empty()) runtime_.schedule_turn();
+  }
+  Turn(const Turn&) = delete;
+
+ private:
+  SimRuntime& runtime_;
+  const Running running_;
+};
 
 SimRuntime::SimRuntime(Host& host, std::uint64_t number, Seed seed)
     : host_(host), engine_(host.engine()), number_(number), seed_(seed), order_(seed.stream("ready order")) {}
@@ -14,6 +36,8 @@ base::LogSink& SimRuntime::log() { return host_.log(); }
 
 void SimRuntime::kill() {
   if (std::exchange(killed_, true)) return;
+  turn_is_due_ = false;
+  timer_is_due_ = false;
   turn_.cancel();
   wake_.cancel();
   foreign_.close();
@@ -31,6 +55,10 @@ void SimRuntime::resume() {
   if (std::exchange(timer_is_due_, false)) engine_.schedule_now(wake_);
 }
 
+void SimRuntime::withhold(bool& is_due) {
+  if (!std::exchange(is_due, true)) ++host_.withheld_;
+}
+
 void SimRuntime::clock_changed() {
   wake_.cancel();
   schedule_wake();
@@ -42,6 +70,7 @@ base::TimePoint SimRuntime::now() const { return host_.clock_now(); }
 
 void SimRuntime::arm(runtime::Timer& timer, base::TimePoint at) {
   if (killed_) return;
+  const Running simulator(nullptr);
   timers_.insert(timer, at);
   schedule_wake();
 }
@@ -59,16 +88,15 @@ void SimRuntime::schedule_wake() {
 
 void SimRuntime::fire_timers() {
   if (paused_) {
-    timer_is_due_ = true;
+    withhold(timer_is_due_);
     return;
   }
   const base::TimePoint reached = now();
   if (!timers_.empty() && timers_.earliest() <= reached) {
     engine_.occurred(What::timer, host_.number(), number_);
-    begin_turn();
+    const Turn turn(*this);
     while (!killed_ && timers_.fire_one(reached)) {
     }
-    end_turn();
   }
   schedule_wake();
 }
@@ -105,6 +133,7 @@ void SimRuntime::post(runtime::Posted& work) {
 }
 
 void SimRuntime::schedule_turn() {
+  const Running simulator(nullptr);
   if (turn_.scheduled()) return;
   if (instant_ == engine_.now() && ++turns_at_instant_ > kTurnsAtOneInstantMax) {
     engine_.schedule_after(turn_, std::chrono::microseconds(1));
@@ -113,27 +142,13 @@ void SimRuntime::schedule_turn() {
   }
 }
 
-void SimRuntime::begin_turn() {
-  in_turn_ = true;
-  at_once_ = 0;
-  if (instant_ != engine_.now()) {
-    instant_ = engine_.now();
-    turns_at_instant_ = 0;
-  }
-}
-
-void SimRuntime::end_turn() {
-  in_turn_ = false;
-  if (!ready_.empty()) schedule_turn();
-}
-
 void SimRuntime::run_turn() {
   if (paused_) {
-    turn_is_due_ = true;
+    withhold(turn_is_due_);
     return;
   }
   engine_.occurred(What::turn, host_.number(), number_);
-  begin_turn();
+  const Turn turn(*this);
   foreign_.run_all();
   // What becomes ready meanwhile waits for the next turn: nobody is passed over for ever.
   runtime::ReadyQueue batch;
@@ -145,24 +160,23 @@ void SimRuntime::run_turn() {
     at_once_ = 0;
     work->run();
   }
-  end_turn();
 }
 
 void SimRuntime::run_soon(runtime::Ready& work) {
   if (killed_) return;
   if (in_turn_ || paused_ || !ready_.empty()) {
     make_ready(work);
-    if (paused_) turn_is_due_ = true;
+    if (paused_) withhold(turn_is_due_);
     return;
   }
-  begin_turn();
+  const Turn turn(*this);
   work.run();
-  end_turn();
 }
 
 // --- Chance and network ----------------------------------------------------------------------------------------------
 
 std::uint64_t SimRuntime::seed_for(std::string_view purpose) {
+  const Running simulator(nullptr);
   auto found = purposes_.find(purpose);
   if (found == purposes_.end()) found = purposes_.emplace(purpose, seed_.stream(purpose)).first;
   const std::uint64_t drawn = found->second.bits();
@@ -176,6 +190,7 @@ runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> SimRuntime::co
 
 base::Result<std::unique_ptr<runtime::Listener>> SimRuntime::listen(const runtime::Address& address,
                                                                     runtime::ListenOptions options) {
+  const Running simulator(nullptr);
   return host_.fabric().listen(*this, address, options);
 }
 

@@ -42,6 +42,8 @@ class SimRuntime final : public runtime::Runtime,
   /// Nothing runs until `resume`.
   void pause();
   void resume();
+  /// How much is held back now: its work, its timers.
+  std::uint64_t withholds() const { return (turn_is_due_ ? 1u : 0u) + (timer_is_due_ ? 1u : 0u); }
   /// The host's clock has another rate, or was set: timers are looked at anew.
   void clock_changed();
 
@@ -84,10 +86,11 @@ class SimRuntime final : public runtime::Runtime,
                                                           runtime::ListenOptions options) override;
   std::uint32_t connections_max() const override { return 10'000; }
 
+  void withhold(bool& is_due);
   void run_turn();
   void fire_timers();
-  void begin_turn();
-  void end_turn();
+  // From its construction to its destruction, programs run.
+  class Turn;
   void schedule_turn();
   void schedule_wake();
   bool comes_first();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "sim/host.h"
+#include "sim/running.h"
 #include "sim/sim_runtime.h"
 
 namespace razor::sim {
@@ -59,12 +60,39 @@ void Direction::send(std::size_t count) {
   while (count > 0) {
     std::size_t piece = std::min<std::size_t>(count, link_.config().segment_bytes_max);
     if (piece > 1 && link_.random().one_in(link_.config().split_one_in)) piece = 1 + link_.random().below(piece - 1);
+    bool is_lost = false;
+    if (!link_.rules().empty()) [[unlikely]] {
+      piece = split_by_rules(piece);
+      is_lost = change_by_rules(piece);
+    }
     const base::TimePoint arrives_at = link_.arrival(piece);
     written_ += piece;
     count -= piece;
     push_segment(Kind::bytes, written_, arrives_at);
+    segments_.back().is_lost = is_lost;
     if (engine.observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
   }
+}
+
+Passing Direction::passing(base::ByteCount position, std::size_t count) {
+  const base::MutableBytes bytes(bytes_.data() + begin_ + static_cast<std::size_t>(position - read_), count);
+  return {link_.from(), link_.to(), connection_.number(), from_, position, bytes};
+}
+
+// Of the next `count` bytes, how many go first.
+std::size_t Direction::split_by_rules(std::size_t count) {
+  std::size_t least = count;
+  for (Rule* rule : link_.rules()) {
+    const std::size_t wanted = rule->split(passing(written_, count));
+    if (wanted > 0) least = std::min(least, wanted);
+  }
+  return least;
+}
+
+bool Direction::change_by_rules(std::size_t count) {
+  Passing leaving = passing(written_, count);
+  for (Rule* rule : link_.rules()) rule->on_segment(leaving);
+  return leaving.is_lost;
 }
 
 void Direction::push_segment(Kind kind, base::ByteCount end, base::TimePoint arrives_at) {
@@ -152,8 +180,10 @@ void Direction::arrive() {
   Segment& segment = segments_[segments_begin_];
   Socket& sender = connection_.socket(from_);
   Socket& receiver = connection_.socket(1 - from_);
-  if (!receiver.host().is_up() || !link_.let_through_since(segment.sent_at)) {
+  if (const std::optional<LossCause> cause = loss_of(segment)) {
     connection_.engine().occurred(What::lost, number(), static_cast<std::uint64_t>(attempts_));
+    const Loss loss{link_.from(), link_.to(), connection_.number(), segment.sent_at, *cause};
+    for (Rule* rule : link_.rules()) rule->on_lost(loss);
     const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::vanished;
     if (is_sent_again && ++attempts_ <= kAttemptsMax) {
       send_again(segment);
@@ -187,7 +217,27 @@ void Direction::arrive() {
   connection_.delete_if_unused();
 }
 
+// Empty when it arrives.
+std::optional<LossCause> Direction::loss_of(const Segment& segment) {
+  if (!connection_.socket(1 - from_).host().is_up()) return LossCause::host_down;
+  if (connection_.is_severed()) [[unlikely]] return LossCause::severed;
+  if (!link_.let_through_since(segment.sent_at)) return LossCause::cut;
+  if (segment.is_lost) [[unlikely]] return LossCause::rule;
+  return std::nullopt;
+}
+
+std::size_t Direction::under_way(base::TimePoint since, base::TimePoint until) const {
+  std::size_t count = 0;
+  for (std::size_t i = segments_begin_; i < segments_.size(); ++i) {
+    // What waits for room is sent anew when there is some.
+    if (i == segments_begin_ && window_is_closed_) continue;
+    if (segments_[i].sent_at >= since && segments_[i].sent_at < until) ++count;
+  }
+  return count;
+}
+
 void Direction::send_again(Segment& segment) {
+  segment.is_lost = false;
   segment.sent_at = connection_.engine().now() + retransmission_after(attempts_);
   segment.arrives_at = segment.sent_at + link_.latency();
   last_arrival_ = segment.arrives_at;
@@ -212,6 +262,10 @@ bool Direction::deliver(const Segment& segment) {
     arrived_ += count;
     engine.occurred(What::arrived, number(), count);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
+    if (!link_.rules().empty()) [[unlikely]] {
+      const Passing arrived = passing(arrived_ - count, count);
+      for (Rule* rule : link_.rules()) rule->on_arrived(arrived);
+    }
     if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
       engine.schedule_after(acknowledgement_, connection_.from(1 - from_).link().latency());
     }
@@ -338,12 +392,18 @@ void Socket::room_appeared() {
 }
 
 void Socket::run_read() {
-  if (reader_ == nullptr || !try_read(*reader_)) return;
+  {
+    const Running simulator(nullptr);
+    if (reader_ == nullptr || !try_read(*reader_)) return;
+  }
   std::exchange(reader_, nullptr)->resume_now();
 }
 
 void Socket::run_write() {
-  if (writer_ == nullptr || !try_write(*writer_)) return;
+  {
+    const Running simulator(nullptr);
+    if (writer_ == nullptr || !try_write(*writer_)) return;
+  }
   std::exchange(writer_, nullptr)->resume_now();
 }
 
@@ -413,6 +473,10 @@ void Socket::reset_arrived() {
   die(in().end_arrived() ? std::errc::broken_pipe : std::errc::connection_reset);
 }
 
+void Socket::reset_by_network() {
+  if (!is_dead_) die(std::errc::connection_reset);
+}
+
 void Socket::timed_out() {
   if (!is_dead_) die(std::errc::timed_out);
 }
@@ -436,20 +500,33 @@ class SimStream final : public ByteStream {
  public:
   explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_held(true); }
   ~SimStream() override {
+    const Running simulator(nullptr);
     socket_.set_held(false);
     socket_.close();
     socket_.connection().delete_if_unused();
   }
 
-  base::Result<void> shutdown_write() override { return socket_.shutdown_write(); }
-  void reset() override { socket_.reset(); }
+  base::Result<void> shutdown_write() override {
+    const Running simulator(nullptr);
+    return socket_.shutdown_write();
+  }
+  void reset() override {
+    const Running simulator(nullptr);
+    socket_.reset();
+  }
   std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
   const runtime::Address& local_address() const override { return socket_.local(); }
   const runtime::Address& peer_address() const override { return socket_.peer(); }
 
  protected:
-  bool start(Read& read) override { return socket_.start(read); }
-  bool start(Write& write) override { return socket_.start(write); }
+  bool start(Read& read) override {
+    const Running simulator(nullptr);
+    return socket_.start(read);
+  }
+  bool start(Write& write) override {
+    const Running simulator(nullptr);
+    return socket_.start(write);
+  }
   void cancel(Read& read) override { socket_.cancel(read); }
   void cancel(Write& write) override { socket_.cancel(write); }
 
@@ -462,6 +539,22 @@ class SimStream final : public ByteStream {
 std::unique_ptr<ByteStream> Connection::open(int end, SimRuntime& runtime) {
   socket(end).set_runtime(runtime);
   return std::make_unique<SimStream>(socket(end));
+}
+
+void Connection::reset() {
+  for (const int end : {0, 1}) {
+    engine_.occurred(What::reset_arrived, number_ << 1 | static_cast<std::uint64_t>(end), 1);
+    from(end).drop();
+  }
+  for (const int end : {0, 1}) socket(end).reset_by_network();
+  delete_if_unused();
+}
+
+bool Connection::is_live() const {
+  for (const int end : {0, 1}) {
+    if (socket(end).state() == Socket::State::open && !socket(end).is_dead()) return true;
+  }
+  return false;
 }
 
 bool Connection::is_unused() {

@@ -12,6 +12,7 @@
 //  - Unix sockets are connections like these, within a host.
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <vector>
@@ -56,6 +57,8 @@ class Direction {
   void receiver_closed();
   std::size_t read(base::MutableBytes to);
 
+  /// Of what is on the way, how much was sent in [since, until).
+  std::size_t under_way(base::TimePoint since, base::TimePoint until) const;
   /// Nothing of it is on the way.
   bool idle() const { return !arrival_.scheduled() && segments_begin_ == segments_.size(); }
   base::ByteCount written() const { return written_; }
@@ -68,6 +71,7 @@ class Direction {
     base::TimePoint arrives_at;
     base::ByteCount end;  // the position behind its last byte
     Kind kind;
+    bool is_lost = false;  // by a rule
   };
   struct Arrival final : Event {
     explicit Arrival(Direction& owner)
@@ -81,6 +85,9 @@ class Direction {
   };
 
   void send(std::size_t count);
+  Passing passing(base::ByteCount position, std::size_t count);
+  std::size_t split_by_rules(std::size_t count);
+  bool change_by_rules(std::size_t count);
   // For who watches.
   void tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
             std::size_t count) const;
@@ -88,6 +95,7 @@ class Direction {
   void push_segment(Kind kind, base::ByteCount end, base::TimePoint arrives_at);
   void schedule_arrival();
   void arrive();
+  std::optional<LossCause> loss_of(const Segment& segment);
   void send_again(Segment& segment);
   bool deliver(const Segment& segment);
   void acknowledge();
@@ -143,6 +151,8 @@ class Socket {
   void reset_arrived();
   void timed_out();
   void room_appeared();
+  /// The network resets the connection.
+  void reset_by_network();
   bool writer_waits() const { return writer_ != nullptr; }
 
   State state() const { return state_; }
@@ -213,7 +223,16 @@ class Connection : public base::ListLink<ConnectionListTag> {
 
   Engine& engine() const { return engine_; }
   const SocketConfig& config() const { return config_; }
+  /// Only before anything is written.
+  void set_config(const SocketConfig& config) { config_ = config; }
   std::uint64_t number() const { return number_; }
+  /// Nothing arrives any more, either way, and nobody is told.
+  void sever() { is_severed_ = true; }
+  bool is_severed() const { return is_severed_; }
+  /// Both ends see a reset, at once.
+  void reset();
+  /// An end of it may still see something happen.
+  bool is_live() const;
   Socket& socket(int end) { return end == 0 ? client_ : server_; }
   const Socket& socket(int end) const { return end == 0 ? client_ : server_; }
   /// What `end` sends.
@@ -239,6 +258,7 @@ class Connection : public base::ListLink<ConnectionListTag> {
   Engine& engine_;
   SocketConfig config_;
   std::uint64_t number_;
+  bool is_severed_ = false;
   Direction there_;
   Direction back_;
   Socket client_;

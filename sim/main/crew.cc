@@ -41,13 +41,19 @@ std::string how_it_ended(int status) {
 
 }  // namespace
 
+void CrewListener::on(const Message& message) {
+  if (const RunFailed* failed = std::get_if<RunFailed>(&message)) on_failed(*failed);
+  if (const RunText* text = std::get_if<RunText>(&message)) on_text(*text);
+  if (const RunDone* done = std::get_if<RunDone>(&message)) on_done(*done);
+}
+
 Crew::Crew(const MainOptions& options, CrewListener& listener)
     : options_(options), listener_(listener), board_(options.jobs), members_(options.jobs) {}
 
 Crew::~Crew() { break_off(); }
 
 void Crew::run() {
-  const auto jobs = options_.plan.job_count();
+  const auto jobs = options_.sweep.job_count();
   for (std::size_t i = 0; i < members_.size() && (!jobs || i < *jobs); ++i) start(i);
   const auto some_work = [this] {
     for (const Member& member : members_) {
@@ -56,6 +62,7 @@ void Crew::run() {
     return false;
   };
   while (some_work() && listener_.go_on()) {
+    if (options_.ends_at && real_time() >= *options_.ends_at) board_.stop();
     read_messages();
     look_at_time_limits();
   }
@@ -71,7 +78,7 @@ void Crew::start(std::size_t index) {
   member.pipe = pipe[0];
   ::fcntl(member.pipe, F_SETFL, O_NONBLOCK);
   // A single run prints where its user sees it at once.
-  if (options_.plan.job_count() != 1) member.output = ::memfd_create("output", MFD_CLOEXEC);
+  if (options_.sweep.job_count() != 1) member.output = ::memfd_create("output", MFD_CLOEXEC);
   board_.place(index).job = kNoJob;
   board_.place(index).is_known = false;
   std::fflush(nullptr);
@@ -108,12 +115,8 @@ bool Crew::read_from(std::size_t index) {
   if (count < 0) return errno == EAGAIN || errno == EINTR;
   member.reader.add({buffer.data(), static_cast<std::size_t>(count)});
   while (const auto message = member.reader.next()) {
-    if (const RunDone* done = std::get_if<RunDone>(&*message)) {
-      member.done = done->number;
-      listener_.on_done(*done);
-    } else {
-      listener_.on_failed(std::get<RunFailed>(*message));
-    }
+    if (const RunDone* done = std::get_if<RunDone>(&*message)) member.done = done->number;
+    listener_.on(*message);
   }
   return count > 0;
 }
@@ -171,7 +174,7 @@ void Crew::on_gone(std::size_t index) {
 }
 
 void Crew::start_if_there_is_work(std::size_t index) {
-  if (!board_.is_stopped() && options_.plan.has(board_.next())) start(index);
+  if (!board_.is_stopped() && options_.sweep.has(board_.next())) start(index);
 }
 
 int Crew::reap(Member& member) {
@@ -203,7 +206,7 @@ void Crew::failed(std::size_t index, std::uint64_t job, ScenarioFailure::Kind ki
   message += output_of(member);
   if (member.output >= 0) ::close(std::exchange(member.output, -1));
   listener_.on_failed({job, {kind, {}, at, std::move(message)}});
-  listener_.on_done({job, 1, events, at, 0});
+  listener_.on_done({job, 1, events, at, 0, std::nullopt});
 }
 
 // The last lines it printed, behind a line break.

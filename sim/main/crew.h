@@ -1,5 +1,5 @@
 #pragma once
-// Crew: worker processes that share a plan. When one dies, or takes too long, its seed has failed, and another takes over.
+// Crew: worker processes that share a sweep. When one dies, or takes too long, its seed has failed, and another takes over.
 
 #include <sys/types.h>
 
@@ -14,10 +14,14 @@ class CrewListener {
  public:
   virtual ~CrewListener() = default;
   virtual void on_failed(const RunFailed& failed) = 0;
+  virtual void on_text(const RunText& text) = 0;
   /// Once for each job that was not broken off, behind its failures.
   virtual void on_done(const RunDone& done) = 0;
   /// Now and then. False: no more.
   virtual bool go_on() = 0;
+
+  /// Calls the one it is for.
+  void on(const Message& message);
 };
 
 class Crew {
@@ -26,7 +30,8 @@ class Crew {
   Crew(const Crew&) = delete;
   ~Crew();
 
-  /// Until all jobs are done, or the listener says so; then those that run are broken off.
+  /// Until all jobs are done, or the listener says so; then those that run are broken off. When the time of the sweep is up,
+  /// those that run go on to their end.
   ///
   /// Errors: a std::runtime_error when no process can be started, or one dies without a job.
   void run();

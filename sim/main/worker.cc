@@ -74,12 +74,12 @@ void forget_output() {
 
 void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell, const std::function<void()>& on_stop,
              World* volatile* world) {
-  const Job job = options.plan.job(number);
-  const ScenarioBody& body = options.plan.scenarios[job.scenario]->body;
+  const Job job = options.sweep.job(number);
+  const ScenarioBody& body = options.sweep.scenarios[job.scenario]->body;
   std::uint64_t told = 0;
   const auto tell_done = [&](const ScenarioResult& result) {
     const std::uint64_t failures = std::max(told, result.failure_count);
-    tell(RunDone{number, failures, result.events, result.elapsed, result.digest});
+    tell(RunDone{number, failures, result.events, result.elapsed, result.digest, bounded(result.counts)});
   };
   ScenarioOptions with;
   with.world = world;
@@ -87,15 +87,15 @@ void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell,
     ++told;
     tell(RunFailed{number, failure});
   };
+  with.on_text = [&](std::string_view name, std::string_view text) { tell(bounded(number, name, text)); };
   if (on_stop) {
     with.on_stop = [&](const ScenarioResult& result) {
       tell_done(result);
       on_stop();
     };
   }
-  if (options.replay) {
-    ScenarioResult result = replay_scenario(body, job.seed, with).first;
-    tell_done(result);
+  if (options.replay_one_in > 0 && options.sweep.is_one_in(options.replay_one_in, number)) {
+    tell_done(replay_scenario(body, job.seed, with).first);
     return;
   }
   if (!options.trace.empty()) with.observe = [&options](World& watched) { return open_trace(options.trace, watched); };
@@ -105,7 +105,7 @@ void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell,
 void work(const MainOptions& options, Board& board, Board::Place& place, int pipe) {
   place_at_work = &place;
   handle_signals();
-  const bool has_output_of_its_own = options.plan.job_count() != 1;
+  const bool has_output_of_its_own = options.sweep.job_count() != 1;
   const auto tell = [pipe](const Message& message) { write_all(pipe, encode(message)); };
   const auto done = [&place] {
     std::fflush(nullptr);
@@ -113,8 +113,8 @@ void work(const MainOptions& options, Board& board, Board::Place& place, int pip
   };
   while (!board.is_stopped()) {
     const std::uint64_t number = board.take();
-    if (!options.plan.has(number)) break;
-    if (!options.plan.is_ours(number)) continue;
+    if (!options.sweep.has(number)) break;
+    if (!options.sweep.is_ours(number)) continue;
     place.is_known = false;
     place.job = number;
     if (has_output_of_its_own) forget_output();

@@ -9,8 +9,8 @@ namespace razor::sim {
 
 using Tell = std::function<void(const Message&)>;
 
-/// Runs one job here; `tell` hears of failures as they happen, and of the end. `on_stop`: as ScenarioOptions has it, behind
-/// the RunDone. `world`: likewise.
+/// Runs one job here; `tell` hears of failures and texts as they happen, and of the end. `on_stop`: as ScenarioOptions has
+/// it, behind the RunDone. `world`: likewise.
 void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell, const std::function<void()>& on_stop = {},
              World* volatile* world = nullptr);
 

@@ -24,6 +24,7 @@
 #include "razor/api/server.h"
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
+#include "razor/stream/server_stream.h"
 #include "sim/world.h"
 
 namespace razor::test {
@@ -64,8 +65,10 @@ class TestServer {
  public:
   enum class Manner {
     serves,
-    hangs_up,  ///< accepts, and closes at once
-    is_mute,   ///< accepts, and never says anything
+    hangs_up,     ///< accepts, and closes at once
+    is_mute,      ///< accepts, and never says anything
+    serves_one,   ///< accepts one connection, and refuses all others from then on
+    accepts_one,  ///< accepts one connection, and lets all others wait
   };
   struct Run {
     std::uint64_t id;
@@ -118,9 +121,17 @@ class TestServer {
   class Actions;
 
   static Task<void> run(Runtime& runtime, TestServer& self) {
-    return self.manner == Manner::serves ? serve(runtime, self) : accept(runtime, self);
+    switch (self.manner) {
+      case Manner::serves: break;
+      case Manner::hangs_up:
+      case Manner::is_mute: return accept(runtime, self);
+      case Manner::serves_one:
+      case Manner::accepts_one: return serve_one(runtime, self);
+    }
+    return serve(runtime, self);
   }
   static Task<void> serve(Runtime& runtime, TestServer& self);
+  static Task<void> serve_one(Runtime& runtime, TestServer& self);
   static Task<void> accept(Runtime& runtime, TestServer& self) {
     auto listener = runtime.network().listen(Address::tcp("0.0.0.0", kPoolPort));
     EXPECT_TRUE(listener.ok());
@@ -208,6 +219,31 @@ inline Task<void> TestServer::serve(Runtime& runtime, TestServer& self) {
   server.set_fallback(actions);
   const auto bound = server.listen(Address::tcp("0.0.0.0", kPoolPort));
   EXPECT_TRUE(bound.ok()) << bound.error().message();
+  co_await runtime.clock().sleep_until(base::TimePoint::max());
+}
+
+inline Task<void> TestServer::serve_one(Runtime& runtime, TestServer& self) {
+  struct Served {
+    Served(Runtime& runtime, Dispatch& dispatch)
+        : shared(base::make_ref<stream::ServerShared>(runtime, stream::ServerConfig())) {
+      shared->dispatch = &dispatch;
+    }
+    ~Served() {
+      shared->dispatch = nullptr;
+      while (!shared->connections.empty()) shared->connections.front().close("its process dies");
+      shared->handlers.cancel();
+    }
+    base::Ref<stream::ServerShared> shared;
+  };
+  api::ServiceDispatch dispatch;
+  dispatch.add(std::make_shared<WorkImpl>(runtime, self));
+  const Served served(runtime, dispatch);
+  auto listener = runtime.network().listen(Address::tcp("0.0.0.0", kPoolPort), {.backlog = 0});
+  EXPECT_TRUE(listener.ok());
+  auto stream = co_await (*listener)->accept();
+  EXPECT_TRUE(stream.ok());
+  base::make_ref<stream::ServerStreamCore>(served.shared, *std::move(stream))->start();
+  if (self.manner == Manner::serves_one) listener->reset();
   co_await runtime.clock().sleep_until(base::TimePoint::max());
 }
 

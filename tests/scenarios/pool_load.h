@@ -182,8 +182,8 @@ class PoolCaller {
     RAZOR_EXPECT(state.waiting <= 2 * limits.queue_calls_max, "{} calls wait", state.waiting);
     RAZOR_EXPECT(state.bytes <= limits.bytes_max || state.waiting + state.in_flight <= 1, "{} B are kept", state.bytes);
     for (const AddressState& address : state.addresses) {
-      RAZOR_EXPECT(address.connections <= limits.connections_max, "{} connections to {}", address.connections,
-                   address.address);
+      RAZOR_EXPECT(address.connections + address.leaving <= limits.connections_max, "{} connections to {}, and {} more",
+                   address.connections, address.address, address.leaving);
       // CONTRACT 30, for every minute that ends here.
       std::deque<Sample>& past = connects_[address.address.to_string()];
       past.push_back({world_.elapsed(), address.connects, 0});
@@ -192,6 +192,9 @@ class PoolCaller {
       RAZOR_EXPECT(connects <= limits.connects_per_minute_max, "{} attempts to connect to {} in a minute", connects,
                    address.address);
     }
+    // CONTRACT 21, at the sockets: those of an address that is listed no more are there until their calls have ended.
+    RAZOR_EXPECT(host_.connection_count() <= connects_.size() * limits.connections_max, "{} sockets for {} addresses",
+                 host_.connection_count(), connects_.size());
     // CONTRACT 14, for every 10 s that end here: no more than a tenth of the calls, and a burst.
     const PoolStats& stats = state.stats;
     retries_.push_back({world_.elapsed(), stats.retries + stats.hedges, stats.calls_submitted});

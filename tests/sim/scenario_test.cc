@@ -8,6 +8,8 @@
 
 #include <stdexcept>
 
+#include "sim/replay.h"
+
 namespace razor::sim {
 namespace {
 
@@ -15,6 +17,7 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Pair;
 
 RAZOR_SCENARIO(of_this_test) {
   world.run_for(3s);
@@ -103,6 +106,73 @@ TEST(Scenario, TellsAtOnceAndIsWatchedToItsEnd) {
   }, 1, options);
   EXPECT_EQ(during, nullptr);
   EXPECT_THAT(story, ElementsAre("noted", "expected: false", "noted", "end", "watched"));
+}
+
+TEST(Scenario, ReportsCountsAndTexts) {
+  std::vector<std::string> told;
+  ScenarioOptions options;
+  options.on_text = [&told](std::string_view name, std::string_view text) { told.push_back(fmt::format("{}={}", name, text)); };
+  const ScenarioResult result = run_scenario([&told](World& world) {
+    report_count("calls");
+    report_count("calls", 2);
+    report_count("acted/cut", 0);
+    report_text("plan", "first");
+    EXPECT_THAT(told, ElementsAre("plan=first"));  // not only at the end, which may never come
+    report_text("plan", "second");
+    world.run_for(1s);
+    RAZOR_REQUIRE(world.seed() != 1);
+    report_count("not reached");
+  }, 1, options);
+  EXPECT_THAT(result.counts, ElementsAre(Pair("acted/cut", 0), Pair("calls", 3)));
+  EXPECT_THAT(result.texts, ElementsAre(Pair("plan", "second")));
+  EXPECT_THAT(told, ElementsAre("plan=first", "plan=second"));
+}
+
+TEST(Scenario, ReportsAreOfTheRunThatGoesOn) {
+  report_count("of no run");
+  report_text("of no run", "");
+  const ScenarioResult outer = run_scenario([](World&) {
+    report_count("outer");
+    EXPECT_THAT(run_scenario([](World&) { report_count("inner"); }, 1).counts, ElementsAre(Pair("inner", 1)));
+    report_count("outer");
+  }, 1);
+  EXPECT_THAT(outer.counts, ElementsAre(Pair("outer", 2)));
+  EXPECT_TRUE(outer.texts.empty());
+}
+
+TEST(Scenario, ReportingChangesNothing) {
+  const auto run = [](bool reports) {
+    return run_scenario([reports](World& world) {
+      world.host("here").start(expect);
+      if (reports) report_count("calls");
+      if (reports) report_text("plan", "a plan");
+      world.run_for(3s);
+    }, 1);
+  };
+  EXPECT_EQ(run(true).digest, run(false).digest);
+}
+
+TEST(Scenario, ReportsOfAReplayAreTheFirstRunsOwn) {
+  int runs = 0;
+  std::vector<std::string> told;
+  ScenarioOptions options;
+  options.on_text = [&told](std::string_view, std::string_view text) { told.emplace_back(text); };
+  Counts when_stopped;
+  struct Ended {};
+  options.on_stop = [&when_stopped](const ScenarioResult& result) {
+    when_stopped = result.counts;
+    throw Ended();
+  };
+  const auto body = [&runs](World&) {
+    report_count("run", static_cast<std::uint64_t>(++runs));
+    report_text("plan", fmt::format("of run {}", runs));
+    RAZOR_REQUIRE(runs < 2);
+  };
+  const ReplayResult result = replay_scenario(body, 1, options);
+  EXPECT_EQ(runs, 2);
+  EXPECT_THAT(told, ElementsAre("of run 1"));
+  EXPECT_THAT(when_stopped, ElementsAre(Pair("run", 1)));
+  EXPECT_THAT(result.first.counts, ElementsAre(Pair("run", 1)));
 }
 
 TEST(Scenario, WatchingChangesNothing) {

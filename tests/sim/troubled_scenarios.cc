@@ -1,11 +1,16 @@
 // Scenarios that fail in every way there is, each with one seed of a few: pytests/test_scenario_main.py runs them as a user
-// would. The last ones do not fail, but do not do the same twice.
+// would. Some do not fail, but do not do the same twice; the last ones tell about themselves.
+//
+// The program has an option of its own: `--trouble WORD`, which scenarios report.
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
+#include "sim/main/scenario_program.h"
 #include "sim/scenario.h"
 
 namespace razor::test {
@@ -116,5 +121,68 @@ RAZOR_SCENARIO(does_less) {
   world.run_for(++runs % 2 == 1 ? 2s : 500ms);
 }
 
+// --- What tells about itself ---
+
+std::string trouble;  // set by main
+
+RAZOR_SCENARIO(reports) {
+  // The number of the seed in calls: all differ. Only the even ones are cut.
+  sim::report_count("calls", world.seed());
+  sim::report_count("calls", 1'000'000);
+  if (world.seed() % 2 == 0) sim::report_count("acted/cut", 3);
+  sim::report_count("acted/crash", 0);
+  if (world.seed() == kBadSeed) sim::report_count("sometimes/a bad seed");
+  sim::report_text("plan", "of a run that passes");
+  world.run_for(1s);
+}
+
+// 60 lines, beside which there is more than a pipe holds.
+void report_a_long_plan() {
+  std::string plan;
+  for (int line = 1; line <= 60; ++line) plan += fmt::format("line {} {}\n", line, trouble);
+  sim::report_text("plan", "which the next one takes the place of");
+  sim::report_text("plan", plan);
+  sim::report_text("story", std::string(300 * 1024, 's'));
+}
+
+RAZOR_SCENARIO(crashes_with_a_plan) {
+  sim::report_count("calls");
+  report_a_long_plan();
+  world.run_for(1s);
+  if (world.seed() == kBadSeed) *static_cast<int volatile*>(nullptr) = 0;
+}
+
+// The second run of a replay crashes: its reports are the first one's.
+RAZOR_SCENARIO(crashes_the_second_time) {
+  static int runs = 0;
+  sim::report_text("plan", fmt::format("of run {}", ++runs));
+  world.run_for(1s);
+  if (runs == 2) std::abort();
+}
+
+// Every seed, for one of three causes.
+RAZOR_SCENARIO(breaks_rules) {
+  sim::report_text("plan", fmt::format("seed {}", world.seed()));
+  RAZOR_EXPECT(world.seed() % 4 == 0, "rule 12: call {} ran twice", world.seed());
+  RAZOR_EXPECT(world.seed() % 8 == 0, "rule {}: {} are left", "money", world.seed());
+  RAZOR_REQUIRE(false, "seed {}", world.seed());
+}
+
 }  // namespace
 }  // namespace razor::test
+
+int main(int argc, char** argv) {
+  razor::sim::ProgramExtras extras;
+  extras.sometimes = {"a bad seed", "never in these tests"};
+  extras.help_footer = "--trouble WORD   what some scenarios report";
+  std::vector<char*> rest;
+  for (int i = 0; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--trouble") == 0 && i + 1 < argc) {
+      razor::test::trouble = argv[++i];
+      extras.replay_words = {"--trouble", argv[i]};
+    } else {
+      rest.push_back(argv[i]);
+    }
+  }
+  return razor::sim::scenario_program(static_cast<int>(rest.size()), rest.data(), extras);
+}

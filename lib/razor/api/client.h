@@ -183,10 +183,8 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
     wire::Encoder to(encoded_);
     try {
       wire::encode_parameters(to, args...);
-    } catch (const std::exception& error) {
-      reply_.emplace(base::CallError(base::Errc::encode, base::Ran::no, error.what()));
     } catch (...) {
-      reply_.emplace(base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
+      reply_.emplace(wire::encode_failure());
     }
   }
 
@@ -200,9 +198,8 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
 
  private:
   void run() override {
-    wire::ByteSink& sink = target_.channel->begin(*this, wire::Action(action_), options_);
-    sink.put(encoded_.view());
-    target_.channel->commit(*this, {});
+    stream::start_call(*target_.channel, *this, wire::Action(action_), options_,
+                       [this](wire::Encoder& to) { to.sink().put(encoded_.view()); });
   }
   void drop() override { failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
 

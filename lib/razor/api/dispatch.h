@@ -7,6 +7,8 @@
 // Runtime and the server, and answers when it has finished (call.h).
 
 #include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,7 +45,8 @@ class ServiceDispatch final : public stream::Dispatch {
   /// What is served: "CalculatorService.add" …, sorted.
   std::vector<std::string> methods() const;
 
-  /// Errors: rpc_service_notfound, rpc_method_notfound, rpc_decode; rpc_internal_err when the handler throws.
+  /// Errors: rpc_service_notfound, rpc_method_notfound, rpc_decode; rpc_overloaded when there is no memory for the
+  ///         arguments; rpc_internal_err when the handler throws.
   void dispatch(const stream::Request& request, stream::Responder respond) override;
 
  private:
@@ -73,14 +76,17 @@ class ServiceDispatch final : public stream::Dispatch {
 
 namespace detail {
 
+/// Why they do not decode; nothing when they do.
 template <class... Args>
-bool decode_arguments(const stream::Request& request, std::tuple<Args...>& arguments) {
+std::optional<base::Errc> decode_arguments(const stream::Request& request, std::tuple<Args...>& arguments) {
   wire::Decoder from(request.msg);
   try {
-    return wire::decode_parameters(from, arguments) && from.finish();
-  } catch (...) {
-    return false;  // memory refused, or an adaptor threw
+    if (wire::decode_parameters(from, arguments) && from.finish()) [[likely]] return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return base::Errc::overloaded;
+  } catch (...) {  // an adaptor threw
   }
+  return base::Errc::decode;
 }
 
 template <auto Method>
@@ -89,8 +95,8 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
   using T = typename Traits::Result;
   using E = typename Traits::Error;
   typename Traits::Arguments arguments{};
-  if (!decode_arguments(request, arguments)) {
-    respond.fail(base::Errc::decode);
+  if (const auto failure = decode_arguments(request, arguments)) {
+    respond.fail(*failure);
     return;
   }
   try {

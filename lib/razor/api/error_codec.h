@@ -52,7 +52,7 @@ void respond_with_error(stream::Responder& respond, const E& error) {
     try {
       wire::encode(to, error);
     } catch (...) {
-      respond.end_failed(base::Errc::encode);
+      respond.end_failed(wire::encode_failure().errc());
       return;
     }
     respond.end_error_bytes();
@@ -102,7 +102,7 @@ Reply<T, E> reply_of_error_bytes(base::ByteView bytes, std::string_view method) 
   if constexpr (error_form<E>() == ErrorForm::text) return Fail<E>(E(base::as_text(bytes)));
   if constexpr (error_form<E>() == ErrorForm::msgpack) {
     E error{};
-    if (wire::decode_whole(bytes, error)) return Fail<E>(std::move(error));
+    if (wire::decode_all(bytes, error)) return Fail<E>(std::move(error));
   }
   return undeclared_error<T, E>(method, fmt::format("an error of {} bytes", bytes.size()));
 }
@@ -114,21 +114,17 @@ void decode_result(base::ByteView msg, std::string_view method, std::optional<Re
   if constexpr (std::is_void_v<T>) {
     wire::Unit nothing;
     reply.emplace();
-    if (wire::decode_whole(msg, nothing, &why)) [[likely]] return;
+    if (wire::decode_all(msg, nothing, &why)) [[likely]] return;
   } else {
     reply.emplace(std::in_place);
-    if (wire::decode_whole(msg, **reply, &why)) [[likely]] return;
+    if (wire::decode_all(msg, **reply, &why)) [[likely]] return;
   }
   reply.emplace(base::CallError(base::Errc::decode, base::Ran::yes,
                                 fmt::format("the result of {} does not decode: {}", method, why)));
 }
 
-}  // namespace detail
-
-/// What an answer means for a method with these types. An answer without the declared result is an error, never a
-/// default value.
 template <class T, class E>
-void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
+void decode_answer(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
     case wire::ResponseFlag::success: return detail::decode_result<T, E>(frame.msg, method, reply);
     case wire::ResponseFlag::error_number:
@@ -139,6 +135,20 @@ void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std
       return;
   }
   reply.emplace(base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"));
+}
+
+}  // namespace detail
+
+/// What an answer means for a method with these types. An answer without the declared result is an error, never a
+/// default value. Throws nothing: what does not decode because an adaptor threw is `decode`, and `overloaded` what found no
+/// memory; ran: yes.
+template <class T, class E>
+void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
+  try {
+    detail::decode_answer(frame, method, reply);
+  } catch (...) {
+    reply.emplace(wire::decode_failure(frame));
+  }
 }
 
 template <class E>

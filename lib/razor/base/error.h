@@ -22,7 +22,7 @@ enum class Errc {
   decode,             ///< bytes do not decode into the declared type, or nobody handles the action
   internal,           ///< the handler threw, or dropped its responder
   invalid_version,    ///< the peer does not speak this protocol version
-  overloaded,         ///< a queue or a cap on running handlers is full
+  overloaded,         ///< a queue or a cap on running handlers is full, or memory was refused (base/out_of_memory.h)
   draining,           ///< the server is closing and did not dispatch the request
   too_large,          ///< an action, message or blob is above its limit
   bad_frame,          ///< the peer broke the protocol; its connection is closed

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -24,10 +26,17 @@ class LogSink {
   /// `line` lives until the call returns.
   virtual void write(LogLevel level, std::string_view line) = 0;
 
-  /// Formats only when the level is enabled.
+  /// Formats only when the level is enabled. A line that there is no memory for says so instead.
   template <class... Args>
   void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
-    if (enabled(level)) write(level, fmt::format(format, std::forward<Args>(args)...));
+    if (!enabled(level)) return;
+    std::string line;
+    try {
+      line = fmt::format(format, std::forward<Args>(args)...);
+    } catch (const std::bad_alloc&) {
+      return write(level, "no memory for this line");
+    }
+    write(level, line);
   }
 };
 

@@ -29,7 +29,8 @@ struct ClientPoolConfig {
   /// is not used: what waits, waits in the pool. Its `connect_timeout` is the pool's.
   stream::ClientStreamConfig stream{};
 
-  /// Connections to an address. Another one is made while calls wait and the windows of all are full. (endpoint.cc)
+  /// Connections to an address, those included that take no more calls and still carry some. Another one is made while
+  /// calls wait and the windows of all are full. (endpoint.cc)
   std::uint32_t connections_max = 8;
   /// A connection that carried nothing for so long is closed; also for how long after the last call an address that is not
   /// healthy goes on being probed. (endpoint.cc)

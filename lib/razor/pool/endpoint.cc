@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/pool/call_stages.h"
 #include "razor/runtime/with_deadline.h"
 
@@ -25,6 +26,7 @@ Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id
       stats_(stats),
       health_(config.health),
       backoff_(config.pool.reconnect_least, config.pool.reconnect_most, runtime.random().seed_for("pool reconnect")),
+      growth_backoff_(config.pool.reconnect_least, config.pool.reconnect_most, runtime.random().seed_for("pool growth")),
       rate_(config.pool.connects_per_minute_max),
       scope_(runtime.spawner()) {}
 
@@ -53,6 +55,7 @@ void Endpoint::on_attempt_over(Connection& connection, bool answered) {
 void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
   if (answers_before != answers_ || !health_.on_timeout(now)) return;
   why_ = fmt::format("{} calls in a row had no answer in time", config_.health.timeouts_max);
+  stop_waiting_to_grow();
   not_before_ = base::saturating_add(now, backoff_.next());
   leave_connections();
   note_ejection();
@@ -60,6 +63,7 @@ void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
 
 void Endpoint::on_connection_over(Connection& connection) {
   if (connection.is_leaving) return owner_.on_endpoint_changed();
+  stop_waiting_to_grow();  // what is wanted now is more than that
   misses_connection_ = connection.was_used;
   const TimePoint now = clock_.now();
   // A server that accepts and closes at once is in trouble; one that closes later what nobody has used is not.
@@ -85,14 +89,13 @@ void Endpoint::tidy(TimePoint now) {
     leaving_.push_back(std::move(connection));
   }
   std::erase(connections_, nullptr);
-  std::erase_if(leaving_, [](const std::unique_ptr<Connection>& one) { return one->attempts == 0; });
+  std::erase_if(leaving_, [](const std::unique_ptr<Connection>& one) { return one->attempts == 0 && !one->is_asked; });
 }
 
 void Endpoint::retire() {
   is_retired_ = true;
   demanded_ = false;
-  scope_.cancel();
-  working_ = false;
+  stop_work();
   if (health_.state() == HealthState::probing) health_.on_probe_failed(clock_.now());
 }
 
@@ -103,40 +106,104 @@ void Endpoint::demand() {
   start_work();
 }
 
+bool Endpoint::has_open_connection() const {
+  return std::ranges::any_of(connections_, [](const auto& one) { return !one->is_leaving && one->stream.is_open(); });
+}
+
+// One that takes no more calls, and whose callers all wait no more.
+Connection* Endpoint::forgotten_connection() const {
+  const auto found =
+      std::ranges::find_if(leaving_, [](const auto& one) { return one->awaited == 0 && !one->is_asked; });
+  return found == leaving_.end() ? nullptr : found->get();
+}
+
+// Null when another connection tells more, and there is a place for it. What is open is asked: when another one to the same
+// address was lost; and at the cap, when it was given up, but not by the peer.
+Connection* Endpoint::connection_to_ask() const {
+  const auto can_tell = [](const Connection& one) { return one.stream.is_open() && one.stream.has_seqs(); };
+  if (health_.state() == HealthState::suspect) {
+    Connection* open = nullptr;
+    for (const auto& one : connections_) {
+      if (one->is_leaving || !can_tell(*one)) continue;
+      if (one->stream.has_room()) return one.get();
+      open = open == nullptr ? one.get() : open;
+    }
+    if (open != nullptr) return open;
+  }
+  if (has_free_place() || forgotten_connection() != nullptr) return nullptr;
+  for (const auto* list : {&leaving_, &connections_}) {
+    for (const auto& one : *list) {
+      if (one->is_leaving && can_tell(*one)) return one.get();
+    }
+  }
+  return nullptr;
+}
+
 bool Endpoint::wants_work() const {
   if (is_retired_) return false;
-  if (!health_.is_healthy()) return owner_.is_active();
-  if (!demanded_) return false;
-  if (connections_.empty()) return true;
-  return connections_.size() < config_.pool.connections_max &&
-         std::ranges::none_of(connections_, [](const auto& one) { return one->stream.has_room(); });
+  if (health_.is_healthy()) {
+    const bool has_room = std::ranges::any_of(
+        connections_, [](const auto& one) { return !one->is_leaving && one->stream.has_room(); });
+    if (!demanded_ || has_room) return false;
+  } else if (!owner_.is_active()) {
+    return false;
+  }
+  return has_free_place() || forgotten_connection() != nullptr || connection_to_ask() != nullptr;
 }
 
 void Endpoint::start_work() {
   if (working_ || !wants_work()) return;
-  working_ = true;
-  scope_.spawn("Endpoint::work", work());
+  // Without memory the next look tries again.
+  working_ = base::with_memory([this] { scope_.spawn("Endpoint::work", work()); });
+}
+
+void Endpoint::stop_work() {
+  scope_.cancel();
+  working_ = false;
+  waits_to_grow_ = false;
+}
+
+// The work that is needed now starts when the owner looks.
+void Endpoint::stop_waiting_to_grow() {
+  if (waits_to_grow_) stop_work();
 }
 
 // One attempt at a time, as long as one is wanted.
 runtime::Task<void> Endpoint::work() {
   while (wants_work()) {
-    // What was suspected because one connection ended is asked over another one that is open.
-    Connection* open = health_.state() == HealthState::suspect ? connection_with_room() : nullptr;
-    if (open != nullptr) {
-      health_.on_probe_started(clock_.now());
-      co_await probe(open->stream);
-      continue;
-    }
-    const TimePoint at = std::max(not_before_, rate_.next());
+    Connection* open = connection_to_ask();
+    TimePoint at = grows() ? growth_not_before_ : not_before_;
+    if (open == nullptr) at = std::max(at, rate_.next());
     if (at > clock_.now()) {
       sleeps_until_ = at;
+      waits_to_grow_ = grows();
       co_await clock_.sleep_until(at);
+      waits_to_grow_ = false;
       continue;
     }
-    co_await connect();
+    const TimePoint begun = clock_.now();
+    bool has_memory = true;
+    try {
+      if (open != nullptr) {
+        co_await ask(*open);
+      } else {
+        make_place();
+        co_await connect();
+      }
+    } catch (const std::bad_alloc&) {
+      has_memory = false;
+    }
+    if (!has_memory) failed(begun, "out of memory");
   }
   working_ = false;
+}
+
+void Endpoint::make_place() {
+  if (has_free_place()) return;
+  const Connection* forgotten = forgotten_connection();
+  const auto found = std::ranges::find(leaving_, forgotten, &std::unique_ptr<Connection>::get);
+  const std::unique_ptr<Connection> ended = std::move(*found);
+  leaving_.erase(found);
 }
 
 runtime::Task<void> Endpoint::connect() {
@@ -166,20 +233,59 @@ runtime::Task<void> Endpoint::connect() {
     }
     on_probe_succeeded(clock_.now());
   }
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(stream), clock_.now()));
+  add(std::move(stream));
+  growth_backoff_.reset();
   demanded_ = false;  // who still waits asks anew
   owner_.on_endpoint_changed();
 }
 
-runtime::Task<void> Endpoint::probe(stream::ClientStream& stream) {
+// What leaving will need is taken now: it cannot fail.
+void Endpoint::add(stream::ClientStream stream) {
+  const std::size_t count = connections_.size() + leaving_.size() + 1;
+  connections_.reserve(count);
+  leaving_.reserve(count);
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(stream), clock_.now()));
+}
+
+// Any byte that comes is a sign of life: a ping waits for room in the window, and that may be long in coming.
+runtime::Task<void> Endpoint::ask(Connection& connection) {
+  struct Asking {
+    explicit Asking(Connection& owner) : asked(owner) { asked.is_asked = true; }
+    ~Asking() { asked.is_asked = false; }
+    Connection& asked;
+  };
   const TimePoint begun = clock_.now();
-  const bool answers = co_await answers_ping(stream);
-  if (answers) {
-    on_probe_succeeded(clock_.now());
-    owner_.on_endpoint_changed();
-  } else {
-    failed(begun, fmt::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
+  if (!health_.is_healthy()) health_.on_probe_started(begun);
+  bool is_alive = false;
+  {
+    const Asking asking(connection);
+    const base::ByteCount received_before = connection.stream.stats().bytes_received;
+    const bool answers = co_await answers_ping(connection.stream);
+    is_alive = connection.stream.is_open() &&
+               (answers || connection.stream.stats().bytes_received > received_before);
   }
+  if (!is_alive) {
+    failed(begun, fmt::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
+    co_return;
+  }
+  if (!health_.is_healthy()) {
+    if (health_.state() != HealthState::probing) health_.on_probe_started(clock_.now());
+    on_probe_succeeded(clock_.now());
+  }
+  if (connection.is_leaving) take_back(connection);
+  owner_.on_endpoint_changed();
+}
+
+// It was given up, and has shown that it works.
+void Endpoint::take_back(Connection& connection) {
+  connection.is_leaving = false;
+  connection.idle_since = clock_.now();
+  growth_backoff_.reset();
+  demanded_ = false;
+  const auto found = std::ranges::find(leaving_, &connection, &std::unique_ptr<Connection>::get);
+  if (found == leaving_.end()) return;  // nobody has looked since it was given up
+  connections_.push_back(std::move(*found));
+  leaving_.erase(found);
 }
 
 // Calls that were sent before, and are too late now, say nothing of the address as it is.
@@ -206,6 +312,11 @@ runtime::Task<bool> Endpoint::answers_ping(stream::ClientStream& stream) {
 // The next attempt is counted from the beginning of this one: it has waited long enough already, if it hung.
 void Endpoint::failed(TimePoint begun, std::string why) {
   why_ = std::move(why);
+  // What works goes on: that there cannot be more of it says nothing of the address.
+  if (health_.state() != HealthState::probing && has_open_connection()) {
+    growth_not_before_ = base::saturating_add(begun, growth_backoff_.next());
+    return owner_.on_endpoint_changed();
+  }
   not_before_ = base::saturating_add(begun, backoff_.next());
   if (health_.state() == HealthState::probing) {
     health_.on_probe_failed(clock_.now());
@@ -236,6 +347,7 @@ AddressState Endpoint::state(TimePoint now) const {
   state.why = why_;
   state.share = health_.weight(now);
   state.connections = static_cast<std::uint32_t>(connections_.size());
+  state.leaving = static_cast<std::uint32_t>(leaving_.size());
   state.connecting = working_;
   state.in_flight = in_flight_;
   state.next_attempt_in = next_attempt_in(now);

@@ -2,6 +2,10 @@
 // Endpoint: one address of a pool, and its connections. Connects when calls need it, one attempt at a time; probes an
 // address that is not healthy; closes what is idle. Which call goes where is its owner's business (pool_core.cc).
 // Private to pool.
+//
+// A connection that takes no more calls still has its socket until what it carries has ended, and so counts against the
+// cap. At the cap it is not cut, which would leave its calls `maybe`: one for which nobody waits is ended, and any other is
+// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines.
 
 #include <memory>
 #include <string>
@@ -31,8 +35,10 @@ struct Connection final : stream::ClientStreamWatcher {
 
   Endpoint& endpoint;
   bool is_leaving = false;  // takes no more calls
+  bool is_asked = false;    // for a sign of life: it stays until that is over
   bool was_used = false;
   std::uint32_t attempts = 0;
+  std::uint32_t awaited = 0;  // of them: those whose callers still wait
   base::TimePoint idle_since;  // while `attempts` is 0
   stream::ClientStream stream;
 };
@@ -82,10 +88,13 @@ class Endpoint {
   void on_attempt(Connection& connection) {
     ++attempts_;
     ++connection.attempts;
+    ++connection.awaited;
     connection.was_used = true;
     ++in_flight_;
   }
-  /// An attempt is over; `answered` by the peer, with whatever.
+  /// Nobody waits for one of its attempts any more, which goes on, or is over.
+  static void on_forgotten(Connection& connection) { --connection.awaited; }
+  /// An attempt is over, and forgotten; `answered` by the peer, with whatever.
   void on_attempt_over(Connection& connection, bool answered);
   /// Goes up with every answer, and every probe that succeeds.
   std::uint64_t answers() const { return answers_; }
@@ -111,12 +120,22 @@ class Endpoint {
   friend struct Connection;
 
   void on_connection_over(Connection& connection);
+  bool has_open_connection() const;
+  bool has_free_place() const { return connections_.size() + leaving_.size() < config_.pool.connections_max; }
+  Connection* forgotten_connection() const;
+  Connection* connection_to_ask() const;
+  bool grows() const { return health_.is_healthy() && has_open_connection(); }
   bool wants_work() const;
   void start_work();
+  void stop_work();
+  void stop_waiting_to_grow();
   runtime::Task<void> work();
   runtime::Task<void> connect();
+  void make_place();
+  void add(stream::ClientStream stream);
   runtime::Task<bool> answers_ping(stream::ClientStream& stream);
-  runtime::Task<void> probe(stream::ClientStream& stream);
+  runtime::Task<void> ask(Connection& connection);
+  void take_back(Connection& connection);
   void on_probe_succeeded(base::TimePoint now);
   void failed(base::TimePoint begun, std::string why);
   void note_ejection();
@@ -135,13 +154,16 @@ class Endpoint {
   PoolStats& stats_;
   Health health_;
   Backoff backoff_;
+  Backoff growth_backoff_;  // of connections beside those that work
   ConnectRate rate_;
   base::TimePoint not_before_ = base::TimePoint::min();
+  base::TimePoint growth_not_before_ = base::TimePoint::min();
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;
   bool misses_connection_ = true;
   bool working_ = false;
+  bool waits_to_grow_ = false;
   std::uint64_t answers_ = 0;
   bool is_retired_ = false;
   std::uint64_t ejections_seen_ = 0;
@@ -149,7 +171,7 @@ class Endpoint {
   std::uint64_t attempts_ = 0;
   std::uint32_t in_flight_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;  // that may take calls, oldest first
-  std::vector<std::unique_ptr<Connection>> leaving_;      // that take none, until what they carry has ended
+  std::vector<std::unique_ptr<Connection>> leaving_;      // that take none, until what they carry has ended, oldest first
   runtime::TaskScope scope_;
 };
 

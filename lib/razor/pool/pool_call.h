@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/base/random_stream.h"
 #include "razor/pool/call_stages.h"
 #include "razor/pool/selector.h"
@@ -38,7 +39,7 @@ class Attempt final : public stream::PendingCall {
   /// How many answers its address had given when it was sent.
   std::uint64_t answers_before() const { return answers_before_; }
   /// Its call ends without it.
-  void detach() { call_ = nullptr; }
+  void detach();
 
   void answered(const wire::ResponseFrame& answer) override;
   void failed(base::CallError error) override;
@@ -74,8 +75,8 @@ class PoolCall final : public stream::DeadlineEntry,
 
   PoolCall(stream::PendingCall& caller, const wire::Action& action, const stream::CallOptions& call_options)
       : user(&caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
-    name_and_message_.put(base::as_bytes(action.name()));
-    name_bytes_ = action.name().size();
+    memory_refused = !base::with_memory([&] { name_and_message_.put(base::as_bytes(action.name())); });
+    name_bytes_ = name_and_message_.view().size();
   }
 
   wire::ByteSink& sink() { return name_and_message_; }
@@ -119,6 +120,7 @@ class PoolCall final : public stream::DeadlineEntry,
   std::uint32_t attempts = 0;         // that were sent, and no error sent elsewhere
   std::uint32_t retries = 0;
   std::uint32_t redirects = 0;
+  bool memory_refused;                // for its name
   bool has_token = false;             // of the retry budget, for its next attempt
   AddressId avoid = kNoAddress;
   AddressId target = kNoAddress;

@@ -88,6 +88,7 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   const ClientPoolConfig& limits = config_.pool;
   const wire::FrameLimits& sizes = limits.stream.limits;
   const wire::Action action = call.action();
+  if (call.memory_refused) return fail_later(call, base::out_of_memory(Ran::no));
   if (state_ != State::open) return fail_later(call, CallError(Errc::closed, Ran::no, "the pool is closed"));
   if (!action.is_name() && (action.number() == 0 || action.number() > wire::Action::kNumberMax)) {
     return fail_later(call, CallError(Errc::encode, Ran::no,
@@ -285,7 +286,11 @@ Endpoint* PoolCore::choose(PoolCall& call, TimePoint now) {
 // --- Addresses -------------------------------------------------------------------------------------------------------
 
 // One that was there a moment ago is taken back: how often it may be connected to does not begin anew.
+// Memory is taken before anything changes, also what retiring it will need.
 Endpoint& PoolCore::add_endpoint(const Address& address, bool is_temporary) {
+  endpoints_.reserve(endpoints_.size() + 1);
+  candidates_.reserve(endpoints_.size() + 1);
+  retired_.reserve(retired_.size() + endpoints_.size() + 1);
   Known known;
   const auto is_it = [&address](const Retired& retired) { return retired.endpoint->address() == address; };
   if (const auto found = std::ranges::find_if(retired_, is_it); found != retired_.end()) {
@@ -313,9 +318,13 @@ void PoolCore::retire(std::size_t index) {
   candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
-// Those that stay keep their connections; their order is the new one.
+// Those that stay keep their connections; their order is the new one. What takes memory comes first: where that is refused,
+// the old addresses are still there.
 void PoolCore::update_addresses(std::vector<Address> addresses) {
   if (state_ == State::ended) return;
+  for (const Address& address : addresses) {
+    if (find(address) == nullptr) add_endpoint(address, false);  // else it is known, or named twice
+  }
   for (std::size_t i = endpoints_.size(); i-- > 0;) {
     Known& known = endpoints_[i];
     const bool is_listed = std::ranges::find(addresses, known.endpoint->address()) != addresses.end();
@@ -324,13 +333,6 @@ void PoolCore::update_addresses(std::vector<Address> addresses) {
     } else if (!known.is_temporary) {
       retire(i);
     }
-  }
-  for (std::size_t at = 0; at < addresses.size(); ++at) {
-    if (std::find(addresses.begin(), addresses.begin() + static_cast<std::ptrdiff_t>(at), addresses[at]) !=
-        addresses.begin() + static_cast<std::ptrdiff_t>(at)) {
-      continue;  // named twice
-    }
-    if (find(addresses[at]) == nullptr) add_endpoint(addresses[at], false);
   }
   const auto rank = [&](const Known& known) {
     return std::ranges::find(addresses, known.endpoint->address()) - addresses.begin();
@@ -359,11 +361,22 @@ void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hed
   options.deadline = call.deadline;
   options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
   stream::Channel& channel = connection.stream.channel();
-  channel.begin(*attempt, call.action(), options).put(call.message());
-  channel.commit(*attempt, base::Bytes(call.blob));
+  wire::ByteSink& sink = channel.begin(*attempt, call.action(), options);
+  base::Bytes blob;
+  const bool has_memory = base::with_memory([&] {
+    sink.put(call.message());
+    blob = call.blob;
+  });
+  if (!has_memory) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
+  channel.commit(*attempt, std::move(blob));
   if (!is_hedge && call.options.idempotent && call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
     trouble_of(call).timer.arm(base::saturating_add(now, call.options.hedge_after));
   }
+}
+
+void Attempt::detach() {
+  call_ = nullptr;
+  Endpoint::on_forgotten(connection_);
 }
 
 void Attempt::answered(const wire::ResponseFrame& answer) { core_.on_answered(*this, answer); }
@@ -372,10 +385,16 @@ std::string Attempt::describe() const {
   return call_ == nullptr ? "an attempt that nobody waits for" : call_->user->describe();
 }
 
+void PoolCore::on_attempt_over(const Attempt& attempt, bool answered) {
+  Connection& connection = attempt.connection();
+  if (attempt.call() != nullptr) Endpoint::on_forgotten(connection);
+  connection.endpoint.on_attempt_over(connection, answered);
+}
+
 void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) {
   const Ref self(this);
   const std::unique_ptr<Attempt> over(&attempt);
-  attempt.connection().endpoint.on_attempt_over(attempt.connection(), true);
+  on_attempt_over(attempt, true);
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();
   const bool is_error = static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::success;
@@ -404,7 +423,7 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   const TimePoint now = clock_.now();
   const bool was_sent = error.ran() != Ran::no;
   if (!was_sent) --stats_.attempts;
-  endpoint.on_attempt_over(attempt.connection(), false);
+  on_attempt_over(attempt, false);
   if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.answers_before(), now);
   schedule_look();
   if (attempt.call() == nullptr) return;
@@ -427,7 +446,9 @@ void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError erro
   if (call.trouble) call.trouble->timer.disarm();
   --under_way_;
   call.state = PoolCall::State::begun;
-  const bool may_go_on = state_ != State::ended && clock_.now() < call.deadline;
+  // Who finds no memory does not try again until there is some: that would keep everybody busy.
+  const bool had_memory = error.errc() != Errc::overloaded;
+  const bool may_go_on = had_memory && state_ != State::ended && clock_.now() < call.deadline;
   switch (may_go_on ? retry_policy_.after(error.ran(), call.options.idempotent, call.attempts)
                     : RetryPolicy::Verdict::give_up) {
     case RetryPolicy::Verdict::move:
@@ -502,7 +523,10 @@ PoolCall::Trouble& PoolCore::trouble_of(PoolCall& call) {
 void PoolCore::note_tried(PoolCall& call, const Address& address, std::string said) {
   std::vector<PoolCall::Tried>& tried = trouble_of(call).tried;
   auto found = std::ranges::find(tried, address, &PoolCall::Tried::address);
-  if (found == tried.end()) found = tried.insert(tried.end(), {address, 0, {}});
+  if (found == tried.end()) {
+    if (!base::with_memory([&] { tried.push_back({address, 0, {}}); })) return;
+    found = tried.end() - 1;
+  }
   ++found->times;
   found->last_said = std::move(said);
 }
@@ -533,6 +557,19 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   return true;
 }
 
+// The address to which an error of `from` sends a call; null: no particular one.
+Endpoint* PoolCore::named_by(const Failover& wish, const Endpoint& from, TimePoint now) {
+  const auto address = Address::parse(wish.address());
+  if (wish.kind() != Failover::Kind::to_address || !address.ok() || *address == from.address()) return nullptr;
+  if (Known* known = find(*address)) {
+    known->used_at = now;
+    return known->endpoint.get();
+  }
+  const auto temporaries = std::ranges::count_if(endpoints_, &Known::is_temporary);
+  if (temporaries >= static_cast<std::ptrdiff_t>(config_.redirect_addresses_max)) return nullptr;
+  return &add_endpoint(*address, true);
+}
+
 // An error of the handler that says where to go instead; it promises that nothing was done.
 bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   PoolCall& call = *attempt.call();
@@ -544,16 +581,7 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   const Failover wish = rule(answer);
   if (wish.kind() == Failover::Kind::stop) return false;
   Endpoint* target = nullptr;
-  if (const auto address = Address::parse(wish.address());
-      wish.kind() == Failover::Kind::to_address && address.ok() && *address != endpoint.address()) {
-    const auto temporaries = std::ranges::count_if(endpoints_, &Known::is_temporary);
-    if (Known* known = find(*address)) {
-      known->used_at = now;
-      target = known->endpoint.get();
-    } else if (temporaries < static_cast<std::ptrdiff_t>(config_.redirect_addresses_max)) {
-      target = &add_endpoint(*address, true);
-    }
-  }
+  if (!base::with_memory([&] { target = named_by(wish, endpoint, now); })) target = nullptr;
   if (target == nullptr && endpoints_.size() < 2) return false;  // there is no other address
   // Once around at once; then nobody seems to know, and asking faster does not help.
   const Duration delay = call.redirects + 1 < endpoints_.size() ? Duration::zero() : next_delay(call);
@@ -563,8 +591,9 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   ++call.redirects;
   --call.attempts;
   call.drop(attempt);
-  note_tried(call, endpoint.address(),
-             target == nullptr ? "asked for the next address" : fmt::format("named {}", target->address()));
+  note_tried(call, endpoint.address(), target == nullptr ? "asked for the next address" : base::text_with_memory([&] {
+    return fmt::format("named {}", target->address());
+  }));
   call.avoid = endpoint.id();
   call.target = target == nullptr ? kNoAddress : target->id();
   if (config_.balance == Balance::leader) {
@@ -673,6 +702,10 @@ std::string PoolCore::cause(const PoolCall& call, const CallError& error) {
 
 // What a person needs to find the cause: who was asked, what they said, and where the time went.
 std::string PoolCore::report(const PoolCall& call, std::string_view what, bool waited) const {
+  return base::text_with_memory([&] { return report_text(call, what, waited); });
+}
+
+std::string PoolCore::report_text(const PoolCall& call, std::string_view what, bool waited) const {
   std::string text = fmt::format("call {}: {}", call.user->describe(), what);
   if (call.trouble) {
     for (const PoolCall::Tried& tried : call.trouble->tried) {

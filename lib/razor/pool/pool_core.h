@@ -83,6 +83,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
 
   // --- Attempts
   void start_attempt(PoolCall& call, Connection& connection, bool is_hedge, base::TimePoint now);
+  static void on_attempt_over(const Attempt& attempt, bool answered);
   void on_answered(Attempt& attempt, const wire::ResponseFrame& answer);
   void on_failed(Attempt& attempt, base::CallError error);
   void on_timer(PoolCall& call);
@@ -93,6 +94,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   bool take_token(PoolCall& call, base::TimePoint now);
   void go_on(PoolCall& call);
   bool redirected(Attempt& attempt, const wire::ResponseFrame& answer);
+  Endpoint* named_by(const Failover& wish, const Endpoint& from, base::TimePoint now);
   bool retried(Attempt& attempt, const wire::ResponseFrame& answer);
   void hedge(PoolCall& call);
   PoolCall::Trouble& trouble_of(PoolCall& call);
@@ -106,6 +108,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void fail_expired(PoolCall& call);
   static std::string cause(const PoolCall& call, const base::CallError& error);
   std::string report(const PoolCall& call, std::string_view what, bool waited) const;
+  std::string report_text(const PoolCall& call, std::string_view what, bool waited) const;
   void deliver_failures();
   void end_all(std::string_view why);
 

@@ -21,6 +21,7 @@ std::string AddressState::to_string() const {
   if (from_redirect) text += ", named by an error";
   text += fmt::format(", {} connection{}{}, {} in flight", connections, connections == 1 ? "" : "s",
                       connecting && next_attempt_in == base::Duration::zero() ? " and one on its way" : "", in_flight);
+  if (leaving > 0) text += fmt::format(", {} more that end", leaving);
   if (!why.empty()) text += fmt::format("; last trouble: {}", why);
   if (health != HealthState::healthy) text += attempts_text(failures, next_attempt_in);
   return text;

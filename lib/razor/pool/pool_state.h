@@ -44,7 +44,8 @@ struct AddressState {
   base::Duration health_for{};       ///< since it changed last; zero if never
   std::string why;                   ///< what went wrong last; empty: nothing yet
   std::uint32_t share = 0;           ///< of the calls, in hundredths; 0 while not healthy
-  std::uint32_t connections = 0;
+  std::uint32_t connections = 0;     ///< that take calls
+  std::uint32_t leaving = 0;         ///< that take none any more, until those that they carry have ended
   bool connecting = false;           ///< or being probed, now or after a back-off
   base::Duration next_attempt_in{};  ///< the rest of that back-off
   std::uint32_t in_flight = 0;

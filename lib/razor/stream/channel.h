@@ -10,6 +10,7 @@
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
 #include "razor/wire/encoder.h"
+#include "razor/wire/wire_error.h"
 
 namespace razor::stream {
 
@@ -19,7 +20,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// Starts a call. `commit` or `refuse` follows before anything else is asked of the channel.
+  /// Starts a call. `commit` or `refuse` follows before anything else is asked of the channel. Where memory is refused the
+  /// call fails when it is committed (base/out_of_memory.h).
   /// Bytes:  `action` is copied; the sink lives until `commit` or `refuse`.
   virtual wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) = 0;
 
@@ -62,18 +64,16 @@ class Channel {
   runtime::Spawner& spawner_;
 };
 
-/// Starts `call`: `encode_message(Encoder&)` puts its message. What that throws fails the call alone: encode, ran: no.
+/// Starts `call`: `encode_message(Encoder&)` puts its message. What that throws fails the call alone: encode, or overloaded
+/// when memory was refused; ran: no.
 template <class Encode>
 void start_call(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
                 Encode&& encode_message, base::Bytes blob = {}) {
   wire::Encoder to(channel.begin(call, action, options));
   try {
     encode_message(to);
-  } catch (const std::exception& error) {
-    channel.refuse(call, base::CallError(base::Errc::encode, base::Ran::no, error.what()));
-    return;
   } catch (...) {
-    channel.refuse(call, base::CallError(base::Errc::encode, base::Ran::no, "an adaptor threw"));
+    channel.refuse(call, wire::encode_failure());
     return;
   }
   channel.commit(call, std::move(blob));

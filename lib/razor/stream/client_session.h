@@ -35,7 +35,11 @@ class ClientSession {
     return seq;
   }
   /// A ping goes out now.
-  wire::Seq send_ping() { return ping_seq_ = take_seq(); }
+  wire::Seq send_ping() {
+    ping_seq_ = take_seq();
+    in_flight_.skip(ping_seq_);
+    return ping_seq_;
+  }
 
   enum class Answer {
     expected,    ///< `call` gets it
@@ -70,8 +74,11 @@ class ClientSession {
 
   bool owes() const { return !in_flight_.empty(); }
   std::size_t in_flight() const { return in_flight_.size(); }
-  /// In the order of their seqs.
-  std::vector<PendingCall*> all_in_flight() const { return in_flight_.all(); }
+  /// Calls `visit(PendingCall&)` on each call in flight, in the order of their seqs; `visit` may end the one it is given.
+  template <class Visit>
+  void for_each_in_flight(Visit&& visit) {
+    in_flight_.for_each(visit);
+  }
 
   DeadlineWheel& deadlines() { return deadlines_; }
   Keepalive& keepalive() { return keepalive_; }

@@ -2,6 +2,7 @@
 
 #include <fmt/chrono.h>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/with_deadline.h"
@@ -168,6 +169,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
     std::uint32_t action = 0;
     std::size_t name_bytes = 0;
     bool is_ping = false;
+    bool memory_refused = false;
     // 0 is the ping, and a number that has the bit of names would be read as the length of one.
     bool action_is_valid() const {
       return (action != 0 || is_ping) && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
@@ -250,14 +252,21 @@ wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& a
   begun_.action = wire::action_field(action);
   begun_.name_bytes = action.name().size();
   begun_.is_ping = std::exchange(ping_next_, false);
+  begun_.memory_refused = false;
   begun_.direct = state_ == State::open && queue_.empty() && can_send();
   if (begun_.direct) {
-    out_.begin_frame();
-    wire::begin_request(out_, action);
-    return out_;
+    try {
+      out_.begin_frame();
+      wire::begin_request(out_, action);
+      return out_;
+    } catch (const std::bad_alloc&) {
+      out_.abandon_frame();
+      begun_.direct = false;
+      begun_.memory_refused = true;
+    }
   }
   scratch_.clear();
-  wire::begin_request(scratch_, action);
+  if (!base::with_memory([&] { wire::begin_request(scratch_, action); })) begun_.memory_refused = true;
   return scratch_;
 }
 
@@ -271,6 +280,10 @@ wire::RequestHead ClientStreamCore::head_of(base::ByteView frame, std::uint32_t 
 }
 
 void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
+  if (begun_.memory_refused) [[unlikely]] {
+    refuse(call, base::out_of_memory(Ran::no));
+    return;
+  }
   const base::ByteView frame = begun_.direct ? base::ByteView(out_.frame()) : scratch_.view();
   const wire::FrameLimits& limits = config_.limits;
   const std::size_t msg_bytes = frame.size() - wire::kRequestHeadBytes - begun_.name_bytes;
@@ -281,24 +294,28 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
   }
   if (msg_bytes > limits.msg_bytes_max || blob.size() > limits.blob_bytes_max ||
       begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
-    refuse(call, CallError(Errc::too_large, Ran::no,
-                           fmt::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), blob of "
-                                       "{} (limit {})",
-                                       call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max, msg_bytes,
-                                       limits.msg_bytes_max, blob.size(), limits.blob_bytes_max)));
+    refuse(call, CallError(Errc::too_large, Ran::no, base::text_with_memory([&] {
+                             return fmt::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), "
+                                                "blob of {} (limit {})",
+                                                call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max,
+                                                msg_bytes, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+                           })));
     return;
   }
   if (!begun_.direct) {
     enqueue(call, std::move(blob));
     return;
   }
-  ++stats_.calls_submitted;
   wire::RequestHead head = head_of(frame, begun_.action, blob);
   call.sent_from_ = out_.appended();
+  std::byte* at = nullptr;
+  if (!base::with_memory([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]] {
+    refuse(call, base::out_of_memory(Ran::no));
+    return;
+  }
+  ++stats_.calls_submitted;
   head.seq = session_.send(call);
-  wire::store_head(out_.frame().data(), head);
-  out_.end_frame();
-  if (!blob.empty()) out_.append_owned(std::move(blob));
+  wire::store_head(at, head);
   if (runtime().trace() != nullptr) [[unlikely]] {
     trace_begin(call);
     trace_number(call);
@@ -334,9 +351,14 @@ void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
                                        config_.queue_bytes_max)));
     return;
   }
+  base::Bytes frame;
+  if (!base::with_memory([&] { frame = base::to_bytes(scratch_.view()); })) {
+    refuse(call, base::out_of_memory(Ran::no));
+    return;
+  }
   ++stats_.calls_submitted;
   call.held_ = std::make_unique<PendingCall::Held>();
-  call.held_->frame = base::to_bytes(scratch_.view());
+  call.held_->frame = std::move(frame);
   call.held_->blob = std::move(blob);
   wire::store_head(call.held_->frame.data(), head_of(call.held_->frame, begun_.action, call.held_->blob));
   call.where_ = PendingCall::Where::queued;
@@ -370,11 +392,19 @@ void ClientStreamCore::admit_queued() {
     const std::unique_ptr<PendingCall::Held> held = std::move(call.held_);
     call.sent_from_ = out_.appended();
     wire::RequestHead head = wire::load_request_head(held->frame.data());
+    std::byte* at = nullptr;
+    try {
+      out_.begin_frame();
+      out_.put(held->frame);
+      at = out_.end_frame(std::move(held->blob));
+    } catch (const std::bad_alloc&) {
+      out_.abandon_frame();
+      fail_later(call, base::out_of_memory(Ran::no));
+      continue;
+    }
     head.seq = session_.send(call);
+    wire::store_head(at, head);
     if (call.span_ != runtime::kNoSpan) [[unlikely]] trace_number(call);
-    wire::store_head(held->frame.data(), head);
-    out_.append_copy(held->frame);
-    if (!held->blob.empty()) out_.append_owned(std::move(held->blob));
   }
   schedule_settling();
 }
@@ -416,11 +446,11 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
 
 // Nothing goes out any more: what was not sent fails, what was may still be answered.
 void ClientStreamCore::drop_unsent(const std::string& why) {
-  for (PendingCall* call : session_.all_in_flight()) {
-    if (was_sent(*call)) continue;
-    session_.end(*call);
-    fail_later(*call, CallError(Errc::connection_lost, Ran::no, why));
-  }
+  session_.for_each_in_flight([&](PendingCall& call) {
+    if (was_sent(call)) return;
+    session_.end(call);
+    fail_later(call, CallError(Errc::connection_lost, Ran::no, why));
+  });
   while (!queue_.empty()) {
     PendingCall& call = queue_.front();
     leave_queue(call);
@@ -593,7 +623,10 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
       ping.client_id = client_id_;
       std::array<std::byte, wire::kRequestHeadBytes> frame;
       wire::store_head(frame.data(), ping);
-      out_.append_copy(frame);
+      if (!base::with_memory([&] { out_.append_copy(frame); })) {
+        end(Errc::connection_lost, fmt::format("no memory for a ping to {}", peer_));
+        return;
+      }
       ++stats_.pings_sent;
       trace_event(runtime::kNoSpan, "ping");
       write_wanted_.set();
@@ -659,11 +692,11 @@ void ClientStreamCore::end(Errc errc, std::string why) {
   if (state_ == State::ended) return;
   const Ref self(this);
   transition(State::ended, std::move(why));
-  for (PendingCall* call : session_.all_in_flight()) {
-    session_.end(*call);
-    fail_later(*call, CallError(errc, was_sent(*call) ? Ran::maybe : Ran::no,
-                                fmt::format("call {}: {}", call->describe(), end_reason_)));
-  }
+  session_.for_each_in_flight([&](PendingCall& call) {
+    session_.end(call);
+    fail_later(call, CallError(errc, was_sent(call) ? Ran::maybe : Ran::no,
+                               fmt::format("call {}: {}", call.describe(), end_reason_)));
+  });
   while (!queue_.empty()) {
     PendingCall& call = queue_.front();
     leave_queue(call);
@@ -745,13 +778,22 @@ runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime
   const base::TimePoint until = base::saturating_add(runtime.clock().now(), config.connect_timeout);
   auto stream = co_await runtime::with_deadline(runtime.clock(), until, runtime.network().connect(std::move(address)));
   if (!stream) co_return stream.error();
-  co_return ClientStream(runtime, *std::move(stream), config);
+  std::optional<ClientStream> made;
+  if (!base::with_memory([&] { made.emplace(runtime, *std::move(stream), config); })) {
+    co_return std::make_error_code(std::errc::not_enough_memory);
+  }
+  co_return *std::move(made);
 }
 
 ClientStream::ClientStream(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
                            ClientStreamConfig config)
     : core_(base::make_ref<ClientStreamCore>(runtime, std::move(stream), config)) {
-  core_->start();
+  try {
+    core_->start();
+  } catch (...) {
+    core_->end_by_owner();  // one of its loops may have begun
+    throw;
+  }
 }
 
 ClientStream::ClientStream(ClientStream&&) noexcept = default;

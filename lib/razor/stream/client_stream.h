@@ -29,11 +29,12 @@ class ClientStream {
   /// Connects to a server.
   ///
   /// Time:   at most `config.connect_timeout`.
-  /// Errors: as Network::connect; timed_out.
+  /// Errors: as Network::connect; timed_out; not_enough_memory.
   /// Threads: `runtime`'s. `runtime` outlives the stream.
   static runtime::Task<base::Result<ClientStream>> connect(runtime::Runtime& runtime, runtime::Address address,
                                                            ClientStreamConfig config = {});
   /// Takes over a connection that exists.
+  /// Errors: throws std::bad_alloc.
   ClientStream(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream, ClientStreamConfig config = {});
 
   ClientStream(ClientStream&&) noexcept;
@@ -44,7 +45,7 @@ class ClientStream {
 
   /// Hands a task over.
   /// Errors: by its completion: unreachable (ran: no) when the connection has ended, overloaded (ran: no) when the queue
-  ///         is full, too_large and encode (ran: no), deadline_exceeded, connection_lost.
+  ///         is full or memory is refused, too_large and encode (ran: no), deadline_exceeded, connection_lost.
   void submit(ClientTask task);
 
   /// `co_await stream.call(action, message)`: an OwnedAnswer. The call starts now; destroying it stops waiting.

@@ -1,5 +1,6 @@
 #pragma once
-// Settings of a ClientStream. Each says its unit, what happens at the limit, and which file enforces it.
+// Settings of a ClientStream. Each says its unit, what happens at the limit, and which file enforces it. What happens when
+// the system refuses memory below these limits: base/out_of_memory.h.
 
 #include <chrono>
 #include <type_traits>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/stream/client_task_call.h"
 
 namespace razor::stream {
@@ -47,7 +48,7 @@ ClientTask::ClientTask(const wire::Action& action, Completion completion)
 
 ClientTask ClientTask::with_encoded(const wire::Action& action, base::ByteView message, Completion completion) {
   ClientTask task(action, std::move(completion));
-  task.message_sink().put(message);
+  if (!base::with_memory([&] { task.message_sink().put(message); })) task.refuse(base::out_of_memory(base::Ran::no));
   return task;
 }
 
@@ -65,9 +66,7 @@ void ClientTask::set_failover_rule(FailoverRule rule) { call_->rule = rule; }
 
 wire::ByteSink& ClientTask::message_sink() { return call_->name_and_message; }
 
-void ClientTask::refuse_to_encode(const char* why) {
-  call_->encode_error.emplace(base::Errc::encode, base::Ran::no, why);
-}
+void ClientTask::refuse(base::CallError why) { call_->refused_with.emplace(std::move(why)); }
 
 void ClientTask::DropCall::operator()(Call* call) const {
   call->failed(base::CallError(base::Errc::cancelled, base::Ran::no, "the task was dropped before it was submitted"));
@@ -76,11 +75,10 @@ void ClientTask::DropCall::operator()(Call* call) const {
 void submit(Channel& channel, ClientTask task) {
   ClientTask::Call& call = *task.call_.release();  // owns itself from here on
   wire::ByteSink& sink = channel.begin(call, call.action(), call.options);
-  if (call.encode_error) {
-    channel.refuse(call, *std::move(call.encode_error));
-    return;
+  if (call.refused_with) return channel.refuse(call, *std::move(call.refused_with));
+  if (!base::with_memory([&] { sink.put(call.message()); })) {
+    return channel.refuse(call, base::out_of_memory(base::Ran::no));
   }
-  sink.put(call.message());
   channel.commit(call, std::move(call.blob));
 }
 

@@ -14,6 +14,7 @@
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
 #include "razor/wire/codec.h"
+#include "razor/wire/wire_error.h"
 
 namespace razor::stream {
 
@@ -70,17 +71,16 @@ using Completion = base::UniqueFunction<void(const Answer&)>;
 class ClientTask {
  public:
   /// Encodes `message` now.
-  /// Errors: what cannot be encoded fails alone, when the task is submitted: encode, ran: no.
+  /// Errors: what cannot be encoded fails alone, when the task is submitted: encode, ran: no. Where there is no memory for
+  ///         the task itself, std::bad_alloc is thrown, and there is nothing to complete.
   template <class Message>
   ClientTask(const wire::Action& action, const Message& message, Completion completion)
       : ClientTask(action, std::move(completion)) {
     wire::Encoder to(message_sink());
     try {
       wire::encode(to, message);
-    } catch (const std::exception& error) {
-      refuse_to_encode(error.what());
     } catch (...) {
-      refuse_to_encode("an adaptor threw");
+      refuse(wire::encode_failure());
     }
   }
   /// Without a message.
@@ -121,7 +121,8 @@ class ClientTask {
   };
 
   wire::ByteSink& message_sink();
-  void refuse_to_encode(const char* why);
+  /// Submitted, it will fail with `why`.
+  void refuse(base::CallError why);
   void set_failover_rule(FailoverRule rule);
 
   std::unique_ptr<Call, DropCall> call_;

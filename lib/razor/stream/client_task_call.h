@@ -36,7 +36,7 @@ class ClientTask::Call final : public PendingCall {
   CallOptions options;
   Completion completion;
   FailoverRule rule = nullptr;
-  std::optional<base::CallError> encode_error;
+  std::optional<base::CallError> refused_with;  // its message could not be encoded
 
  private:
   ~Call() = default;

@@ -16,6 +16,7 @@
 #include "razor/runtime/task_scope.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/frame.h"
+#include "razor/wire/wire_error.h"
 
 namespace razor::stream {
 
@@ -24,7 +25,8 @@ class ServerConnection : public base::RefCounted {
  public:
   virtual ~ServerConnection() = default;
 
-  /// Begins an answer: it is encoded into the sink. One that does not count goes nowhere.
+  /// Begins an answer: it is encoded into the sink. One that does not count goes nowhere. Where memory is refused, the end
+  /// of the answer is `overloaded`; where there is none for that either, the connection ends.
   virtual wire::ByteSink& begin_answer(bool counts) = 0;
   virtual void abandon_answer() = 0;
   /// What was encoded is the answer. Each of these three ends the duty of the Responder.
@@ -75,7 +77,8 @@ class Responder {
 
   /// Success without a message.
   void reply() { reply_encoded({}); }
-  /// Success. What cannot be encoded, or is too large, is answered rpc_encode or rpc_too_large instead.
+  /// Success. What cannot be encoded, or is too large, is answered rpc_encode or rpc_too_large instead, and rpc_overloaded
+  /// when memory was refused.
   template <class Message>
   void reply(const Message& message, base::Bytes blob = {});
   /// Success, with a message that is encoded already, or empty.
@@ -135,7 +138,7 @@ void Responder::reply(const Message& message, base::Bytes blob) {
   try {
     wire::encode(to, message);
   } catch (...) {
-    end_failed(base::Errc::encode);
+    end_failed(wire::encode_failure().errc());
     return;
   }
   end_success(std::move(blob));

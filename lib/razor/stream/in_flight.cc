@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "razor/base/check.h"
+#include "razor/base/out_of_memory.h"
 
 namespace razor::stream {
 namespace {
@@ -19,21 +20,19 @@ InFlight::InFlight(std::uint32_t expected)
       slots_max_(std::clamp(std::bit_ceil(std::size_t{expected} * 2), kSlotsAtFirst, kSlotsMax)) {}
 
 // The place of `seq` is taken by an older call. A ring that is too small for what is in flight grows; else the older
-// call is a slow one, and leaves the ring.
+// call is a slow one, and leaves the ring; also when there is no memory for a larger one.
 void InFlight::make_room(wire::Seq seq) {
   while (slots_[seq & mask_].call != nullptr) {
     const std::size_t in_ring = size_ - overflow_.size();
-    if (slots_.size() < slots_max_ && in_ring * 2 >= slots_.size()) {
-      grow();
-      continue;
-    }
+    if (slots_.size() < slots_max_ && in_ring * 2 >= slots_.size() && grow()) continue;
     Slot& slot = slots_[seq & mask_];
     overflow_.emplace(slot.seq, std::exchange(slot.call, nullptr));
   }
 }
 
-void InFlight::grow() {
-  std::vector<Slot> larger(slots_.size() * 2);
+bool InFlight::grow() {
+  std::vector<Slot> larger;
+  if (!base::with_memory([&] { larger.resize(slots_.size() * 2); })) return false;
   const std::uint64_t mask = larger.size() - 1;
   // Two calls that have different places in the smaller ring have different ones in the larger.
   for (const Slot& slot : slots_) {
@@ -41,6 +40,7 @@ void InFlight::grow() {
   }
   slots_ = std::move(larger);
   mask_ = mask;
+  return true;
 }
 
 PendingCall* InFlight::take_overflow(wire::Seq seq) {
@@ -61,20 +61,6 @@ void InFlight::replace(wire::Seq seq, PendingCall& call) {
   const auto found = overflow_.find(seq);
   RAZOR_CHECK(found != overflow_.end(), "seq={} is not in flight", seq);
   found->second = &call;
-}
-
-std::vector<PendingCall*> InFlight::all() const {
-  std::vector<Slot> slots;
-  slots.reserve(size_);
-  for (const auto& [seq, call] : overflow_) slots.push_back({seq, call});
-  for (const Slot& slot : slots_) {
-    if (slot.call != nullptr) slots.push_back(slot);
-  }
-  std::sort(slots.begin(), slots.end(), [](const Slot& a, const Slot& b) { return a.seq < b.seq; });
-  std::vector<PendingCall*> calls;
-  calls.reserve(slots.size());
-  for (const Slot& slot : slots) calls.push_back(slot.call);
-  return calls;
 }
 
 }  // namespace razor::stream

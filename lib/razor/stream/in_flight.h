@@ -4,6 +4,7 @@
 // Seqs are consecutive, so the table is a ring indexed by their low bits: 2-8 ns an operation, where a hash map takes
 // 14-47. A slow call does not keep the ring from turning: it is moved to an overflow map when its place is needed.
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -20,11 +21,16 @@ class InFlight {
   /// Made for up to `expected` calls at a time; more work too, slower.
   explicit InFlight(std::uint32_t expected);
 
-  /// `seq` is above all seqs before.
+  /// `seq` is the one behind the last, given to a call or skipped; the first is any.
   void insert(wire::Seq seq, PendingCall& call) {
-    if (slots_[seq & mask_].call != nullptr) [[unlikely]] make_room(seq);
+    skip(seq);
     slots_[seq & mask_] = {seq, &call};
     ++size_;
+  }
+
+  /// No call has this seq.
+  void skip(wire::Seq seq) {
+    if (slots_[seq & mask_].call != nullptr) [[unlikely]] make_room(seq);
   }
 
   /// Takes the call with this seq out; null when there is none.
@@ -43,8 +49,10 @@ class InFlight {
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  /// All calls, in the order of their seqs.
-  std::vector<PendingCall*> all() const;
+  /// Calls `visit(PendingCall&)` on each, in the order of their seqs; `visit` may take the call it is given, and no other.
+  /// Takes no memory.
+  template <class Visit>
+  void for_each(Visit&& visit);
 
  private:
   struct Slot {
@@ -53,7 +61,7 @@ class InFlight {
   };
 
   void make_room(wire::Seq seq);
-  void grow();
+  bool grow();
   PendingCall* take_overflow(wire::Seq seq);
 
   std::vector<Slot> slots_;
@@ -62,5 +70,22 @@ class InFlight {
   std::map<wire::Seq, PendingCall*> overflow_;
   std::size_t size_ = 0;
 };
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+// Those in the ring are less than its size apart, for the place of every seq is looked at when that is given away; those in
+// the overflow were the oldest of the ring, one after the other.
+template <class Visit>
+void InFlight::for_each(Visit&& visit) {
+  for (auto at = overflow_.begin(); at != overflow_.end();) visit(*(at++)->second);
+  wire::Seq first = ~wire::Seq{0};
+  for (const Slot& slot : slots_) {
+    if (slot.call != nullptr) first = std::min(first, slot.seq);
+  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    PendingCall* call = slots_[(first + i) & mask_].call;
+    if (call != nullptr) visit(*call);
+  }
+}
 
 }  // namespace razor::stream

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/frame_pool.h"
 
 namespace razor::stream {
@@ -39,15 +40,16 @@ class RemoteCall final : public base::ListLink<AllTag> {
         transit_(std::move(transit)),
         action_number_(action.number()),
         is_name_(action.is_name()),
-        name_bytes_(action.name().size()),
         rule_(caller.failover_rule()) {
-    name_and_message.put(base::as_bytes(action.name()));
+    memory_refused = !base::with_memory([&] { name_and_message.put(base::as_bytes(action.name())); });
+    name_bytes_ = name_and_message.view().size();
   }
 
   // --- At home
   PendingCall* user;  // null once nobody waits
   CallOptions options;
   wire::InlineSink<160> name_and_message;
+  bool memory_refused;
   base::Bytes blob;
   base::Duration left = base::Duration::max();  // until the deadline
   std::atomic<bool> abandoned = false;
@@ -104,7 +106,10 @@ class RemoteCall final : public base::ListLink<AllTag> {
     if (left != base::Duration::max()) {
       options.deadline = base::saturating_add(target_.runtime().clock().now(), left);
     }
-    target_.begin(inner_, action(), options).put(name_and_message.view().subspan(name_bytes_));
+    wire::ByteSink& sink = target_.begin(inner_, action(), options);
+    if (!base::with_memory([&] { sink.put(name_and_message.view().subspan(name_bytes_)); })) {
+      return target_.refuse(inner_, base::out_of_memory(Ran::no));
+    }
     target_.commit(inner_, std::move(blob));
   }
   void dropped() {
@@ -112,9 +117,12 @@ class RemoteCall final : public base::ListLink<AllTag> {
     failed(CallError(Errc::closed, Ran::no, "the runtime of the channel is gone"));
   }
   void answered(const wire::ResponseFrame& frame) {
+    const bool is_kept = base::with_memory([&] {
+      answer_msg_ = base::to_bytes(frame.msg);
+      answer_blob_ = base::to_bytes(frame.blob);
+    });
+    if (!is_kept) return failed(base::out_of_memory(wire::ran(frame)));
     answer_.emplace(frame);
-    answer_msg_ = base::to_bytes(frame.msg);
-    answer_blob_ = base::to_bytes(frame.blob);
     come_back();
   }
   void failed(CallError error) {
@@ -154,6 +162,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
     return begun_->name_and_message;
   }
   void commit(PendingCall& user, base::Bytes&& blob) override {
+    if (begun_->memory_refused) return refuse(user, base::out_of_memory(Ran::no));
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
       return refuse(user, CallError(Errc::overloaded, Ran::no,
                                     fmt::format("call {}: {} calls are on their way to another thread already (limit {})",

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/stream/server_stream.h"
 
@@ -48,15 +49,21 @@ runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Li
       shared->connection_closed.reset();
       co_await shared->connection_closed.wait();
     }
-    auto stream = co_await listener.accept();
-    if (stream) {
-      ++shared->stats.connections_accepted;
-      base::make_ref<ServerStreamCore>(shared, *std::move(stream))->start();
-      continue;
+    std::error_code error;
+    try {
+      auto stream = co_await listener.accept();
+      if (stream) {
+        ++shared->stats.connections_accepted;
+        base::make_ref<ServerStreamCore>(shared, *std::move(stream))->start();
+        continue;
+      }
+      error = stream.error();
+    } catch (const std::bad_alloc&) {
+      error = std::make_error_code(std::errc::not_enough_memory);
     }
     ++shared->stats.accept_errors;
     runtime.log().log(LogLevel::warning, "accept on {}: {} (failure {}, next try in {} ms)", listener.address(),
-                      stream.error().message(), shared->stats.accept_errors,
+                      error.message(), shared->stats.accept_errors,
                       std::chrono::duration_cast<std::chrono::milliseconds>(shared->config.accept_pause).count());
     co_await runtime.clock().sleep_for(shared->config.accept_pause);
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/wire_error.h"
 
@@ -47,8 +48,13 @@ void ServerStreamCore::start() {
   server_->connections.push_back(*this);
   ++server_->stats.connections;
   arm_timer();
-  loops_.spawn("RpcServer::read_loop", read_loop(Ref(this)));
-  loops_.spawn("RpcServer::write_loop", write_loop(Ref(this)));
+  try {
+    loops_.spawn("RpcServer::read_loop", read_loop(Ref(this)));
+    loops_.spawn("RpcServer::write_loop", write_loop(Ref(this)));
+  } catch (...) {
+    close("out of memory");
+    throw;
+  }
 }
 
 void ServerStreamCore::transition(State to) {
@@ -180,6 +186,7 @@ void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadF
     case wire::HeadFault::flag:
     case wire::HeadFault::none: break;
   }
+  if (state_ == State::closed) return;  // there was no memory for the answer
   transition(State::refusing);
   finish_if_done();
 }
@@ -198,13 +205,18 @@ void ServerStreamCore::on_peer_closed() {
 
 wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
   answer_counts_ = counts && is_open();
+  answer_has_memory_ = true;
   if (answer_counts_) {
-    out_.begin_frame();
-    wire::begin_response(out_);
-    return out_;
+    try {
+      out_.begin_frame();
+      wire::begin_response(out_);
+      return out_;
+    } catch (const std::bad_alloc&) {
+      out_.abandon_frame();
+      answer_has_memory_ = false;
+    }
   }
   dropped_.clear();
-  wire::begin_response(dropped_);
   return dropped_;
 }
 
@@ -219,6 +231,7 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
     ++server_->stats.answers_dropped;
     return;
   }
+  if (!answer_has_memory_) return answer_failed(seq, Errc::overloaded);
   const wire::FrameLimits& limits = server_->config.limits;
   const std::size_t body = out_.frame().size() - wire::kResponseHeadBytes;
   const bool is_error = flag == wire::ResponseFlag::error_bytes;
@@ -241,8 +254,11 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
     head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   }
   wire::store_head(out_.frame().data(), head);
-  out_.end_frame();
-  if (!blob.empty()) out_.append_owned(std::move(blob));
+  if (!base::with_memory([&] { out_.end_frame(std::move(blob)); })) {
+    out_.abandon_frame();
+    answer_failed(seq, Errc::overloaded);
+    return;
+  }
   ++server_->stats.answers;
   ++stats_.answers;
   write_wanted_.set();
@@ -289,9 +305,15 @@ void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
 }
 
 void ServerStreamCore::append_answer(const wire::ResponseHead& head, base::ByteView body) {
-  out_.begin_frame();
-  wire::begin_response(out_);
-  out_.put(body);
+  try {
+    out_.begin_frame();
+    wire::begin_response(out_);
+    out_.put(body);
+  } catch (const std::bad_alloc&) {
+    out_.abandon_frame();
+    close("out of memory for an answer");
+    return;
+  }
   wire::store_head(out_.frame().data(), head);
   out_.end_frame();
   ++server_->stats.answers;
@@ -449,12 +471,14 @@ bool Responder::take_turn() {
 }
 
 void Responder::reply_encoded(base::ByteView message, base::Bytes blob) {
-  begin().put(message);
+  wire::ByteSink& sink = begin();
+  if (!base::with_memory([&] { sink.put(message); })) return end_failed(Errc::overloaded);
   end_success(std::move(blob));
 }
 
 void Responder::fail_bytes(base::ByteView error) {
-  begin().put(error);
+  wire::ByteSink& sink = begin();
+  if (!base::with_memory([&] { sink.put(error); })) return end_failed(Errc::overloaded);
   end_error_bytes();
 }
 

@@ -114,6 +114,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   wire::OutputBuffer out_;
   wire::BytesSink dropped_;  // where answers go that nobody waits for
   bool answer_counts_ = false;
+  bool answer_has_memory_ = true;
   runtime::Event write_wanted_;
   runtime::Event peer_took_some_;
 

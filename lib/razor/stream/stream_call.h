@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/coroutine.h"
 #include "razor/stream/call_awaiter.h"
 #include "razor/stream/client_task.h"
@@ -50,7 +51,7 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
 
  private:
   void answered(const wire::ResponseFrame& frame) override {
-    answer_.emplace(frame);
+    if (!base::with_memory([&] { answer_.emplace(frame); })) answer_.emplace(base::out_of_memory(wire::ran(frame)));
     finish_now();
   }
   void failed(base::CallError error) override {

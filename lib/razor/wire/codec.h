@@ -43,13 +43,21 @@ base::Bytes encoded(const T& value) {
   return std::move(sink).take();
 }
 
-/// Reads the one value that `bytes` are, to their end. Exceptions count as failures. False: see `error`.
+/// Reads the one value that `bytes` are, to their end. False: see `error`.
+/// Errors: throws as `decode` does.
+template <class T>
+bool decode_all(base::ByteView bytes, T& value, std::string* error = nullptr) {
+  Decoder from(bytes);
+  if (decode(from, value) && from.finish()) return true;
+  if (error != nullptr) *error = from.error_message();
+  return false;
+}
+
+/// The same, where exceptions count as failures.
 template <class T>
 bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) {
-  Decoder from(bytes);
   try {
-    if (decode(from, value) && from.finish()) return true;
-    if (error != nullptr) *error = from.error_message();
+    return decode_all(bytes, value, error);
   } catch (const std::exception& exception) {
     if (error != nullptr) *error = exception.what();
   } catch (...) {

@@ -13,6 +13,7 @@ base::MutableBytes FrameReader<Frame>::prepare() {
     large_.reset();
     large_is_used_ = false;
   }
+  if (large_total_ > 0) begin_large_frame();
   if (large_) {
     if (large_->filled == large_->buffer.capacity()) {
       large_->buffer.reserve(std::min(large_->total, large_->filled + ReadBufferSizes::kLargeFrameStep));
@@ -30,7 +31,7 @@ base::MutableBytes FrameReader<Frame>::prepare() {
   }
   if (filled_to_the_brim_ || end_ == buffer_.capacity()) {
     filled_to_the_brim_ = false;
-    buffer_.reserve(std::min(2 * buffer_.capacity(), ReadBufferSizes::kMax));
+    buffer_.reserve(std::clamp(2 * buffer_.capacity(), ReadBufferSizes::kFirst, ReadBufferSizes::kMax));
   }
   return {buffer_.data() + end_, buffer_.capacity() - end_};
 }
@@ -48,12 +49,14 @@ void FrameReader<Frame>::commit(std::size_t count) {
 }
 
 template <class Frame>
-void FrameReader<Frame>::begin_large_frame(std::size_t total) {
-  LargeFrame& large = large_.emplace();
-  large.total = total;
+void FrameReader<Frame>::begin_large_frame() {
+  LargeFrame large;
+  large.total = large_total_;
   large.filled = end_ - begin_;
-  large.buffer.reserve(std::min(total, large.filled + ReadBufferSizes::kLargeFrameStep));
+  large.buffer.reserve(std::min(large.total, large.filled + ReadBufferSizes::kLargeFrameStep));
   std::memcpy(large.buffer.data(), buffer_.data() + begin_, large.filled);
+  large_ = std::move(large);
+  large_total_ = 0;
   begin_ = end_ = 0;
 }
 

@@ -31,10 +31,11 @@ class FrameReader {
   using Head = typename Frame::Head;
   enum class Found { frame, need_more, fault };
 
-  explicit FrameReader(const FrameLimits& limits) : limits_(limits), buffer_(ReadBufferSizes::kFirst) {}
+  /// Takes no memory yet.
+  explicit FrameReader(const FrameLimits& limits) : limits_(limits) {}
 
   /// Where the next bytes are to be put: at least one. Ends the life of the views of earlier frames.
-  /// Errors: throws std::bad_alloc.
+  /// Errors: throws std::bad_alloc; nothing else here does.
   base::MutableBytes prepare();
   /// `count` bytes were put there.
   void commit(std::size_t count);
@@ -66,13 +67,14 @@ class FrameReader {
   };
 
   Found next_large_frame();
-  void begin_large_frame(std::size_t total);
+  void begin_large_frame();
 
   FrameLimits limits_;
   base::ByteBuffer buffer_;
   std::size_t begin_ = 0;  // the first byte that no frame has used
   std::size_t end_ = 0;    // behind the last byte that has arrived
   bool filled_to_the_brim_ = false;
+  std::size_t large_total_ = 0;  // of the frame that has begun, when it needs a block of its own; 0: it does not
   std::optional<LargeFrame> large_;
   bool large_is_used_ = false;
   Frame frame_;
@@ -91,7 +93,7 @@ inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
   if (fault_ != HeadFault::none) [[unlikely]] return Found::fault;
   const std::size_t total = Frame::kHeadBytes + frame_.head.body_bytes();
   if (available < total) {
-    if (total > ReadBufferSizes::kMax) begin_large_frame(total);
+    if (total > ReadBufferSizes::kMax) large_total_ = total;
     return Found::need_more;
   }
   begin_ += total;

@@ -1,6 +1,7 @@
 #include "razor/wire/output_buffer.h"
 
 #include <algorithm>
+#include <new>
 
 #include "razor/base/check.h"
 
@@ -10,6 +11,18 @@ namespace {
 constexpr std::size_t kFirstBlockBytes = 4 * base::kKiB;
 
 }  // namespace
+
+// The frame has just ended, and begins again when the blob finds no memory.
+void OutputBuffer::append_behind(std::byte* frame, base::Bytes&& blob) {
+  const base::ByteCount frame_bytes = static_cast<base::ByteCount>(position_ - frame);
+  try {
+    append_owned(std::move(blob));
+  } catch (const std::bad_alloc&) {
+    frame_ = frame;
+    appended_ -= frame_bytes;
+    throw;
+  }
+}
 
 void OutputBuffer::append_copy(base::ByteView bytes) {
   put(bytes);

@@ -20,6 +20,7 @@ class OutputBuffer final : public ByteSink {
   OutputBuffer() = default;
 
   /// Starts a frame at the back: what is put from here on is one contiguous run, until `end_frame` or `abandon_frame`.
+  /// Errors: throws std::bad_alloc, as all that appends; what was there before stays as it was.
   void begin_frame() {
     if (position_ == nullptr) [[unlikely]] grow(1);
     frame_ = position_;
@@ -31,8 +32,17 @@ class OutputBuffer final : public ByteSink {
     appended_ += static_cast<std::size_t>(position_ - frame_);
     frame_ = nullptr;
   }
-  /// Takes the frame back, as if it had never been begun.
+  /// Likewise, and `blob`, which large ones are kept as, comes behind it. Gives where the frame begins, for its head.
+  /// Errors: throws std::bad_alloc; then the frame has not ended.
+  std::byte* end_frame(base::Bytes&& blob) {
+    std::byte* const begin = frame_;
+    end_frame();
+    if (!blob.empty()) append_behind(begin, std::move(blob));
+    return begin;
+  }
+  /// Takes the frame back, as if it had never been begun; nothing when there is none.
   void abandon_frame() {
+    if (frame_ == nullptr) return;
     position_ = frame_;
     frame_ = nullptr;
     if (static_cast<std::size_t>(end_ - position_) > kBlockBytesMax) [[unlikely]] drop_large_block();
@@ -66,6 +76,7 @@ class OutputBuffer final : public ByteSink {
   };
 
   void grow(std::size_t count) override;
+  void append_behind(std::byte* frame, base::Bytes&& blob);
   void seal_last_block();
   void drop_large_block();
   bool last_block_is_empty() const { return !blocks_.empty() && blocks_.back().begin == filled_end(); }

@@ -1,6 +1,9 @@
 #include "razor/wire/wire_error.h"
 
 #include <array>
+#include <exception>
+
+#include "razor/base/out_of_memory.h"
 
 namespace razor::wire {
 namespace {
@@ -27,6 +30,19 @@ constexpr std::array kTexts = {
     ErrorText{Errc::too_large, "rpc_too_large"},
 };
 
+// Of the exception that is being handled.
+base::CallError codec_failure(Errc errc, base::Ran ran) {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return base::out_of_memory(ran);
+  } catch (const std::exception& error) {
+    return {errc, ran, base::text_with_memory([&] { return std::string(error.what()); })};
+  } catch (...) {
+    return {errc, ran, base::text_with_memory([] { return std::string("an adaptor threw"); })};
+  }
+}
+
 }  // namespace
 
 std::string_view text_of(Errc errc) {
@@ -52,5 +68,14 @@ std::span<const Errc> framework_errors() {
   }();
   return errors;
 }
+
+base::Ran ran(const ResponseFrame& answer) {
+  const bool failed = static_cast<ResponseFlag>(answer.head.flag) == ResponseFlag::error_bytes &&
+                      errc_of(base::as_text(answer.blob)).has_value();
+  return failed ? base::Ran::maybe : base::Ran::yes;  // on plain version 1 a handler may send those texts itself
+}
+
+base::CallError encode_failure() noexcept { return codec_failure(Errc::encode, base::Ran::no); }
+base::CallError decode_failure(const ResponseFrame& answer) noexcept { return codec_failure(Errc::decode, ran(answer)); }
 
 }  // namespace razor::wire

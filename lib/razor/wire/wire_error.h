@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "razor/base/error.h"
+#include "razor/wire/frame.h"
 
 namespace razor::wire {
 
@@ -18,5 +19,14 @@ std::optional<base::Errc> errc_of(std::string_view text);
 
 /// All failures that have a text, in the order of protocol.md: first those that the reference knows, then ours.
 std::span<const base::Errc> framework_errors();
+
+/// Whether the request ran, which was answered with `answer`: yes, unless it says that the framework failed.
+base::Ran ran(const ResponseFrame& answer);
+
+/// What the exception that is being handled says of a message that was to be encoded: overloaded, when memory was refused,
+/// or encode. Ran: no.
+base::CallError encode_failure() noexcept;
+/// And of an answer that was to be decoded: overloaded, or decode. Ran: as `ran(answer)`.
+base::CallError decode_failure(const ResponseFrame& answer) noexcept;
 
 }  // namespace razor::wire

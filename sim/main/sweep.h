@@ -1,5 +1,5 @@
 #pragma once
-// Plan: which scenarios run with which seeds, in which order, and which part of it is this process's own.
+// Sweep: which scenarios run with which seeds, in which order, and which part of it is this process's own.
 
 #include <optional>
 #include <vector>
@@ -10,12 +10,12 @@ namespace razor::sim {
 
 /// One scenario with one seed.
 struct Job {
-  std::size_t scenario;  ///< its index in the plan
+  std::size_t scenario;  ///< its index in the sweep
   std::uint64_t seed;
 };
 
 /// Jobs have numbers from 0: all scenarios with the first seed, then all with the second. A shard runs some of the numbers.
-struct Plan {
+struct Sweep {
   std::vector<const Scenario*> scenarios;
   std::uint64_t base_seed = 1;
   /// Empty: without end.
@@ -28,6 +28,10 @@ struct Plan {
   /// Every number belongs to one shard. Each shard gets every scenario in turn, whatever their count.
   bool is_ours(std::uint64_t number) const {
     return (number % scenarios.size() + number / scenarios.size()) % shards == shard;
+  }
+  /// Whether one of every `one_in` of our jobs that is chosen is this one: in turn in each scenario, in each shard.
+  bool is_one_in(std::uint64_t one_in, std::uint64_t number) const {
+    return (number % scenarios.size() + number / scenarios.size() / shards) % one_in == 0;
   }
   /// How many are ours; empty: without end.
   std::optional<std::uint64_t> job_count() const {

@@ -1,0 +1,95 @@
+// corrupt: bytes of strangers' connections change on their way. Only the hosts of Cast::strangers are drawn: what they get
+// to see is their own affair, and their peers must bear it.
+
+#include <algorithm>
+
+#include "faults/kinds/kinds.h"
+#include "faults/kinds/rule_fault.h"
+#include "faults/kinds/ways.h"
+
+namespace razor::faults {
+namespace {
+
+using namespace std::chrono_literals;
+
+class CorruptingWays final : public RuleFault {
+ public:
+  CorruptingWays(const Fault& fault, const Stage& stage)
+      : RuleFault(stage.world),
+        ways_(fault, stage.world),
+        one_in_(static_cast<std::uint64_t>(fault.number_of("one_in", 1))),
+        bytes_(static_cast<std::uint64_t>(fault.number_of("bytes", 1))),
+        flips_(fault.word_of("how", "flip") == "flip"),
+        random_(stage.random) {}
+
+ private:
+  void on_segment(sim::Passing& segment) override {
+    if (!ways_.covers(segment.from, segment.to) || !random_.one_in(one_in_)) return;
+    const base::Bytes before(segment.bytes.begin(), segment.bytes.end());
+    if (flips_) {
+      flip(segment.bytes);
+    } else {
+      overwrite(segment.bytes);
+    }
+    if (!std::ranges::equal(before, segment.bytes)) act();
+  }
+  // A bit in each of so many bytes, anywhere.
+  void flip(base::MutableBytes bytes) {
+    for (std::uint64_t i = 0; i < bytes_; ++i) {
+      const std::size_t index = random_.below(bytes.size());
+      bytes[index] ^= std::byte{1} << random_.below(8);
+    }
+  }
+  // So many bytes, side by side.
+  void overwrite(base::MutableBytes bytes) {
+    const std::size_t count = std::min<std::size_t>(bytes_, bytes.size());
+    const std::size_t first = random_.below(bytes.size() - count + 1);
+    for (std::byte& byte : bytes.subspan(first, count)) byte = static_cast<std::byte>(random_.below(256));
+  }
+
+  const Ways ways_;
+  const std::uint64_t one_in_;
+  const std::uint64_t bytes_;
+  const bool flips_;
+  base::RandomStream random_;
+};
+
+class Corrupt final : public FaultKind {
+ public:
+  std::string_view name() const override { return "corrupt"; }
+  std::string_view help() const override {
+    return "corrupt STRANGER [HOST] for TIME [one_in=N] [bytes=N] [how=flip|overwrite] [way=both|there|back]: in one in N "
+           "segments, a bit of each of so many bytes flips, or they are overwritten";
+  }
+  bool draw(Fault& fault, Draw& draw) const override {
+    if (draw.cast.strangers.empty()) return false;
+    fault.where = {draw.one_of(draw.cast.strangers)};
+    if (!draw.cast.servers.empty() && draw.random.one_in(2)) fault.where.push_back(draw.server());
+    fault.lasts = draw.duration(100ms, 60s);
+    fault.set("one_in", std::int64_t{64} >> draw.number(0, 6));
+    fault.set("bytes", draw.number(1, 64));
+    fault.set("how", draw.random.one_in(2) ? "flip" : "overwrite");
+    return true;
+  }
+  std::string check(const Fault& fault) const override {
+    Check check(fault);
+    return Ways::check(check)
+        .lasts()
+        .number("one_in", 1, 1'000'000'000)
+        .number("bytes", 1, 65'536)
+        .word("how", {"flip", "overwrite"})
+        .wrong();
+  }
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+    return std::make_unique<CorruptingWays>(fault, stage);
+  }
+};
+
+}  // namespace
+
+const FaultKind& corrupt_kind() {
+  static const Corrupt kind;
+  return kind;
+}
+
+}  // namespace razor::faults

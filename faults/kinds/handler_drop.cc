@@ -1,0 +1,40 @@
+// handler_drop: the user's handlers forget to answer (HandlerTrouble).
+
+#include "faults/kinds/handler_fault.h"
+#include "faults/kinds/kinds.h"
+
+namespace razor::faults {
+namespace {
+
+class DroppingHandlers final : public HandlerFault {
+ public:
+  using HandlerFault::HandlerFault;
+
+ private:
+  bool change(HandlerTrouble& trouble) override { return !std::exchange(trouble.drops, true); }
+};
+
+class HandlerDrop final : public FaultKind {
+ public:
+  std::string_view name() const override { return "handler_drop"; }
+  std::string_view help() const override {
+    return "handler_drop HOST for TIME [one_in=N]: one in N requests is forgotten there, without an answer";
+  }
+  bool draw(Fault& fault, Draw& draw) const override { return HandlerFault::draw(fault, draw); }
+  std::string check(const Fault& fault) const override {
+    Check check(fault);
+    return HandlerFault::check(check).wrong();
+  }
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+    return std::make_unique<DroppingHandlers>(fault, stage);
+  }
+};
+
+}  // namespace
+
+const FaultKind& handler_drop_kind() {
+  static const HandlerDrop kind;
+  return kind;
+}
+
+}  // namespace razor::faults

@@ -1,0 +1,40 @@
+// handler_throw: the user's handlers end with exceptions (HandlerTrouble).
+
+#include "faults/kinds/handler_fault.h"
+#include "faults/kinds/kinds.h"
+
+namespace razor::faults {
+namespace {
+
+class ThrowingHandlers final : public HandlerFault {
+ public:
+  using HandlerFault::HandlerFault;
+
+ private:
+  bool change(HandlerTrouble& trouble) override { return !std::exchange(trouble.throws, true); }
+};
+
+class HandlerThrow final : public FaultKind {
+ public:
+  std::string_view name() const override { return "handler_throw"; }
+  std::string_view help() const override {
+    return "handler_throw HOST for TIME [one_in=N]: one in N requests ends with an exception there";
+  }
+  bool draw(Fault& fault, Draw& draw) const override { return HandlerFault::draw(fault, draw); }
+  std::string check(const Fault& fault) const override {
+    Check check(fault);
+    return HandlerFault::check(check).wrong();
+  }
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+    return std::make_unique<ThrowingHandlers>(fault, stage);
+  }
+};
+
+}  // namespace
+
+const FaultKind& handler_throw_kind() {
+  static const HandlerThrow kind;
+  return kind;
+}
+
+}  // namespace razor::faults

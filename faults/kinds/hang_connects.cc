@@ -1,0 +1,29 @@
+// hang_connects: connects to a host hear nothing; their systems try again for two minutes.
+
+#include "faults/kinds/connect_fault.h"
+#include "faults/kinds/kinds.h"
+
+namespace razor::faults {
+namespace {
+
+class HangConnects final : public FaultKind {
+ public:
+  std::string_view name() const override { return "hang_connects"; }
+  std::string_view help() const override {
+    return "hang_connects HOST [FROM ...] for TIME [one_in=N]: one in N tries to connect there hears nothing, of those named behind it or of all";
+  }
+  bool draw(Fault& fault, Draw& draw) const override { return ConnectFault::draw(fault, draw); }
+  std::string check(const Fault& fault) const override { return ConnectFault::check(fault); }
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+    return std::make_unique<ConnectFault>(fault, stage, sim::ConnectVerdict::lose);
+  }
+};
+
+}  // namespace
+
+const FaultKind& hang_connects_kind() {
+  static const HangConnects kind;
+  return kind;
+}
+
+}  // namespace razor::faults

@@ -1,0 +1,73 @@
+// jitter: what goes between hosts takes longer, each time by another time.
+
+#include "faults/kinds/kinds.h"
+#include "faults/kinds/rule_fault.h"
+#include "faults/kinds/ways.h"
+
+namespace razor::faults {
+namespace {
+
+using namespace std::chrono_literals;
+
+sim::Latency latency_of(const Fault& fault) {
+  using Shape = sim::Latency::Shape;
+  const std::string_view shape = fault.word_of("shape", "uniform");
+  const base::Duration spread = fault.duration_of("spread", {});
+  return {{}, spread, shape == "exponential" ? Shape::exponential : shape == "long_tail" ? Shape::long_tail : Shape::uniform};
+}
+
+class JitteryWays final : public RuleFault {
+ public:
+  JitteryWays(const Fault& fault, const Stage& stage)
+      : RuleFault(stage.world), ways_(fault, stage.world), latency_(latency_of(fault)), random_(stage.random) {}
+
+ private:
+  base::Duration delay(const sim::Host& from, const sim::Host& to, std::size_t) override {
+    if (!ways_.covers(from, to)) return {};
+    const base::Duration drawn = latency_.draw(random_);
+    if (drawn > base::Duration::zero()) act();
+    return drawn;
+  }
+
+  const Ways ways_;
+  const sim::Latency latency_;
+  base::RandomStream random_;
+};
+
+class Jitter final : public FaultKind {
+ public:
+  std::string_view name() const override { return "jitter"; }
+  std::string_view help() const override {
+    return "jitter HOST [HOST] for TIME spread=TIME [shape=uniform|exponential|long_tail] [way=both|there|back]: what goes "
+           "there takes longer, by times that are drawn";
+  }
+  bool draw(Fault& fault, Draw& draw) const override {
+    if (!Ways::draw(fault, draw)) return false;
+    fault.lasts = draw.duration(100ms, 60s);
+    fault.set("spread", draw.duration(1ms, 1s));
+    constexpr std::string_view kShapes[] = {"uniform", "exponential", "long_tail"};
+    fault.set("shape", kShapes[draw.random.below(3)]);
+    return true;
+  }
+  std::string check(const Fault& fault) const override {
+    Check check(fault);
+    return Ways::check(check)
+        .lasts()
+        .required("spread")
+        .duration("spread", 1ns, 1min)
+        .word("shape", {"uniform", "exponential", "long_tail"})
+        .wrong();
+  }
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+    return std::make_unique<JitteryWays>(fault, stage);
+  }
+};
+
+}  // namespace
+
+const FaultKind& jitter_kind() {
+  static const Jitter kind;
+  return kind;
+}
+
+}  // namespace razor::faults

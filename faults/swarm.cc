@@ -1,0 +1,103 @@
+#include "faults/swarm.h"
+
+#include <algorithm>
+
+namespace razor::faults {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+
+// One kind in so many is on.
+constexpr std::uint64_t kOnOneIn = 3;
+// Of those that are on, one in so many is extreme.
+constexpr std::uint64_t kExtremeOneIn = 6;
+// In ten minutes. An extreme kind has up to four times as many.
+constexpr std::int64_t kFaultsMost = 16;
+// Where faults come in bursts, so many moments they gather around.
+constexpr std::uint64_t kBurstsMost = 6;
+
+// When faults happen: anywhere, or around a few moments of the run.
+struct Rhythm {
+  base::Duration span;
+  std::vector<base::Duration> bursts;
+
+  base::Duration draw(base::RandomStream& random) const {
+    const base::Duration anywhere = random.between(milliseconds(0), span);
+    if (bursts.empty()) return anywhere;
+    return bursts[random.below(bursts.size())] + anywhere / 200;
+  }
+};
+
+Rhythm draw_rhythm(base::RandomStream random, base::Duration span) {
+  Rhythm rhythm{span, {}};
+  if (!random.one_in(3)) return rhythm;
+  const std::uint64_t count = 1 + random.below(kBurstsMost);
+  for (std::uint64_t i = 0; i < count; ++i) rhythm.bursts.push_back(random.between(milliseconds(0), span));
+  return rhythm;
+}
+
+base::Duration in_milliseconds(base::Duration span) { return span / milliseconds(1) * milliseconds(1); }
+
+// How hard a kind is in this run, and how often; 0: not at all.
+struct Measure {
+  int hardness = 1;
+  std::int64_t count = 0;
+};
+
+Measure draw_measure(base::RandomStream& random, base::Duration span) {
+  if (!random.one_in(kOnOneIn)) return {};
+  const bool extreme = random.one_in(kExtremeOneIn);
+  Measure measure;
+  measure.hardness = extreme ? 100 : 1 + static_cast<int>(random.below(60));
+  const std::int64_t most = std::max<std::int64_t>(1, kFaultsMost * span / minutes(10));
+  const std::int64_t least = std::max<std::int64_t>(1, most / 4);
+  measure.count = least + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most - least + 1)));
+  if (extreme && random.one_in(2)) measure.count *= 4;
+  return measure;
+}
+
+// Within the span, so that what it does is over when the run heals.
+void place(Fault& fault, const Rhythm& rhythm, base::RandomStream& random) {
+  fault.lasts = std::min(fault.lasts, in_milliseconds(rhythm.span));
+  const base::Duration last = rhythm.span - fault.lasts;
+  fault.at = in_milliseconds(std::clamp(rhythm.draw(random), base::Duration::zero(), last));
+}
+
+}  // namespace
+
+std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm) {
+  const sim::Seed swarm_seed = seed.of("swarm");
+  const Rhythm rhythm = draw_rhythm(swarm_seed.stream("rhythm"), swarm.span);
+  std::vector<Fault> faults;
+  for (const FaultKind* kind : swarm.kinds) {
+    base::RandomStream random = swarm_seed.of("kind").stream(kind->name());
+    const Measure measure = draw_measure(random, swarm.span);
+    for (std::int64_t i = 0; i < measure.count; ++i) {
+      Fault fault;
+      fault.what = kind->name();
+      Draw draw{swarm.cast, random, measure.hardness, swarm.span};
+      if (!kind->draw(fault, draw)) break;
+      place(fault, rhythm, random);
+      faults.push_back(std::move(fault));
+    }
+  }
+  for (const auto& [name, action] : swarm.actions) {
+    if (action.where.empty()) continue;
+    base::RandomStream random = swarm_seed.of("action").stream(name);
+    const Measure measure = draw_measure(random, swarm.span);
+    for (std::int64_t i = 0; i < measure.count; ++i) {
+      Fault fault;
+      fault.what = name;
+      fault.where = {action.where[random.below(action.where.size())]};
+      place(fault, rhythm, random);
+      faults.push_back(std::move(fault));
+    }
+  }
+  std::ranges::stable_sort(faults, {}, &Fault::at);
+  std::uint32_t number = 0;
+  for (Fault& fault : faults) fault.number = ++number;
+  return faults;
+}
+
+}  // namespace razor::faults

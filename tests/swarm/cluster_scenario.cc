@@ -1,0 +1,221 @@
+// The swarm: servers, callers of every kind and strangers, under faults that the seed chooses, with the oracles of CONTRACT.md
+// watching; then all is healed, and everything must work again.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "faults/allocation.h"
+#include "faults/bounds.h"
+#include "tests/swarm/caller.h"
+#include "tests/swarm/server.h"
+#include "tests/swarm/strangers.h"
+
+namespace razor::swarm {
+namespace {
+
+constexpr base::Duration kFaultsFor = 10min;
+// After the last fault: the longest that anything is put off. A retransmission that is under way, a dead connection that has
+// to be noticed, the pause between two attempts to connect.
+constexpr base::Duration kRecoveryMost = 15s;
+constexpr base::Duration kCalmFor = 15s;
+// No more at once, whatever peers say they will send: what is queued for slow readers, in a buffer that doubles.
+constexpr std::size_t kLargestAllocation = 16 * base::kMiB;
+
+struct Cluster {
+  Cluster(sim::World& owner, faults::Exploration& exploration)
+      : world(owner), run(exploration), settings(draw_settings(run)), ledger(world, ledger_config()),
+        network(world, network_limits()) {
+    faults::forget_largest_allocation();
+    for (int i = 0; i < settings.servers; ++i) {
+      servers.push_back(std::make_unique<SwarmServer>(scene, fmt::format("server{}", i)));
+      server_names.push_back(servers.back()->name());
+    }
+    scene.leader = server_names.front();
+    for (int i = 0; i < settings.callers; ++i) add_caller(fmt::format("caller{}", i), server_names, SwarmCaller::By::pool);
+    if (settings.stream_caller) add_caller("streamer", server_names, SwarmCaller::By::stream);
+    faults::Cast cast;
+    cast.servers = server_names;
+    for (const auto& caller : callers) cast.callers.push_back(caller->name());
+    if (settings.attacker) {
+      attacker = std::make_unique<Attacker>(scene, "attacker");
+      cast.strangers.push_back("attacker");
+    }
+    if (settings.victim) {
+      impostor = std::make_unique<Impostor>(scene, "impostor");
+      cast.strangers.push_back("impostor");
+      victim = std::make_unique<SwarmCaller>(scene, "victim", std::vector<std::string>{"impostor", "server0"},
+                                             SwarmCaller::By::pool);
+      victim->distrust_peers();
+    }
+    network.set_strangers({"attacker", "impostor"});
+    network.set_unpooled({"streamer", "attacker"});
+    run.set_cast(std::move(cast));
+    add_actions();
+    add_bounds();
+  }
+  // What runs on the hosts refers to all of this.
+  ~Cluster() {
+    run.heal();  // no host restarts behind our back
+    world.fabric().kill_all();
+  }
+
+  static faults::LedgerConfig ledger_config() {
+    faults::LedgerConfig config;
+    config.strangers_call = true;
+    return config;
+  }
+
+  faults::NetworkLimits network_limits() const {
+    const ClientPoolConfig& pool = settings.pool.pool;
+    faults::NetworkLimits limits;
+    limits.window = pool.stream.window;
+    limits.handlers_per_connection_max = settings.server.handlers_per_connection_max;
+    limits.connections_max = pool.connections_max;
+    limits.tick = pool.stream.tick;
+    return limits;
+  }
+
+  void add_caller(std::string name, const std::vector<std::string>& known, SwarmCaller::By by) {
+    callers.push_back(std::make_unique<SwarmCaller>(scene, std::move(name), known, by));
+  }
+  SwarmCaller& caller(const std::string& name) {
+    return **std::ranges::find(callers, name, [](const auto& one) { return one->name(); });
+  }
+  SwarmServer& server(const std::string& name) {
+    return **std::ranges::find(servers, name, [](const auto& one) { return one->name(); });
+  }
+
+  void add_actions() {
+    std::vector<std::string> caller_names;
+    for (const auto& one : callers) caller_names.push_back(one->name());
+    run.add_action("close_and_reopen", caller_names, [this](const faults::Fault& fault, base::RandomStream& random) {
+      caller(fault.where.front()).close_now(random.between(0ns, 3s));
+    });
+    run.add_action("update_addresses", caller_names, [this](const faults::Fault& fault, base::RandomStream& random) {
+      std::vector<std::string> known;
+      for (const std::string& name : server_names) {
+        if (random.one_in(2)) known.push_back(name);
+      }
+      if (random.one_in(2)) std::ranges::reverse(known);
+      if (known.empty()) known.push_back(server_names[random.below(server_names.size())]);
+      caller(fault.where.front()).update_servers(std::move(known));
+    });
+    run.add_action("restart_gracefully", server_names, [this](const faults::Fault& fault, base::RandomStream& random) {
+      server(fault.where.front()).restart_gracefully(random.between(0ns, 5s));
+    });
+    run.add_action("lead", server_names, [this](const faults::Fault& fault, base::RandomStream& random) {
+      scene.leader = fault.where.front();
+      scene.leader_is_known = random.one_in(2);
+    });
+    if (attacker != nullptr) {
+      run.add_action("attack", {attacker->name()}, [this](const faults::Fault&, base::RandomStream& random) {
+        const std::uint64_t count = 1 + random.below(6);
+        for (std::uint64_t i = 0; i < count; ++i) attacker->attack(server_names[random.below(server_names.size())], random);
+      });
+    }
+  }
+
+  void add_bounds() {
+    for (SwarmCaller* one : all_callers()) {
+      bounds.add(22, one->name(), [one] { return one->wrong_bounds(); });
+      const RetryConfig& retry = settings.pool.pool.retry;
+      faults::RetryBudget budget(retry.budget_percent, retry.budget_burst);
+      bounds.add(14, one->name(), [this, one, budget]() mutable {
+        if (one->pool() == nullptr || !one->host().is_up()) return std::string();
+        const PoolStats stats = one->pool()->state().stats;
+        return budget.look(world.now(), stats.retries + stats.hedges, stats.calls_submitted);
+      });
+    }
+    for (const auto& one : servers) {
+      bounds.add(20, one->name(), [&server = *one] { return server.wrong_handlers(); });
+      bounds.add(24, one->name(), [&server = *one] { return server.wrong_queues(); });
+    }
+    bounds.add(23, "memory", [] {
+      const std::size_t largest = faults::allocations().largest;
+      return largest <= kLargestAllocation ? std::string() : fmt::format("{} B were asked for at once", largest);
+    });
+  }
+
+  std::vector<SwarmCaller*> all_callers() const {
+    std::vector<SwarmCaller*> all;
+    for (const auto& one : callers) all.push_back(one.get());
+    if (victim != nullptr) all.push_back(victim.get());
+    return all;
+  }
+
+  /// CONTRACT 27.
+  void expect_recovery() {
+    run.heal();
+    scene.leader_is_known = true;
+    for (const auto& one : callers) one->update_servers(server_names);
+    world.run_for(kRecoveryMost);
+    std::vector<std::uint64_t> dispatched;
+    for (const auto& one : servers) dispatched.push_back(one->dispatched());
+    const std::size_t succeeded = ledger.succeeded_count();
+    for (const auto& one : callers) one->expect_success();
+    world.run_for(kCalmFor);
+    RAZOR_RULE(27, ledger.succeeded_count() > succeeded, "no call succeeds within {} s after all faults were healed",
+               (kRecoveryMost + kCalmFor) / 1s);
+    for (const auto& one : callers) {
+      if (one->pool() == nullptr) continue;
+      for (const AddressState& address : one->pool()->state().addresses) {
+        RAZOR_RULE(27, address.health == pool::HealthState::healthy || address.from_redirect,
+                   "{}: after all faults were healed: {}", one->name(), address.to_string());
+      }
+    }
+    if (settings.pool.balance == Balance::leader || settings.led > 0) return;
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      RAZOR_RULE(27, servers[i]->dispatched() > dispatched[i], "{} gets no calls after all faults were healed", server_names[i]);
+    }
+  }
+
+  /// All calls end, and everything is given back.
+  void expect_quiet() {
+    for (SwarmCaller* one : all_callers()) one->stop();
+    const bool finished = world.run_until([this] {
+      return std::ranges::all_of(all_callers(), [](const SwarmCaller* one) { return one->finished(); });
+    }, 2min);
+    RAZOR_REQUIRE(finished, "rule 1: the callers do not finish: {} calls are under way", ledger.under_way());
+    ledger.check_all();
+    bounds.check_all();
+    for (const auto& one : servers) one->stop();
+    world.run_for(1min);
+    impostor_ends();
+    network.check_all();
+    faults::check_quiescence(world);
+  }
+
+  // It listens for ever.
+  void impostor_ends() {
+    if (impostor != nullptr) impostor->host().kill();
+  }
+
+  sim::World& world;
+  faults::Exploration& run;
+  Settings settings;
+  faults::Ledger ledger;
+  faults::NetworkOracle network;
+  Scene scene{world, run, ledger, network, settings};
+  std::vector<std::unique_ptr<SwarmServer>> servers;
+  std::vector<std::string> server_names;
+  std::vector<std::unique_ptr<SwarmCaller>> callers;
+  std::unique_ptr<Attacker> attacker;
+  std::unique_ptr<Impostor> impostor;
+  std::unique_ptr<SwarmCaller> victim;
+  faults::Bounds bounds{world, 200ms};
+};
+
+RAZOR_SCENARIO(cluster) {
+  faults::Exploration run(world);
+  Cluster cluster(world, run);
+  run.start(kFaultsFor);
+  world.run_for(kFaultsFor);
+  cluster.expect_recovery();
+  cluster.expect_quiet();
+  sim::report_count("calls", cluster.ledger.calls());
+  sim::report_count("calls that succeeded", cluster.ledger.succeeded_count() + cluster.ledger.error_count());
+}
+
+}  // namespace
+}  // namespace razor::swarm

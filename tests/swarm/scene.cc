@@ -1,0 +1,53 @@
+#include "tests/swarm/scene.h"
+
+namespace razor::swarm {
+
+Settings draw_settings(faults::Exploration& run) {
+  Settings settings;
+  settings.servers = static_cast<int>(run.number("servers", 1, 4));
+  settings.callers = static_cast<int>(run.number("callers", 1, 3));
+  settings.stream_caller = run.one_in("stream_caller", 3);
+  settings.victim = run.one_in("victim", 4);
+  settings.attacker = run.one_in("attacker", 3);
+
+  // How callers behave.
+  settings.burst = run.number("burst", 1, 60);
+  settings.pause = run.duration("pause", 100ms, 4s);
+  settings.idempotent = run.number("idempotent", 0, 10);
+  settings.led = run.one_in("led", 4) ? 10 - settings.idempotent : 0;
+  settings.handler_most = run.duration("handler_most", 1ms, 200ms);
+  const bool limited = run.one_in("small_frames", 4);
+  settings.payload_most = limited ? 3000 : run.number("payload_most", 0, 2000);
+  if (run.one_in("large_payloads", 6) && !limited) settings.payload_most = 100'000;
+
+  ClientPoolConfig& pool = settings.pool.pool;
+  pool.stream.window = static_cast<std::uint32_t>(run.number("window", 1, 20));
+  if (run.one_in("wide_window", 3)) pool.stream.window = 128;
+  pool.stream.tick = run.one_in("slow_tick", 2) ? base::Duration(1s) : run.duration("tick", 10ms, 1s);
+  pool.connections_max = static_cast<std::uint32_t>(run.number("connections_max", 1, 4));
+  pool.idle_timeout = run.duration("idle_timeout", 2s, 60s);
+  pool.queue_calls_max = run.one_in("short_queue", 4) ? 8 : 1024;
+  if (run.one_in("few_bytes", 6)) pool.bytes_max = 20'000;
+  pool.retry.limit = static_cast<std::uint32_t>(run.number("retries", 0, 4));
+  pool.retry.budget_burst = run.one_in("small_budget", 4) ? 5 : 100;
+  pool.fail_fast = run.one_in("fail_fast", 6);
+  settings.pool.balance = static_cast<Balance>(run.number("balance", 0, 2));
+  if (run.one_in("hedging", 4)) settings.pool.hedge_after = run.duration("hedge_after", 1ms, 200ms);
+
+  ServerConfig& server = settings.server;
+  if (run.one_in("few_handlers", 4)) {
+    server.handlers_per_connection_max = 8;
+    server.handlers_max = 12;
+  }
+  server.idle_timeout = run.duration("server_idle_timeout", 5s, 120s);
+  server.linger_timeout = 1s;
+  server.write_queue_max = run.one_in("short_write_queue", 4) ? 16 * base::kKiB : 4 * base::kMiB;
+  if (run.one_in("few_accepts", 8)) server.backlog = 1;
+  if (limited) {
+    pool.stream.limits.msg_bytes_max = 2048;
+    server.limits.msg_bytes_max = 2048;
+  }
+  return settings;
+}
+
+}  // namespace razor::swarm

@@ -1,0 +1,58 @@
+#pragma once
+// Scene: what all parts of a swarm run share: the world, its faults, the ledger, and the settings that the seed drew.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "faults/exploration.h"
+#include "faults/ledger.h"
+#include "faults/network_oracle.h"
+#include "razor/pool/failover_pool.h"
+#include "razor/stream/server_config.h"
+#include "tests/swarm/work.h"
+
+namespace razor::swarm {
+
+struct Settings {
+  int servers = 1;
+  int callers = 1;
+  ServerConfig server{};
+  FailoverPoolConfig pool{};
+  /// Calls that one caller makes at a time, most often and at most; and how long it waits in between.
+  std::int64_t burst = 1;
+  base::Duration pause{};
+  std::int64_t idempotent = 5;  ///< of ten calls
+  std::int64_t led = 0;         ///< likewise; only the leader does them
+  std::int64_t payload_most = 0;
+  base::Duration handler_most{};
+  bool victim = false;          ///< a caller that also knows an impostor
+  bool attacker = false;
+  bool stream_caller = false;   ///< a caller without a pool
+
+  /// Where nothing is wrong, each call has an answer before a deadline of some seconds: also the last of a burst on a single
+  /// connection, and none meets a server that just then closes what nobody used.
+  bool has_ample_room() const {
+    const auto turns = burst / pool.pool.stream.window + 1;
+    return turns * handler_most < 2s && server.handlers_max > 1000 && server.idle_timeout > pool.pool.idle_timeout + 2s;
+  }
+  /// Handlers that one call may enter: every attempt of a pool, hedges included.
+  std::uint32_t runs_max() const { return 1 + pool.pool.retry.limit; }
+};
+
+Settings draw_settings(faults::Exploration& run);
+
+struct Scene {
+  sim::World& world;
+  faults::Exploration& run;
+  faults::Ledger& ledger;
+  faults::NetworkOracle& network;
+  const Settings& settings;
+  std::string leader{};
+  /// The others tell who leads.
+  bool leader_is_known = true;
+
+  static Address address_of(std::string_view host) { return Address::tcp(std::string(host), kPort); }
+};
+
+}  // namespace razor::swarm

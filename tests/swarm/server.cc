@@ -1,0 +1,230 @@
+#include "tests/swarm/server.h"
+
+#include <fmt/format.h>
+
+#include "faults/handler_trouble.h"
+
+namespace razor::swarm {
+
+using faults::HandlerAnswer;
+
+// The largest answer that strangers get.
+static constexpr std::uint32_t kWasteMost = 512 * base::kKiB;
+
+// Counts the handlers that run; in a coroutine's frame, so that those that are destroyed count, too.
+struct SwarmServer::Running {
+  explicit Running(SwarmServer& owner) : server(owner) { ++server.running_; }
+  Running(const Running&) = delete;
+  ~Running() { --server.running_; }
+  SwarmServer& server;
+};
+
+// While it serves.
+struct SwarmServer::Serving {
+  Serving(SwarmServer& owner, Server& serving, runtime::Event& changed) : server(owner) {
+    server.serving_ = &serving;
+    server.changed_ = &changed;
+  }
+  ~Serving() {
+    server.serving_ = nullptr;
+    server.changed_ = nullptr;
+  }
+  SwarmServer& server;
+};
+
+void SwarmServer::begin(const Order& order) {
+  scene_.ledger.dispatched(order.id, name_, hash_of(order));
+  ++dispatched_;
+}
+
+class SwarmServer::WorkService final : public Work {
+ public:
+  WorkService(Runtime& runtime, SwarmServer& server) : runtime_(runtime), server_(server) {}
+
+  Call<Product, std::string> once(Order order) override {
+    server_.begin(order);
+    const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
+    const base::Duration takes = time_of(order) + trouble.delay;
+    // The plain kind of handler, which has no coroutine.
+    if (takes <= 0ns && !trouble.throws) return finished(order);
+    return work(runtime_, server_, std::move(order), takes, trouble.throws);
+  }
+  Call<Product, std::string> often(Order order) override { return once(std::move(order)); }
+
+  Call<Product, Elsewhere> led(Order order) override {
+    server_.begin(order);
+    const Scene& scene = server_.scene_;
+    if (scene.leader != server_.name_) {
+      server_.scene_.ledger.answered(order.id, HandlerAnswer::refused);
+      return Fail(Elsewhere(scene.leader_is_known ? Scene::address_of(scene.leader).to_string() : std::string()));
+    }
+    return lead(runtime_, server_, std::move(order));
+  }
+
+  Call<> refuse_to_encode(Unencodable) override {
+    RAZOR_RULE(35, false, "a call whose arguments cannot be encoded was sent");
+    return {};
+  }
+
+ private:
+  static base::Duration time_of(const Order& order) { return std::chrono::milliseconds(order.milliseconds); }
+  static Product product_of(const Order& order) { return Product(order.id, bytes_of(order.id, order.answer_bytes)); }
+
+  std::variant<Product, std::string> outcome(const Order& order) {
+    if (order.fails) {
+      std::string error = fmt::format("order {} is refused", order.id);
+      server_.scene_.ledger.answered(order.id, HandlerAnswer::error, hash_of(error));
+      return error;
+    }
+    Product product = product_of(order);
+    server_.scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
+    return product;
+  }
+  Call<Product, std::string> finished(const Order& order) {
+    std::variant<Product, std::string> ended = outcome(order);
+    if (ended.index() == 1) return Fail(std::get<1>(std::move(ended)));
+    return std::get<0>(std::move(ended));
+  }
+  Call<Product, std::string> work(Runtime& runtime, SwarmServer& server, Order order, base::Duration takes, bool throws) {
+    const Running running(server);
+    if (takes > 0ns) co_await runtime.clock().sleep_for(takes);
+    if (throws) {
+      server.scene_.ledger.answered(order.id, HandlerAnswer::threw);
+      throw std::runtime_error("a fault had this handler throw");
+    }
+    std::variant<Product, std::string> ended = outcome(order);
+    if (ended.index() == 1) co_return Fail(std::get<1>(std::move(ended)));
+    co_return std::get<0>(std::move(ended));
+  }
+  static Call<Product, Elsewhere> lead(Runtime& runtime, SwarmServer& server, Order order) {
+    const Running running(server);
+    co_await runtime.clock().sleep_for(time_of(order));
+    Product product = product_of(order);
+    server.scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
+    co_return product;
+  }
+
+  Runtime& runtime_;
+  SwarmServer& server_;
+};
+
+// Serves tasks of the stream interface: the blob comes back. Keeps its Responders, as handlers without coroutines do.
+class SwarmServer::StoreDispatch final : public Dispatch {
+ public:
+  explicit StoreDispatch(SwarmServer& server) : server_(server) {}
+
+  void dispatch(const Request& request, Responder respond) override {
+    Order order;
+    if (request.action != Action(kStore) || !request.decode(order)) return respond.fail(base::Errc::decode);
+    server_.begin(order);
+    const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
+    faults::Ledger& ledger = server_.scene_.ledger;
+    if (trouble.drops) {
+      ledger.answered(order.id, HandlerAnswer::dropped);
+      return;
+    }
+    if (trouble.throws) {
+      ledger.answered(order.id, HandlerAnswer::threw);
+      throw std::runtime_error("a fault had this dispatch throw");
+    }
+    base::Bytes blob(request.blob.begin(), request.blob.end());
+    const base::Duration takes = std::chrono::milliseconds(order.milliseconds) + trouble.delay;
+    runtime::TaskScope& handlers = respond.handlers();
+    handlers.run_inline("a handler of the swarm", answer(server_, std::move(order), std::move(blob), takes, std::move(respond)));
+  }
+
+ private:
+  static runtime::Task<void> answer(SwarmServer& server, Order order, base::Bytes blob, base::Duration takes,
+                                    Responder respond) {
+    const Running running(server);
+    if (takes > 0ns) co_await respond.runtime().clock().sleep_for(takes);
+    faults::Ledger& ledger = server.scene_.ledger;
+    if (order.fails) {
+      const auto number = static_cast<std::uint32_t>(1000 + order.id % 1000);
+      ledger.answered(order.id, HandlerAnswer::error, number);
+      respond.fail(number);
+    } else {
+      ledger.answered(order.id, HandlerAnswer::value, sim::hash_of(blob));
+      respond.reply(order.id, std::move(blob));
+    }
+    respond.fail(base::Errc::internal);  // one answer too many: counted, and dropped
+  }
+
+  SwarmServer& server_;
+};
+
+class SwarmServer::WasteService final : public Waste {
+ public:
+  Call<std::string> make(std::uint32_t bytes) override {
+    return std::string(std::min<std::uint32_t>(bytes, kWasteMost), 'w');
+  }
+};
+
+SwarmServer::SwarmServer(Scene& scene, std::string name) : scene_(scene), name_(std::move(name)) {
+  host().start([this](Runtime& runtime) { return serve(runtime); });
+}
+
+runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
+  running_ = 0;
+  while (!stopped_) {
+    runtime::Event changed(runtime.spawner());
+    StoreDispatch store(*this);
+    Server server(runtime, scene_.settings.server);
+    server.add(std::make_shared<WorkService>(runtime, *this));
+    server.add(std::make_shared<WasteService>());
+    server.set_fallback(store);
+    const auto bound = server.listen(Address::tcp("0.0.0.0", kPort));
+    RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
+    const Serving serving(*this, server, changed);
+    co_await changed.wait();
+    const base::TimePoint closing = runtime.clock().now();
+    co_await server.close(close_limit_);
+    const base::Duration took = runtime.clock().now() - closing;
+    RAZOR_RULE(4, took <= close_limit_ + 1ms || scene_.run.injector().touched(name_, 1min),
+               "{} closed in {} ns, and had {} ns for it", name_, took.count(), close_limit_.count());
+    RAZOR_RULE(25, server.stats().connections == 0, "{} is closed, and has {}", name_, server.stats().to_string());
+  }
+}
+
+void SwarmServer::restart_gracefully(base::Duration limit) {
+  close_limit_ = limit;
+  if (changed_ != nullptr) changed_->set();
+}
+
+void SwarmServer::stop() {
+  stopped_ = true;
+  restart_gracefully(10s);
+}
+
+std::string SwarmServer::wrong_handlers() const {
+  if (serving_ == nullptr || !host().is_up()) return {};
+  const ServerConfig& config = scene_.settings.server;
+  if (running_ > static_cast<int>(config.handlers_max)) {
+    return fmt::format("{} runs {} handlers at a time, and may {}", name_, running_, config.handlers_max);
+  }
+  for (const ConnectionStats& connection : serving_->connections()) {
+    if (connection.handlers > config.handlers_per_connection_max) {
+      return fmt::format("{} runs {} handlers for {}, and may {}", name_, connection.handlers, connection.peer,
+                         config.handlers_per_connection_max);
+    }
+  }
+  return {};
+}
+
+std::string SwarmServer::wrong_queues() const {
+  if (serving_ == nullptr || !host().is_up()) return {};
+  const Settings& settings = scene_.settings;
+  for (const ConnectionStats& connection : serving_->connections()) {
+    // Reading stops, and handlers that ran before may answer still: none of a stranger's, a window full of a caller's.
+    const bool is_caller = connection.peer.host() != "attacker";
+    const base::ByteCount most_of_handlers =
+        is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_most) + base::kKiB)
+                  : kWasteMost;
+    if (connection.bytes_queued > settings.server.write_queue_max + most_of_handlers + base::kKiB) {
+      return fmt::format("{} keeps {} B for {}", name_, connection.bytes_queued, connection.peer);
+    }
+  }
+  return {};
+}
+
+}  // namespace razor::swarm

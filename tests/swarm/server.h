@@ -1,0 +1,50 @@
+#pragma once
+// A server of the swarm: its service notes in the ledger what it runs and how it answers, and does with some requests what
+// faults ask of handlers: takes long, throws, drops.
+
+#include "razor/api/server.h"
+#include "razor/runtime/event.h"
+#include "tests/swarm/scene.h"
+
+namespace razor::swarm {
+
+class SwarmServer {
+ public:
+  /// Serves on a host of this name, at once and after each restart.
+  SwarmServer(Scene& scene, std::string name);
+  SwarmServer(const SwarmServer&) = delete;
+
+  const std::string& name() const { return name_; }
+  sim::Host& host() const { return scene_.world.host(name_); }
+  /// Closes gracefully within `limit`, and serves again.
+  void restart_gracefully(base::Duration limit);
+  /// Serves no more, from now on.
+  void stop();
+  /// What is wrong with how many handlers run, CONTRACT 20, and with the answers that it keeps for slow readers, CONTRACT 24;
+  /// empty: nothing.
+  std::string wrong_handlers() const;
+  std::string wrong_queues() const;
+
+  std::uint64_t dispatched() const { return dispatched_; }
+
+ private:
+  class WorkService;
+  class StoreDispatch;
+  class WasteService;
+  struct Serving;
+  struct Running;
+
+  runtime::Task<void> serve(Runtime& runtime);
+  void begin(const Order& order);
+
+  Scene& scene_;
+  std::string name_;
+  std::uint64_t dispatched_ = 0;
+  int running_ = 0;  // handlers at a time, of this incarnation
+  bool stopped_ = false;
+  base::Duration close_limit_{};
+  Server* serving_ = nullptr;
+  runtime::Event* changed_ = nullptr;
+};
+
+}  // namespace razor::swarm
