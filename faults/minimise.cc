@@ -147,8 +147,11 @@ Candidates weaker(const Plan& plan, std::size_t index) {
 
 Candidates on_fewer_hosts(const Plan& plan, std::size_t index) {
   Candidates candidates;
-  for (std::size_t host = 0; host < plan.faults[index].where.size(); ++host) {
-    Fault changed = plan.faults[index];
+  const Fault& fault = plan.faults[index];
+  // An action of the scenario cannot say that it wants one.
+  if (fault.where.size() < 2 && find_kind(fault.what) == nullptr) return candidates;
+  for (std::size_t host = 0; host < fault.where.size(); ++host) {
+    Fault changed = fault;
     changed.where.erase(changed.where.begin() + static_cast<std::ptrdiff_t>(host));
     add_changed(candidates, plan, index, changed);
   }

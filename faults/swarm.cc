@@ -13,7 +13,7 @@ constexpr std::uint64_t kOnOneIn = 3;
 // Of those that are on, one in so many is extreme.
 constexpr std::uint64_t kExtremeOneIn = 6;
 // In ten minutes. An extreme kind has up to four times as many.
-constexpr std::int64_t kFaultsMost = 16;
+constexpr std::int64_t kFaultsMost = 20;
 // Where faults come in bursts, so many moments they gather around.
 constexpr std::uint64_t kBurstsMost = 6;
 
@@ -51,7 +51,7 @@ Measure draw_measure(base::RandomStream& random, base::Duration span) {
   Measure measure;
   measure.hardness = extreme ? 100 : 1 + static_cast<int>(random.below(60));
   const std::int64_t most = std::max<std::int64_t>(1, kFaultsMost * span / minutes(10));
-  const std::int64_t least = std::max<std::int64_t>(1, most / 4);
+  const std::int64_t least = std::max<std::int64_t>(1, most / 2);
   measure.count = least + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most - least + 1)));
   if (extreme && random.one_in(2)) measure.count *= 4;
   return measure;

@@ -63,8 +63,9 @@ TEST(GenPlan, ShrinksToWhatMatters) {
       if (!next) break;
       plan = *next;
     }
-    ASSERT_EQ(plan.value().faults.size(), 1u);
-    const Fault& fault = plan.value().faults.front();
+    const Plan smallest = plan.value();
+    ASSERT_EQ(smallest.faults.size(), 1u);
+    const Fault& fault = smallest.faults.front();
     EXPECT_EQ(fault.at, 0s);
     EXPECT_LT(fault.lasts, 2s);
     EXPECT_TRUE(fault.parameters.empty()) << fault.to_string();

@@ -252,7 +252,7 @@ class Exchange {
     if (single_) channels.push_back(&single_->channel());
     for (stream::Channel* channel : channels) {
       const Client<Talk> talk(*channel);
-      for (const std::size_t size : {10, 700, 6'000, 40'000, 300'000}) {
+      for (const std::size_t size : {10, 700, 40'000, 300'000}) {
         const std::string text(size, static_cast<char>('a' + size % 23));
         submit(1, [&](std::uint32_t id) { talk.echo.start(done(id, text), id, text); });
         submit(1, [&](std::uint32_t id) { talk.later.start(done(id, text), id, text); });
@@ -356,7 +356,7 @@ class MemoryRefused : public testing::Test {
   }
   /// Until an exchange asks for less often than that.
   void refuse_each(bool of_client, std::uint64_t count) {
-    for (std::uint64_t nth = 1;; ++nth) {
+    for (std::uint64_t nth = 1;; nth += count) {
       const std::string where = fmt::format("{} from number {} of the {}", count, nth, of_client ? "client" : "server");
       runtime::FramePool::trim();
       Exchange exchange;
@@ -364,7 +364,6 @@ class MemoryRefused : public testing::Test {
       if (testing::Test::HasFailure()) FAIL() << where;
       if (exchange.refused == 0) {
         EXPECT_GT(nth, 100u) << "the exchange is too small to tell";
-        std::printf("%s: nothing to refuse\n", where.c_str());
         return;
       }
     }

@@ -49,7 +49,8 @@ struct Cluster {
       victim->distrust_peers();
     }
     network.set_strangers({"attacker", "impostor"});
-    network.set_unpooled({"streamer", "attacker"});
+    // The impostor is in trouble and out of it again with every lie.
+    network.set_unpooled({"streamer", "attacker", "victim"});
     run.set_cast(std::move(cast));
     add_actions();
     add_bounds();

@@ -11,8 +11,8 @@ Settings draw_settings(faults::Exploration& run) {
   settings.attacker = run.one_in("attacker", 3);
 
   // How callers behave.
-  settings.burst = run.number("burst", 1, 60);
-  settings.pause = run.duration("pause", 100ms, 4s);
+  settings.burst = run.number("burst", 1, 40);
+  settings.pause = run.duration("pause", 400ms, 1400ms);
   settings.idempotent = run.number("idempotent", 0, 10);
   settings.led = run.one_in("led", 4) ? 10 - settings.idempotent : 0;
   settings.handler_most = run.duration("handler_most", 1ms, 200ms);

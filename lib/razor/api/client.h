@@ -198,8 +198,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
 
  private:
   void run() override {
-    stream::start_call(*target_.channel, *this, wire::Action(action_), options_,
-                       [this](wire::Encoder& to) { to.sink().put(encoded_.view()); });
+    stream::start_encoded(*target_.channel, *this, wire::Action(action_), options_, encoded_.view());
   }
   void drop() override { failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
 

@@ -6,6 +6,7 @@
 //
 // With room in the window the message is encoded straight into the connection's output.
 
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
@@ -76,6 +77,18 @@ void start_call(Channel& channel, PendingCall& call, const wire::Action& action,
     channel.refuse(call, wire::encode_failure());
     return;
   }
+  channel.commit(call, std::move(blob));
+}
+
+/// The same with a message that is encoded already, for who has nobody to throw to: where the channel has no memory for what
+/// it would note of the call, that fails right here.
+inline void start_encoded(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
+                          base::ByteView message, base::Bytes blob = {}) {
+  wire::ByteSink* sink = nullptr;
+  if (!base::with_memory([&] { sink = &channel.begin(call, action, options); })) {
+    return call.failed(base::out_of_memory(base::Ran::no));
+  }
+  if (!base::with_memory([&] { sink->put(message); })) return channel.refuse(call, base::out_of_memory(base::Ran::no));
   channel.commit(call, std::move(blob));
 }
 

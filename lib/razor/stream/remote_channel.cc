@@ -106,11 +106,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
     if (left != base::Duration::max()) {
       options.deadline = base::saturating_add(target_.runtime().clock().now(), left);
     }
-    wire::ByteSink& sink = target_.begin(inner_, action(), options);
-    if (!base::with_memory([&] { sink.put(name_and_message.view().subspan(name_bytes_)); })) {
-      return target_.refuse(inner_, base::out_of_memory(Ran::no));
-    }
-    target_.commit(inner_, std::move(blob));
+    start_encoded(target_, inner_, action(), options, name_and_message.view().subspan(name_bytes_), std::move(blob));
   }
   void dropped() {
     transit_->calls.fetch_sub(1, std::memory_order_relaxed);
