@@ -51,6 +51,12 @@ std::string_view name_of(HandlerAnswer answer) {
   return "?";
 }
 
+// As a person reads it.
+std::string rounded(Duration span) {
+  return to_text(span < std::chrono::seconds(1) ? std::chrono::duration_cast<std::chrono::microseconds>(span)
+                                                : std::chrono::duration_cast<std::chrono::milliseconds>(span));
+}
+
 // Why a call that was never sent may have ended, and would not have on another connection.
 bool is_cured_elsewhere(Errc errc) {
   return errc == Errc::unreachable || errc == Errc::connection_lost || errc == Errc::draining || errc == Errc::bad_frame ||
@@ -162,12 +168,12 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
   const Duration took = by.host->clock_now() - story->submitted_at;
   if (error.errc() == Errc::deadline_exceeded && story->times_checked && story->peers_trusted) {
     RAZOR_CALL_RULE(3, id, took >= story->timeout, "{} timed out {} before its deadline", name_of_call(id),
-                    to_text(story->timeout - took));
+                    rounded(story->timeout - took));
   }
   const bool was_told_to_end = by.phase != Phase::open || call->while_closing;
   if (error.ran() == Ran::no && took < story->timeout && !story->may_end_unsent && !was_told_to_end) {
     RAZOR_CALL_RULE(15, id, !is_cured_elsewhere(error.errc()), "{}, never sent, ended {} before its deadline: {}",
-                    name_of_call(id), to_text(story->timeout - took), error.message());
+                    name_of_call(id), rounded(story->timeout - took), error.message());
   }
   RAZOR_CALL_RULE(27, id, !story->must_succeed || was_told_to_end, "{} failed when all was well again: {}",
                   name_of_call(id), error.message());
@@ -206,7 +212,7 @@ const Ledger::Story* Ledger::end(std::uint64_t id, Step step, std::uint64_t valu
     const TimePoint now = by.host->clock_now();
     const TimePoint limit = latest_end(*story, *by.host);
     RAZOR_CALL_RULE(2, id, now <= limit, "{} ended {} behind its deadline and a tick", name_of_call(id),
-                    to_text(now - limit + config_.slack));
+                    rounded(now - limit + config_.slack));
   }
   leave(*call, State::ended);
   return story;
@@ -255,7 +261,7 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
   const TimePoint latest = base::saturating_add(base::saturating_add(story->submitted_at_world, story->timeout),
                                                 config_.dispatch_delay_max);
   RAZOR_CALL_RULE(14, id, world_.now() <= latest, "{} came to {} {} behind its deadline", name_of_call(id), server,
-                  to_text(world_.now() - story->submitted_at_world - story->timeout));
+                  rounded(world_.now() - story->submitted_at_world - story->timeout));
 }
 
 void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash) {
@@ -290,7 +296,7 @@ void Ledger::closed(std::string_view name) {
   by.phase = Phase::closed;
   const TimePoint now = by.host->clock_now();
   const TimePoint limit = when_awake(*by.host, by.closing_since, base::saturating_add(by.closing_since, by.limit));
-  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, to_text(now - by.closing_since),
+  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, rounded(now - by.closing_since),
              to_text(by.limit));
   if (by.under_way == 0) return;
   for (std::uint32_t number = 0; number < calls_.size(); ++number) {

@@ -30,6 +30,12 @@ constexpr int kGapsWithoutJitterMax = 3;
 
 std::uint64_t key_of(std::uint64_t host, std::uint16_t port) { return host << 16 | port; }
 
+// As a person reads it.
+std::string rounded(Duration span) {
+  return to_text(span < std::chrono::seconds(1) ? std::chrono::duration_cast<std::chrono::microseconds>(span)
+                                                : std::chrono::duration_cast<std::chrono::milliseconds>(span));
+}
+
 std::string_view errc_of(std::string_view outcome) { return outcome.substr(0, outcome.find(' ')); }
 bool says_no(std::string_view outcome) { return outcome.ends_with("(ran: no)"); }
 
@@ -72,6 +78,7 @@ struct NetworkOracle::Connection {
 
   // The server's side
   std::vector<std::uint64_t> dispatched{};  // in their order, which is that of the numbers
+  std::optional<TimePoint> first_dispatched_at{};
   std::uint32_t answers_open = 0;
   std::optional<TimePoint> answer_since{};  // an answer was given, and nothing was written since
   bool server_ended = false;
@@ -90,6 +97,7 @@ struct NetworkOracle::Connects {
   struct Attempt {
     std::uint16_t client_port;
     TimePoint begun_at;
+    bool is_alone;  // there was no connection: a pool's back-off from one that it lacks is another than from one more
   };
   std::vector<Attempt> open{};  // may be given up by now; in the order they began
   std::deque<TimePoint> within_a_minute{};
@@ -97,8 +105,11 @@ struct NetworkOracle::Connects {
   std::optional<TimePoint> refused_that_began_at{};
   std::uint32_t refusals = 0;  // since the last connection, or a moment that might have begun the back-off anew
   int gaps_without_jitter = 0;
-  // A connection with calls under way was lost, and not a byte has come from there since. Of the world's clock.
+  // A connection with calls under way was lost, and not a byte has come from there since. Of the world's clock, as what
+  // follows.
   std::optional<TimePoint> lost_at{};
+  TimePoint heard_at = TimePoint::min();         // bytes came from there
+  TimePoint had_connection_at = TimePoint::min();  // one that worked ended
 
   std::string name() const { return fmt::format("{} > {}:{}", from.name(), to.name(), port); }
 };
@@ -215,9 +226,12 @@ void NetworkOracle::attempt_begins(Connection& connection) {
   connection.took_call_at = world_.now();
   if (facts_of(connection.client.number()).is_unpooled) return;
   const Connects& connects = connects_of(connection.client, connection.server, connection.server_port);
-  const bool is_known_lost = connects.lost_at && world_.now() - *connects.lost_at < kForgotten;
+  // What was heard shortly before the loss may have been taken for an answer to the question that came of it.
+  const TimePoint now = world_.now();
+  const bool is_known_lost =
+      connects.lost_at && now - *connects.lost_at < kForgotten && connects.heard_at + limits_.ping_timeout < now;
   RAZOR_RULE(29, !is_known_lost, "{}: a call was sent there, where the last connection was lost {} ago and nothing was heard since",
-             connection.name(), to_text(world_.now() - *connects.lost_at));
+             connection.name(), rounded(now - *connects.lost_at));
   check_cap(connection);
 }
 
@@ -237,11 +251,12 @@ void NetworkOracle::dispatched(Connection& connection, std::uint64_t number) {
   const TimePoint now = world_.now();
   RAZOR_RULE(17, !connection.server_ended, "{} #{}: dispatched, and the server has ended the connection", connection.name(),
              number);
-  const bool had_time = connection.server_told_at && now - *connection.server_told_at > limits_.at_once &&
+  const bool had_time = connection.server_told_at && connection.first_dispatched_at && now - *connection.server_told_at > limits_.at_once &&
                         facts_of(connection.server.number()).resumed_at < *connection.server_told_at &&
-                        !connection.dispatched.empty();
+                        connection.first_dispatched_at < *connection.server_told_at;  // it had been accepted by then
   RAZOR_RULE(17, !had_time, "{} #{}: dispatched {} after the connection was reset", connection.name(), number,
-             to_text(now - *connection.server_told_at));
+             rounded(now - *connection.server_told_at));
+  if (!connection.first_dispatched_at) connection.first_dispatched_at = now;
   ++connection.answers_open;
   RAZOR_RULE(20, connection.answers_open <= limits_.handlers_per_connection_max, "{}: {} handlers at a time, of {}",
              connection.name(), connection.answers_open, limits_.handlers_per_connection_max);
@@ -273,7 +288,7 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
   if (!connection.client_was_told && was_awake && end.detail.find("memory") == end.detail.npos) {
     const Duration silence = connection.client.clock_now() - connection.heard_at;
     RAZOR_RULE(26, silence >= limits_.ping_interval + limits_.ping_timeout - limits_.at_once,
-               "{}: given up, and bytes had come {} ago: {}", connection.name(), to_text(silence), end.detail);
+               "{}: given up, and bytes had come {} ago: {}", connection.name(), rounded(silence), end.detail);
   }
   // One that was older than another, or had to leave, says nothing of the address as it is.
   const bool is_newest = std::ranges::none_of(connections_, [&connection](const auto& entry) {
@@ -317,7 +332,9 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
       if (!by_server) break;
       if (Connection* connection = find(occurrence.where >> 1)) {
         connection->heard_at = connection->client.clock_now();
-        connects_of(connection->client, connection->server, connection->server_port).lost_at.reset();
+        Connects& connects = connects_of(connection->client, connection->server, connection->server_port);
+        connects.lost_at.reset();
+        connects.heard_at = occurrence.at;
       }
       break;
     case sim::What::written:
@@ -327,12 +344,16 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
     case sim::What::end_sent:
     case sim::What::reset_sent:
       if (Connection* connection = find(occurrence.where >> 1)) {
-        (by_server ? connection->server_ended : connection->client_ended) = true;
+        if (by_server) {
+          connection->server_ended = true;
+        } else {
+          over_for_client(*connection, connection->client_ended);
+        }
       }
       break;
     case sim::What::end_arrived:
       if (!by_server) break;
-      if (Connection* connection = find(occurrence.where >> 1)) connection->client_was_told = true;
+      if (Connection* connection = find(occurrence.where >> 1)) over_for_client(*connection, connection->client_was_told);
       break;
     case sim::What::lost:
       if (occurrence.value < kSentAgainMax) break;
@@ -340,14 +361,14 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
         if (by_server) {
           connection->server_told_at = occurrence.at;
         } else {
-          connection->client_was_told = true;
+          over_for_client(*connection, connection->client_was_told);
         }
       }
       break;
     case sim::What::reset_arrived:
       if (Connection* connection = find(occurrence.where >> 1)) {
         if (by_server) {
-          connection->client_was_told = true;
+          over_for_client(*connection, connection->client_was_told);
         } else {
           connection->server_told_at = occurrence.at;
         }
@@ -400,6 +421,13 @@ void NetworkOracle::connected(const sim::Host& client, std::uint64_t number) {
   connects.gaps_without_jitter = 0;
 }
 
+void NetworkOracle::over_for_client(Connection& connection, bool& how) {
+  if (connection.is_live()) {
+    connects_of(connection.client, connection.server, connection.server_port).had_connection_at = world_.now();
+  }
+  how = true;
+}
+
 NetworkOracle::Connection* NetworkOracle::find(std::uint64_t number) {
   const auto found = connections_.find(number);
   return found == connections_.end() ? nullptr : found->second.get();
@@ -446,7 +474,7 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
     const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + limits_.tick + limits_.at_once;
     connection.told = connection.told || is_dead;
     RAZOR_RULE(26, !is_dead, "{}: {} calls wait, and nothing came for {}", connection.name(), connection.asks_open,
-               to_text(silence));
+               rounded(silence));
   }
   if (!connection.answer_since || connection.server_ended || connection.server_told_at) return;
   if (!connection.server.is_up() || connection.server.is_paused()) return;
@@ -456,7 +484,7 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
   const bool is_forgotten = real != nullptr && !real->socket(1).is_dead() && !real->socket(1).writer_waits();
   connection.told = connection.told || is_forgotten;
   RAZOR_RULE(16, !is_forgotten, "{}: an answer was given {} ago, and is not sent", connection.name(),
-             to_text(now - *connection.answer_since));
+             rounded(now - *connection.answer_since));
 }
 
 void NetworkOracle::host_gone(const sim::Host& host) {
@@ -502,18 +530,17 @@ void NetworkOracle::connect_begins(const sim::Host& from, Connects& connects, st
   const std::size_t most = std::size_t{limits_.connects_per_minute_max} * limits_.pools_per_host;
   RAZOR_RULE(30, past.size() <= most, "{}: {} attempts to connect within a minute", connects.name(), past.size());
   // Those that began before it and are heard of no more were given up.
-  connects.open.push_back({client_port, now});
+  const bool is_alone = lacks_connection(connects);
+  connects.open.push_back({client_port, now, is_alone});
   if (connects.open.size() > 8) connects.open.erase(connects.open.begin());
   const auto refused = std::exchange(connects.refused_that_began_at, std::nullopt);
-  if (!refused || limits_.pools_per_host > 1) return;
-  // Answers that still come over another connection may begin the back-off anew.
-  if (has_live_connection(connects)) connects.refusals = 1;
-  // Nor does a pool remember for ever an address that it had no use for.
+  if (!refused || !is_alone || limits_.pools_per_host > 1) return;
+  // A pool does not remember for ever an address that it had no use for.
   if (now - *refused > kForgotten) connects.refusals = 1;
   const Duration full = full_delay(connects.refusals - 1, limits_.reconnect_least, limits_.reconnect_most);
   const Duration gap = now - *refused;
   RAZOR_RULE(30, gap + kSlack >= full / 2, "{}: an attempt {} behind the one before, after {} that were refused", connects.name(),
-             to_text(gap), connects.refusals);
+             rounded(gap), connects.refusals);
   const bool is_drawn = gap != full && gap != full / 2;
   connects.gaps_without_jitter = is_drawn ? 0 : connects.gaps_without_jitter + 1;
   RAZOR_RULE(30, connects.gaps_without_jitter <= kGapsWithoutJitterMax, "{}: the last {} gaps have no jitter", connects.name(),
@@ -526,10 +553,11 @@ void NetworkOracle::connect_goes_on(Connects& connects, std::uint16_t client_por
   if (limits_.pools_per_host == 1) {
     RAZOR_RULE(21, attempt + 1 == connects.open.end(), "{}: connects twice at a time", connects.name());
   }
-  if (was_refused) {
+  if (was_refused && attempt->is_alone) {
     connects.refused_that_began_at = attempt->begun_at;
-    if (has_live_connection(connects)) connects.refusals = 0;
     ++connects.refusals;
+  } else if (was_refused) {
+    connects.refusals = 0;
   }
   // It was the only one until now: those before it were given up.
   connects.open.erase(connects.open.begin(), is_over ? attempt + 1 : attempt);
@@ -541,8 +569,12 @@ NetworkOracle::Connects& NetworkOracle::connects_of(const sim::Host& from, const
   return *connects;
 }
 
-bool NetworkOracle::has_live_connection(const Connects& connects) const {
-  return std::ranges::any_of(connections_, [&connects](const auto& entry) {
+// Nor had one a moment ago, whose end its pool may not have seen yet.
+bool NetworkOracle::lacks_connection(const Connects& connects) {
+  const TimePoint now = world_.now();
+  if (connects.had_connection_at + limits_.at_once >= now) return false;
+  if (facts_of(connects.from.number()).resumed_at + limits_.at_once >= now) return false;
+  return std::ranges::none_of(connections_, [&connects](const auto& entry) {
     const Connection& connection = *entry.second;
     return &connection.client == &connects.from && &connection.server == &connects.to &&
            connection.server_port == connects.port && connection.is_live();

@@ -112,6 +112,7 @@ class NetworkOracle final : private sim::Observer {
 
   // Connections
   void connected(const sim::Host& client, std::uint64_t number);
+  void over_for_client(Connection& connection, bool& how);
   Connection* find(std::uint64_t number);
   Connection* find(std::uint64_t client_host, std::uint16_t client_port);
   void look(base::TimePoint now);
@@ -123,7 +124,7 @@ class NetworkOracle final : private sim::Observer {
   void connect_begins(const sim::Host& from, Connects& connects, std::uint16_t client_port);
   // Its attempt with this port was alive until now. `refused`: and is over.
   void connect_goes_on(Connects& connects, std::uint16_t client_port, bool is_over, bool was_refused);
-  bool has_live_connection(const Connects& connects) const;
+  bool lacks_connection(const Connects& connects);
 
   HostFacts& facts_of(std::uint64_t host);
   const sim::Host& host_of(std::uint64_t number) const { return *world_.fabric().hosts().at(number - 1); }

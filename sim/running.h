@@ -13,8 +13,8 @@ inline constinit thread_local const Host* running = nullptr;
 /// The host whose programs' code runs in this thread now; null: the simulator's or the scenario's does.
 inline const Host* running_host() { return detail::running; }
 
-/// Code of this host's programs, or the simulator's own (null), runs in this thread from here on, until it is destroyed. They
-/// nest.
+/// Code of this host's programs, or the simulator's own (null), runs in this thread from here on, until it is destroyed.
+/// They nest.
 class Running {
  public:
   explicit Running(const Host* host) : outer_(detail::running) { detail::running = host; }

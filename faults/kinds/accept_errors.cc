@@ -59,8 +59,8 @@ class AcceptErrors final : public FaultKind {
   std::string_view name() const override { return "accept_errors"; }
   std::string_view help() const override {
     return "accept_errors HOST for TIME [error=too_many_files_open|too_many_files_open_in_system|no_buffer_space|"
-           "not_enough_memory|connection_aborted|protocol_error] [one_in=N]: one in N accepts of a waiting connection fails, "
-           "and the connection waits on";
+           "not_enough_memory|connection_aborted|protocol_error] [one_in=N]: one in N accepts of a waiting connection "
+           "fails, and the connection waits on";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.servers.empty()) return false;
@@ -71,10 +71,12 @@ class AcceptErrors final : public FaultKind {
     return true;
   }
   std::string check(const Fault& fault) const override {
+    static_assert(kErrors.size() == 6);
     return Check(fault)
         .hosts(1)
         .lasts()
-        .word("error", {kErrors[0].name, kErrors[1].name, kErrors[2].name, kErrors[3].name, kErrors[4].name, kErrors[5].name})
+        .word("error", {kErrors[0].name, kErrors[1].name, kErrors[2].name, kErrors[3].name, kErrors[4].name,
+                        kErrors[5].name})
         .number("one_in", 1, 1'000'000'000)
         .wrong();
   }

@@ -28,8 +28,8 @@ class AllocationFailure final : public FaultKind {
  public:
   std::string_view name() const override { return "allocation_failure"; }
   std::string_view help() const override {
-    return "allocation_failure HOST for TIME [nth=N] [bytes=N] [count=N]: of the allocations of at least so many bytes (1024) "
-           "that its programs make, so many (1) from the nth (1) on are refused";
+    return "allocation_failure HOST for TIME [nth=N] [bytes=N] [count=N]: of the allocations of at least so many bytes "
+           "(1024) that its programs make, so many (1) from the nth (1) on are refused";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.servers.empty() || !allocations_are_watched()) return false;

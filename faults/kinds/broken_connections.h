@@ -1,5 +1,6 @@
 #pragma once
-// BrokenConnections: connections between two hosts that come to a bad end: at once, or within the bytes that they carry next.
+// BrokenConnections: connections between two hosts that come to a bad end: at once, or within the bytes that they carry
+// next.
 
 #include <map>
 #include <utility>

@@ -112,8 +112,8 @@ class Crash final : public FaultKind {
  public:
   std::string_view name() const override { return "crash"; }
   std::string_view help() const override {
-    return "crash HOST ... for TIME [when=now|handshake|mid_write]: down until the time is over: from now on, or, for one host, "
-           "from when it is being connected to, or from the middle of the next write to it or by it";
+    return "crash HOST ... for TIME [when=now|handshake|mid_write]: down until the time is over: from now on, or, for one "
+           "host, from when it is being connected to, or from the middle of the next write to it or by it";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.servers.empty()) return false;

@@ -10,7 +10,8 @@ class HangConnects final : public FaultKind {
  public:
   std::string_view name() const override { return "hang_connects"; }
   std::string_view help() const override {
-    return "hang_connects HOST [FROM ...] for TIME [one_in=N]: one in N tries to connect there hears nothing, of those named behind it or of all";
+    return "hang_connects HOST [FROM ...] for TIME [one_in=N]: one in N tries to connect there hears nothing, of those "
+           "named behind it or of all";
   }
   bool draw(Fault& fault, Draw& draw) const override { return ConnectFault::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return ConnectFault::check(fault); }

@@ -13,7 +13,9 @@ sim::Latency latency_of(const Fault& fault) {
   using Shape = sim::Latency::Shape;
   const std::string_view shape = fault.word_of("shape", "uniform");
   const base::Duration spread = fault.duration_of("spread", {});
-  return {{}, spread, shape == "exponential" ? Shape::exponential : shape == "long_tail" ? Shape::long_tail : Shape::uniform};
+  if (shape == "exponential") return {{}, spread, Shape::exponential};
+  if (shape == "long_tail") return {{}, spread, Shape::long_tail};
+  return {{}, spread, Shape::uniform};
 }
 
 class JitteryWays final : public RuleFault {

@@ -17,8 +17,8 @@ class Partition final : public FaultKind {
  public:
   std::string_view name() const override { return "partition"; }
   std::string_view help() const override {
-    return "partition HOST ... for TIME [first=N]: these hosts do not reach the others of the world; with first=N, the first N "
-           "of them and the rest of them do not reach each other";
+    return "partition HOST ... for TIME [first=N]: these hosts do not reach the others of the world; with first=N, the "
+           "first N of them and the rest of them do not reach each other";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);

@@ -10,7 +10,8 @@ class RefuseConnects final : public FaultKind {
  public:
   std::string_view name() const override { return "refuse_connects"; }
   std::string_view help() const override {
-    return "refuse_connects HOST [FROM ...] for TIME [one_in=N]: one in N connects there is refused, by those named behind it or by all";
+    return "refuse_connects HOST [FROM ...] for TIME [one_in=N]: one in N connects there is refused, of those "
+           "named behind it or of all";
   }
   bool draw(Fault& fault, Draw& draw) const override { return ConnectFault::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return ConnectFault::check(fault); }

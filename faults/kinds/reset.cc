@@ -10,8 +10,8 @@ class Reset final : public FaultKind {
  public:
   std::string_view name() const override { return "reset"; }
   std::string_view help() const override {
-    return "reset HOST HOST [for TIME byte=N] [connections=all|one]: both ends of their connections see a reset; with byte=N, "
-           "when one end's N next bytes have arrived";
+    return "reset HOST HOST [for TIME byte=N] [connections=all|one]: both ends of their connections see a reset; with "
+           "byte=N, when one end's N next bytes have arrived";
   }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }

@@ -11,8 +11,8 @@ class Sever final : public FaultKind {
  public:
   std::string_view name() const override { return "sever"; }
   std::string_view help() const override {
-    return "sever HOST HOST [for TIME byte=N] [connections=all|one]: their connections are lost in silence, for good; with byte=N, "
-           "when one end's N next bytes have arrived";
+    return "sever HOST HOST [for TIME byte=N] [connections=all|one]: their connections are lost in silence, for good; "
+           "with byte=N, when one end's N next bytes have arrived";
   }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }

@@ -35,8 +35,8 @@ class SmallBuffers final : public FaultKind {
  public:
   std::string_view name() const override { return "small_buffers"; }
   std::string_view help() const override {
-    return "small_buffers HOST [HOST] for TIME bytes=N [way=both|there|back]: connections made there meanwhile hold N bytes at "
-           "each end, for as long as they live";
+    return "small_buffers HOST [HOST] for TIME bytes=N [way=both|there|back]: connections made there meanwhile hold N bytes "
+           "at each end, for as long as they live";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     if (!Ways::draw(fault, draw)) return false;

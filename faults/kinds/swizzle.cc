@@ -89,8 +89,8 @@ class Swizzle final : public FaultKind {
  public:
   std::string_view name() const override { return "swizzle"; }
   std::string_view help() const override {
-    return "swizzle HOST HOST ... for TIME [stall=hosts|links]: they stand still (or are cut off) one by one, and come back in "
-           "another order";
+    return "swizzle HOST HOST ... for TIME [stall=hosts|links]: they stand still (or are cut off) one by one, and come back "
+           "in another order";
   }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);

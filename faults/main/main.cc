@@ -106,7 +106,14 @@ int print_plan(const std::vector<std::string>& words) {
     fmt::print(stderr, "{}, seed {}: it has told of no plan\n{}", name, *seed, child.result().result.text());
     return kFailed;
   }
-  fmt::print("scenario {}\n{}", name, told()->second);
+  std::string error;
+  auto plan = Plan::parse(told()->second, error);
+  if (!plan) {
+    fmt::print(stderr, "{}, seed {}: its plan cannot be read: {}\n", name, *seed, error);
+    return kFailed;
+  }
+  plan->scenario = name;
+  fmt::print("{}", plan->to_string());
   return 0;
 }
 

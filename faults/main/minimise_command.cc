@@ -372,10 +372,10 @@ class Command {
 
 std::optional<Plan> read_plan_file(const std::string& path, std::string& error) {
   std::ifstream file(path, std::ios::binary);
+  file.peek();  // a directory opens, and does not read
   std::ostringstream text;
-  if (file) text << file.rdbuf();
-  // A directory opens, and does not read.
-  if (!file || file.bad() || text.bad()) {
+  if (file.good()) text << file.rdbuf();
+  if (!file.is_open() || file.bad()) {
     error = fmt::format("{}: {}", path, std::strerror(errno));
     return std::nullopt;
   }

@@ -1,6 +1,6 @@
 // Each kind of fault: that it acts, that `acted` counts what it really changed (0 where there was nothing), and that it
-// heals. A kind that forgot its work would count nothing and leave the talk as it is; one that forgot to heal would leave the
-// talk broken behind it.
+// heals. A kind that forgot its work would count nothing and leave the talk as it is; one that forgot to heal would leave
+// the talk broken behind it.
 
 #include <gtest/gtest.h>
 
