@@ -1,8 +1,14 @@
-// A project of its own simulates with the installed library.
+// A project of its own simulates with the installed library, under faults.
 
-#include <sim/scenario.h>
+#include <faults/exploration.h>
+#include <faults/rule.h>
 
 RAZOR_SCENARIO(time_passes) {
-  world.run_for(std::chrono::hours(1));
-  RAZOR_EXPECT(world.elapsed() == std::chrono::hours(1));
+  razor::faults::Exploration run(world);
+  world.host("server").start([](razor::Runtime& runtime) -> razor::Task<void> {
+    co_await runtime.clock().sleep_for(std::chrono::hours(2));
+  });
+  run.set_cast({.servers = {"server"}, .callers = {"server"}});
+  run.play(std::chrono::hours(1));
+  RAZOR_RULE("time", world.elapsed() == std::chrono::hours(1), "after an hour it is {} ns", world.elapsed().count());
 }
