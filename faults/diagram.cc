@@ -8,13 +8,16 @@
 #include <map>
 #include <set>
 
+#include "faults/fault_kind.h"
+
 namespace razor::faults {
 namespace {
 
 using std::chrono::milliseconds;
 
 // What more would make the picture unreadable.
-constexpr std::size_t kOtherCallsMost = 20;
+constexpr std::size_t kOtherCallsMost = 12;
+constexpr std::size_t kConcernedCallsMost = 40;
 constexpr std::size_t kCallsBehindMost = 2;  // the failure
 constexpr std::size_t kMomentsMost = 30;
 constexpr std::size_t kFaultsMost = 24;
@@ -159,12 +162,38 @@ class Diagram {
     anchors_.push_back(content_.failure.at);
   }
 
-  // The attempts that a call's stages tell of: at the same moment, on the same host, while the caller waited for it.
-  bool is_concerned(const Story::Call& span) const {
-    return std::ranges::any_of(content_.calls, [&span](const CallStory& call) { return is_attempt_of(call, span); });
+  // The attempts that a call's stages tell of: at the same moment, on the same host, while the caller waited for it. Where
+  // several fit, those of its name are meant; on a connection it may have another, as a number.
+  std::set<const Story::Call*> concerned_calls() const {
+    std::set<const Story::Call*> concerned;
+    for (const CallStory& call : content_.calls) {
+      std::vector<const Story::Call*> fitting;
+      std::vector<const Story::Call*> of_its_name;
+      for (const Story::Call& span : story_.calls) {
+        if (!is_attempt_of(call, span)) continue;
+        fitting.push_back(&span);
+        if (call.stages.front().what.find(span.name) != std::string::npos) of_its_name.push_back(&span);
+      }
+      const auto& meant = of_its_name.empty() ? fitting : of_its_name;
+      concerned.insert(meant.begin(), meant.end());
+    }
+    // Or the message names a connection: those that are under way on it.
+    for (const Story::Call& span : story_.calls) {
+      const bool is_under_way = span.first() <= content_.failure.at && (!span.ended || *span.ended >= content_.failure.at);
+      const bool is_named = !span.connection.empty() && content_.failure.message.find(span.connection) != std::string::npos;
+      if (is_named && is_under_way) concerned.insert(&span);
+    }
+    return concerned;
+  }
+  // Its caller takes part in what went wrong.
+  bool is_involved(const std::string& host) const {
+    const bool is_at_a_stage = std::ranges::any_of(content_.calls, [&host](const CallStory& call) {
+      return std::ranges::find(call.stages, host, &CallStory::Stage::host) != call.stages.end();
+    });
+    return is_at_a_stage || content_.failure.message.find(host) != std::string::npos;
   }
   static bool is_attempt_of(const CallStory& call, const Story::Call& span) {
-    if (call.stages.empty() || call.stages.front().what.find(span.name) == std::string::npos) return false;
+    if (call.stages.empty()) return false;
     const CallStory::Stage& submitted = call.stages.front();
     base::Duration waited_to = submitted.at;
     bool fits = false;
@@ -182,31 +211,38 @@ class Diagram {
     struct Candidate {
       const Story::Call* call;
       bool is_concerned;
+      bool is_involved;  // and near
       base::Duration distance;
     };
+    const std::set<const Story::Call*> concerned = concerned_calls();
     std::vector<Candidate> candidates;
     for (const Story::Call& call : story_.calls) {
-      candidates.push_back({&call, is_concerned(call), distance_to(call, anchors_)});
+      const base::Duration distance = distance_to(call, anchors_);
+      candidates.push_back({&call, concerned.contains(&call), distance <= kNear && is_involved(call.client), distance});
     }
     std::ranges::sort(candidates, [](const Candidate& one, const Candidate& other) {
       if (one.is_concerned != other.is_concerned) return one.is_concerned;
+      if (one.is_involved != other.is_involved) return one.is_involved;
       return std::tuple(one.distance, one.call) < std::tuple(other.distance, other.call);  // in one array: in its order
     });
+    std::size_t concerned_shown = 0;
     std::size_t others = 0;
     std::size_t behind = 0;
     for (const Candidate& candidate : candidates) {
       const bool is_behind = candidate.call->first() > content_.failure.at;
-      std::size_t& count = is_behind ? behind : others;
-      if (!candidate.is_concerned && ++count > (is_behind ? kCallsBehindMost : kOtherCallsMost)) continue;
+      if (!candidate.is_concerned && candidate.call->first() > horizon()) continue;
+      std::size_t& count = candidate.is_concerned ? concerned_shown : is_behind ? behind : others;
+      if (++count > (candidate.is_concerned ? kConcernedCallsMost : is_behind ? kCallsBehindMost : kOtherCallsMost)) continue;
       calls_.push_back({*candidate.call, candidate.is_concerned});
       if (!candidate.is_concerned) cut_off(calls_.back());
     }
   }
 
+  base::Duration horizon() const { return *std::ranges::max_element(anchors_) + kShownBehind; }
   void cut_off(DrawnCall& drawn) const {
-    const base::Duration horizon = *std::ranges::max_element(anchors_) + kShownBehind;
+    const base::Duration end = horizon();
     for (auto* at : {&drawn.call.dispatched, &drawn.call.answered, &drawn.call.ended}) {
-      if (!*at || **at <= horizon) continue;
+      if (!*at || **at <= end) continue;
       at->reset();
       drawn.goes_on = true;
     }
@@ -217,8 +253,16 @@ class Diagram {
       const Fault& fault = content_.plan.faults[index];
       const auto span = std::ranges::find(story_.faults, fault.number, &Story::FaultSpan::number);
       if (span == story_.faults.end()) continue;
-      faults_.push_back({&fault, index, span->began, span->ended, {}, 0});
+      faults_.push_back({&fault, index, span->began, end_of(fault, *span), {}, 0});
     }
+  }
+
+  // What is over at once says no end, nor does what had nothing to do.
+  std::optional<base::Duration> end_of(const Fault& fault, const Story::FaultSpan& span) const {
+    if (span.ended) return span.ended;
+    if (find_kind(fault.what) == nullptr) return span.began;
+    const base::Duration end = span.began + fault.lasts;
+    return end <= content_.failure.at ? std::optional(end) : std::nullopt;
   }
 
   // Callers to the left, as requests are read; others of the story only while there is room.
@@ -291,8 +335,9 @@ class Diagram {
       // What faults of the plan do is told as theirs.
       if ((moment.kind == Kind::cut || moment.kind == Kind::healed) && !faults_.empty()) continue;
       const base::Duration distance = distance_to(moment.at, anchors_);
+      // Behind the failure scenarios may do anything, as to end all hosts.
       const bool is_behind = moment.at > *std::ranges::max_element(anchors_);
-      if (!is_trouble(moment.kind) && (distance > kNear || is_behind)) continue;
+      if (is_behind || (!is_trouble(moment.kind) && distance > kNear)) continue;
       candidates.push_back({{&moment, lane.value_or(0)}, is_trouble(moment.kind), distance});
     }
     std::ranges::sort(candidates, [](const Candidate& one, const Candidate& other) {

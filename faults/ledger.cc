@@ -57,6 +57,15 @@ std::string rounded(Duration span) {
                                                 : std::chrono::duration_cast<std::chrono::milliseconds>(span));
 }
 
+// To the last nanosecond, in seconds: "3.004210123s".
+std::string moment(TimePoint at) {
+  const auto count = at.time_since_epoch().count();
+  std::string text = fmt::format("{}.{:09}", count / 1'000'000'000, count % 1'000'000'000);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + 's';
+}
+
 // Why a call that was never sent may have ended, and would not have on another connection.
 bool is_cured_elsewhere(Errc errc) {
   return errc == Errc::unreachable || errc == Errc::connection_lost || errc == Errc::draining || errc == Errc::bad_frame ||
@@ -327,7 +336,7 @@ void Ledger::check_all() {
     const sim::Host& host = *callers_[story.caller]->host;
     const bool is_due = !host.is_paused() && host.clock_now() > latest_end(story, host);
     RAZOR_CALL_RULE(1, id_of(number), !is_due, "{} has not ended: {} of {}, timeout {}", name_of_call(number),
-                    names_[story.name], callers_[story.caller]->name, to_text(story.timeout));
+                    names_[story.name], callers_[story.caller]->name, rounded(story.timeout));
   }
 }
 
@@ -478,14 +487,14 @@ std::string Ledger::story(std::uint64_t id) const {
 std::string Ledger::text_of(const Story& story) const {
   std::string text;
   for (const Stage& stage : story.stages) {
-    text += fmt::format("{} {} {}\n", to_text(stage.at.time_since_epoch()), names_[stage.host], text_of(story, stage));
+    text += fmt::format("{} {} {}\n", moment(stage.at), names_[stage.host], text_of(story, stage));
   }
   return text;
 }
 
 std::string Ledger::text_of(const Story& story, const Stage& stage) const {
   switch (stage.step) {
-    case Step::submitted: return fmt::format("submitted {}, timeout {}", names_[story.name], to_text(story.timeout));
+    case Step::submitted: return fmt::format("submitted {}, timeout {}", names_[story.name], rounded(story.timeout));
     case Step::dispatched:
       return stage.value == story.request_hash ? "entered its handler" : "entered its handler, with other arguments";
     case Step::answered: return std::string(name_of(static_cast<HandlerAnswer>(stage.detail)));

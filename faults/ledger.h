@@ -129,7 +129,17 @@ class Ledger final : private sim::Observer {
   std::string story(std::uint64_t id) const;
 
  private:
-  enum class Step : std::uint8_t { submitted, dispatched, answered, succeeded, ended_with_error, refused, failed, abandoned, gone };
+  enum class Step : std::uint8_t {
+    submitted,
+    dispatched,
+    answered,
+    succeeded,
+    ended_with_error,
+    refused,
+    failed,
+    abandoned,
+    gone,
+  };
   struct Stage {
     base::TimePoint at;  // of the world
     std::uint64_t value;  // a hash, or what the step needs

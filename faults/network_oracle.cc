@@ -230,16 +230,17 @@ void NetworkOracle::attempt_begins(Connection& connection) {
   const TimePoint now = world_.now();
   const bool is_known_lost =
       connects.lost_at && now - *connects.lost_at < kForgotten && connects.heard_at + limits_.ping_timeout < now;
-  RAZOR_RULE(29, !is_known_lost, "{}: a call was sent there, where the last connection was lost {} ago and nothing was heard since",
+  RAZOR_RULE(29, !is_known_lost, "{}: a call goes there, where the last was lost {} ago and nothing was heard since",
              connection.name(), rounded(now - *connects.lost_at));
   check_cap(connection);
 }
 
 void NetworkOracle::asked(Connection& connection, runtime::SpanId id, std::uint64_t number) {
   ++attempts_seen_;
-  RAZOR_RULE(8, number > connection.last_asked, "{} #{}: the number is not above {}, which was there before", connection.name(),
-             number, connection.last_asked);
-  RAZOR_RULE(18, id > connection.last_asked_span, "{} #{}: sent behind a call that was made later", connection.name(), number);
+  RAZOR_RULE(8, number > connection.last_asked, "{} #{}: the number is not above {}, which was there before",
+             connection.name(), number, connection.last_asked);
+  RAZOR_RULE(18, id > connection.last_asked_span, "{} #{}: sent behind a call that was made later", connection.name(),
+             number);
   connection.last_asked = std::max(connection.last_asked, number);
   connection.last_asked_span = std::max(connection.last_asked_span, id);
   if (connection.asks_open++ == 0) connection.owed_since = connection.client.clock_now();
@@ -251,9 +252,10 @@ void NetworkOracle::dispatched(Connection& connection, std::uint64_t number) {
   const TimePoint now = world_.now();
   RAZOR_RULE(17, !connection.server_ended, "{} #{}: dispatched, and the server has ended the connection", connection.name(),
              number);
-  const bool had_time = connection.server_told_at && connection.first_dispatched_at && now - *connection.server_told_at > limits_.at_once &&
+  const bool had_time = connection.server_told_at && connection.first_dispatched_at &&
+                        now - *connection.server_told_at > limits_.at_once &&
                         facts_of(connection.server.number()).resumed_at < *connection.server_told_at &&
-                        connection.first_dispatched_at < *connection.server_told_at;  // it had been accepted by then
+                        connection.first_dispatched_at < *connection.server_told_at;  // it was accepted then
   RAZOR_RULE(17, !had_time, "{} #{}: dispatched {} after the connection was reset", connection.name(), number,
              rounded(now - *connection.server_told_at));
   if (!connection.first_dispatched_at) connection.first_dispatched_at = now;
@@ -279,8 +281,9 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
     RAZOR_RULE(9, errc != "bad_frame", "{}: ended for what an honest peer sent: {}", connection.name(), end.detail);
   }
   if (span.number != 0 && says_no(end.outcome)) {
-    RAZOR_RULE(13, !contains(connection.dispatched, span.number), "{} #{}: dispatched, and its caller was told that it did not run: {}",
-               connection.name(), span.number, end.outcome);
+    RAZOR_RULE(13, !contains(connection.dispatched, span.number),
+               "{} #{}: dispatched, and its caller was told that it did not run: {}", connection.name(), span.number,
+               end.outcome);
     connection.said_no.push_back(span.number);
   }
   if (errc != "connection_lost") return;
@@ -539,12 +542,12 @@ void NetworkOracle::connect_begins(const sim::Host& from, Connects& connects, st
   if (now - *refused > kForgotten) connects.refusals = 1;
   const Duration full = full_delay(connects.refusals - 1, limits_.reconnect_least, limits_.reconnect_most);
   const Duration gap = now - *refused;
-  RAZOR_RULE(30, gap + kSlack >= full / 2, "{}: an attempt {} behind the one before, after {} that were refused", connects.name(),
-             rounded(gap), connects.refusals);
+  RAZOR_RULE(30, gap + kSlack >= full / 2, "{}: an attempt {} behind the one before, after {} that were refused",
+             connects.name(), rounded(gap), connects.refusals);
   const bool is_drawn = gap != full && gap != full / 2;
   connects.gaps_without_jitter = is_drawn ? 0 : connects.gaps_without_jitter + 1;
-  RAZOR_RULE(30, connects.gaps_without_jitter <= kGapsWithoutJitterMax, "{}: the last {} gaps have no jitter", connects.name(),
-             connects.gaps_without_jitter);
+  RAZOR_RULE(30, connects.gaps_without_jitter <= kGapsWithoutJitterMax, "{}: the last {} gaps have no jitter",
+             connects.name(), connects.gaps_without_jitter);
 }
 
 void NetworkOracle::connect_goes_on(Connects& connects, std::uint16_t client_port, bool is_over, bool was_refused) {

@@ -19,6 +19,8 @@ using Kind = sim::ScenarioFailure::Kind;
 // A message in the headline; the whole of a longer one stands below.
 constexpr std::size_t kSeenLettersMax = 400;
 constexpr std::size_t kMessageBytesMax = 64 * 1024;
+constexpr std::size_t kSettingsShown = 8;
+constexpr std::size_t kCallsMost = 5;
 
 bool is_word_letter(char letter) {
   return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
@@ -164,8 +166,8 @@ class Page {
     write_legend_line("<line class=\"failure\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "the failure is noticed");
     out_ += "</ul>\n";
     const Story& story = content_.story;
-    write("<p class=\"faint\">The whole run had {}; those nearest to the failure are shown.</p>",
-          count_text(story.calls_left_out + story.calls.size(), "call"));
+    const std::size_t calls = story.calls_left_out + story.calls.size();
+    if (calls > 0) write("<p class=\"faint\">The run had {}; those nearest to the failure are shown.</p>", count_text(calls, "call"));
   }
   void write_legend_line(std::string_view sign, std::string_view text) {
     write("<li><svg width=\"26\" height=\"14\">{}</svg>{}</li>", sign, text);
@@ -222,16 +224,31 @@ class Page {
     write_copied("wrap", content_.replay_command);
     write("<p class=\"faint\">The same seed and plan give the same run, to the last event. Add <code>--trace FILE.txt</code> to see "
           "every event of it.</p>\n</section>");
-    if (!content_.knobs.empty()) {
-      write("<section>\n<h2>Settings of the run</h2>\n<div class=\"scroll\"><table>\n<tr><th>Setting</th><th>Value</th><th></th></tr>");
-      for (const Knob& knob : content_.knobs) {
-        write("<tr><td>{}</td><td class=\"number\">{}</td><td class=\"faint\">{}</td></tr>", in_html(knob.name),
-              in_html(knob.value),
-              knob.value == knob.simplest ? "as simple as it gets" : fmt::format("simplest: {}", in_html(knob.simplest)));
-      }
-      write("</table></div>\n</section>");
-    }
+    write_settings();
     out_ += "</div>\n";
+  }
+
+  // Those that matter, and behind a click those that are as simple as can be.
+  void write_settings() {
+    if (content_.knobs.empty()) return;
+    std::string mattering;
+    std::string simple;
+    std::size_t simple_count = 0;
+    for (const Knob& knob : content_.knobs) {
+      const bool is_simple = knob.value == knob.simplest;
+      simple_count += is_simple ? 1 : 0;
+      const std::string remark = is_simple ? std::string() : fmt::format("simplest: {}", knob.simplest);
+      (is_simple ? simple : mattering) +=
+          fmt::format("<tr><td>{}</td><td class=\"number\">{}</td><td class=\"faint\">{}</td></tr>\n", in_html(knob.name),
+                      in_html(knob.value), in_html(remark));
+    }
+    write("<section>\n<h2>Settings of the run</h2>");
+    if (!mattering.empty()) write("<div class=\"scroll\"><table>\n{}</table></div>", mattering);
+    if (simple_count > 0) {
+      write("<details{}><summary>{}, as simple as it gets</summary>\n<div class=\"scroll\"><table>\n{}</table></div>\n</details>",
+            mattering.empty() && simple_count <= kSettingsShown ? " open" : "", count_text(simple_count, "setting"), simple);
+    }
+    write("</section>");
   }
 
   void write_details() {
@@ -277,22 +294,31 @@ std::size_t place_in(std::string_view message, std::string_view name) {
 
 }  // namespace
 
-std::vector<CallStory> call_stories(const sim::Texts& texts, std::string_view message) {
+std::vector<CallStory> call_stories(const sim::Texts& texts, const sim::ScenarioFailure& failure) {
   struct Candidate {
     std::size_t place;
     CallStory call;
   };
-  std::vector<Candidate> candidates;
+  std::vector<Candidate> named;
+  std::vector<Candidate> of_the_moment;
   for (const auto& [name, text] : texts) {
     if (!name.starts_with("call ")) continue;
     CallStory call = read_call(name, text);
-    if (!call.stages.empty()) candidates.push_back({place_in(message, name), std::move(call)});
+    if (call.stages.empty()) continue;
+    const std::size_t place = place_in(failure.message, name);
+    const bool is_of_the_moment = std::ranges::find(call.stages, failure.at, &CallStory::Stage::at) != call.stages.end();
+    if (place != std::string::npos) {
+      named.push_back({place, std::move(call)});
+    } else if (is_of_the_moment) {
+      of_the_moment.push_back({place, std::move(call)});
+    }
   }
-  const bool names_some = std::ranges::any_of(candidates, [&](const auto& one) { return one.place != message.npos; });
-  if (names_some) std::erase_if(candidates, [&](const auto& one) { return one.place == message.npos; });
+  std::vector<Candidate>& candidates = named.empty() ? of_the_moment : named;
   std::ranges::sort(candidates, [](const Candidate& one, const Candidate& other) {
-    return std::tie(one.place, one.call.name) < std::tie(other.place, other.call.name);
+    return std::tie(one.place, one.call.stages.front().at, one.call.name) <
+           std::tie(other.place, other.call.stages.front().at, other.call.name);
   });
+  candidates.resize(std::min(candidates.size(), kCallsMost));
   std::vector<CallStory> calls;
   for (Candidate& candidate : candidates) calls.push_back(std::move(candidate.call));
   return calls;

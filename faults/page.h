@@ -25,8 +25,9 @@ struct CallStory {
   std::vector<Stage> stages;
 };
 
-/// Those that `message` names, in the order it does; if it names none, all. Lines that cannot be read are left out.
-std::vector<CallStory> call_stories(const sim::Texts& texts, std::string_view message);
+/// Those that the failure's message names, in the order it does; if it names none, those to which something happened at that
+/// moment. Only a few; other calls were reported for other failures. Lines that cannot be read are left out.
+std::vector<CallStory> call_stories(const sim::Texts& texts, const sim::ScenarioFailure& failure);
 
 /// What is known of a failure.
 struct PageContent {

@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
-#include <set>
 #include <sstream>
 
 #include "faults/main/scenario_trials.h"
@@ -185,6 +186,15 @@ std::string shell_quoted(std::string_view word) {
   return text + "'";
 }
 
+// False, with a message, when the file cannot be written: known before minutes are spent.
+bool can_write(const std::string& path) {
+  if (path.empty() || ::access(path.c_str(), W_OK) == 0) return true;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (errno == ENOENT && ::access(folder.empty() ? "." : folder.c_str(), W_OK) == 0) return true;
+  fmt::print(stderr, "{}: {}\n", path, std::strerror(errno));
+  return false;
+}
+
 bool write_file(const std::string& path, std::string_view text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -316,7 +326,7 @@ class Command {
   static StoryFocus focus_on(const sim::ScenarioFailure& failure, const sim::ScenarioResult& result) {
     StoryFocus focus;
     focus.windows.push_back({failure.at - kNear, failure.at + kNear});
-    for (const CallStory& call : call_stories(result.texts, failure.message)) {
+    for (const CallStory& call : call_stories(result.texts, failure)) {
       focus.windows.push_back({call.stages.front().at - kNear, call.stages.back().at + kNear});
     }
     return focus;
@@ -347,7 +357,7 @@ class Command {
     content.plan = smallest.plan;
     content.knobs = smallest.knobs;
     content.acted = read_acted(shown_.texts);
-    content.calls = call_stories(shown_.texts, failure.message);
+    content.calls = call_stories(shown_.texts, failure);
     content.story = std::move(story_);
     content.replay_command = again;
     content.search = {start_.plan.faults.size(), runs(), search_took_, is_done_};
@@ -391,6 +401,7 @@ int minimise_command(int argc, char** argv) {
   options.program = argv[0];
   // What follows the word `minimise` is as if the program were called so.
   if (const auto status = read_options(argc - 1, argv + 1, options)) return *status;
+  if (!can_write(options.page) || !can_write(options.plan_out)) return EX_CANTCREAT;
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends it at once

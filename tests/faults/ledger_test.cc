@@ -358,7 +358,7 @@ TEST(Ledger, TellsTheStoryOfACallWhoseRuleIsBroken) {
   const auto result = result_of([](History& run) {
     run.call();
     const auto id = run.call();
-    run.world.run_for(1500ms);
+    run.world.run_for(1500ms + 7ns);
     run.run(id, HandlerAnswer::value, 5);
     run.ledger.dispatched(id, "other", 77);
     run.ledger.succeeded(id, 5);
@@ -366,10 +366,10 @@ TEST(Ledger, TellsTheStoryOfACallWhoseRuleIsBroken) {
   ASSERT_EQ(result.texts.size(), 1u) << "only of that call";
   EXPECT_EQ(result.texts.at("call 1"),
             "0s caller submitted Work.once, timeout 2s\n"
-            "1.5s server entered its handler\n"
-            "1.5s server answered\n"
-            "1.5s other entered its handler\n"
-            "1.5s caller succeeded\n");
+            "1.500000007s server entered its handler\n"
+            "1.500000007s server answered\n"
+            "1.500000007s other entered its handler\n"
+            "1.500000007s caller succeeded\n");
 }
 
 TEST(Ledger, IsFastEnoughForMillionsOfCalls) {

@@ -190,16 +190,22 @@ TEST(CallStories, ReadsWhatOraclesReport) {
                          {"call 2", "1s caller0 submitted Work.once, timeout 2s"},
                          {"call 170", "not a stage\n\n9s\n9s host\n"},
                          {"plan", "seed 1\n"}};
-  const std::vector<CallStory> named = call_stories(texts, "rule 12: call 17 ran twice");
+  const auto named_by = [&texts](std::string message, base::Duration at = 0s) {
+    return call_stories(texts, {sim::ScenarioFailure::Kind::expectation, "", at, std::move(message)});
+  };
+  const std::vector<CallStory> named = named_by("rule 12: call 17 ran twice", 1s);
   ASSERT_EQ(named.size(), 1u);
   EXPECT_EQ(named[0].name, "call 17");
   ASSERT_EQ(named[0].stages.size(), 2u);
   EXPECT_EQ(named[0].stages[0].at, 3'004'210'123ns);
   EXPECT_EQ(named[0].stages[0].host, "caller0");
   EXPECT_EQ(named[0].stages[0].what, "submitted Work.once, timeout 2s");
-  const std::vector<CallStory> all = call_stories(texts, "rule 1: calls are missing");
-  ASSERT_EQ(all.size(), 2u);
-  EXPECT_EQ(call_stories(texts, "call 2 and call 17")[0].name, "call 2");
+  EXPECT_EQ(named_by("call 2 and call 17").front().name, "call 2");
+  EXPECT_TRUE(named_by("rule 1: calls are missing").empty());
+  EXPECT_TRUE(named_by("call 170").empty());
+  const std::vector<CallStory> of_the_moment = named_by("rule 11: another result", 3100ms);
+  ASSERT_EQ(of_the_moment.size(), 1u);
+  EXPECT_EQ(of_the_moment[0].name, "call 17");
 }
 
 TEST(BrokenRule, IsFoundInMessages) {

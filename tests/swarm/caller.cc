@@ -125,11 +125,22 @@ runtime::Task<void> SwarmCaller::run(Runtime& runtime) {
   finished_ = true;
 }
 
+// Empty where a fault leaves no memory for it.
+std::optional<FailoverPool> SwarmCaller::make_pool(Runtime& runtime) const {
+  try {
+    return FailoverPool(runtime, addresses(), scene_.settings.pool);
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
 runtime::Task<void> SwarmCaller::run_with_pool(Runtime& runtime, sim::RandomStream& random) {
   const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
   runtime::Event changed(runtime.spawner());
   scene_.network.pool_made(name_);
-  FailoverPool pool(runtime, addresses(), scene_.settings.pool);
+  std::optional<FailoverPool> made = make_pool(runtime);
+  if (!made) co_return;
+  FailoverPool& pool = *made;
   const Shown shown(*this, &pool, changed);
   co_await make_calls(runtime, pool.channel(), random, under_way, {});
   const base::Duration limit = closing_ ? close_limit_ : base::Duration(10s);
@@ -234,7 +245,9 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.runs_max = call.idempotent() ? settings.runs_max() : 1;
   terms.may_end_unsent = may_be_refused;
   terms.peers_trusted = peers_trusted_;
-  terms.must_succeed = must_succeed_ && settings.has_ample_room() && !may_be_refused && call.timeout > 5s;
+  // One that meets a connection on which a system is still about to send again what a fault lost has a second try.
+  const bool may_try_again = call.idempotent() && pool.retry.limit > 0;
+  terms.must_succeed = must_succeed_ && may_try_again && settings.has_ample_room() && !may_be_refused && call.timeout > 8s;
   return scene_.ledger.submitted(terms);
 }
 

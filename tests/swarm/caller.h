@@ -3,6 +3,7 @@
 // tells the ledger how each ended. It may be closed, and given other addresses, at any moment.
 
 #include <functional>
+#include <optional>
 
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
@@ -42,6 +43,7 @@ class SwarmCaller {
   struct CallDraw;
 
   runtime::Task<void> run(Runtime& runtime);
+  std::optional<FailoverPool> make_pool(Runtime& runtime) const;
   runtime::Task<void> run_with_pool(Runtime& runtime, sim::RandomStream& random);
   runtime::Task<void> run_with_stream(Runtime& runtime, sim::RandomStream& random);
   /// Until it is to close, or `go_on` says no.

@@ -74,9 +74,15 @@ void ClientTask::DropCall::operator()(Call* call) const {
 
 void submit(Channel& channel, ClientTask task) {
   ClientTask::Call& call = *task.call_.release();  // owns itself from here on
-  wire::ByteSink& sink = channel.begin(call, call.action(), call.options);
+  wire::ByteSink* sink = nullptr;
+  try {
+    sink = &channel.begin(call, call.action(), call.options);
+  } catch (...) {
+    call.discard();
+    throw;
+  }
   if (call.refused_with) return channel.refuse(call, *std::move(call.refused_with));
-  if (!base::with_memory([&] { sink.put(call.message()); })) {
+  if (!base::with_memory([&] { sink->put(call.message()); })) {
     return channel.refuse(call, base::out_of_memory(base::Ran::no));
   }
   channel.commit(call, std::move(call.blob));

@@ -129,6 +129,8 @@ class ClientTask {
 };
 
 /// Hands a task over to whatever carries calls.
+/// Errors:  std::bad_alloc is thrown where there is no memory to note the call: then it was not handed over, and does not
+///          complete (base/out_of_memory.h).
 /// Threads: the channel's.
 void submit(Channel& channel, ClientTask task);
 

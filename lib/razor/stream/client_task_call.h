@@ -26,6 +26,9 @@ class ClientTask::Call final : public PendingCall {
   }
   base::ByteView message() const { return name_and_message.view().subspan(name_bytes_); }
 
+  /// Without completing it.
+  void discard() { delete this; }
+
   void answered(const wire::ResponseFrame& frame) override;
   void failed(base::CallError error) override;
   std::string describe() const override;
