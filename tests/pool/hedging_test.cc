@@ -167,5 +167,21 @@ TEST_F(HedgingTest, CallsOnALeaderAreHedgedToo) {
   EXPECT_EQ(call.text(), "done by server 1");
 }
 
+// The swarm found it: the hedge's timer is looked at as soon as a host wakes, deadlines with the next tick. Another server was
+// asked for what nobody could use any more.
+TEST_F(HedgingTest, NobodyIsAskedBehindTheDeadlineWhenTheHostWakes) {
+  limits().stream.tick = 10s;
+  prepare();
+  const Asked call = often(0, {.timeout = 300ms});
+  run_for(50ms);
+  client_host().pause();
+  run_for(500ms);
+  client_host().resume();
+  run_for(20s);
+  EXPECT_EQ(call.text(), "deadline_exceeded, ran: maybe");
+  EXPECT_EQ(hedges(), 0u);
+  EXPECT_EQ(servers[1].runs.size(), 0u);
+}
+
 }  // namespace
 }  // namespace razor::test

@@ -75,8 +75,10 @@ class PoolCall final : public stream::DeadlineEntry,
 
   PoolCall(stream::PendingCall& caller, const wire::Action& action, const stream::CallOptions& call_options)
       : user(&caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
-    memory_refused = !base::with_memory([&] { name_and_message_.put(base::as_bytes(action.name())); });
-    name_bytes_ = name_and_message_.view().size();
+    memory_refused = !base::with_memory([&] {
+      name_and_message_.put(base::as_bytes(action.name()));
+      name_bytes_ = action.name().size();
+    });
   }
 
   wire::ByteSink& sink() { return name_and_message_; }

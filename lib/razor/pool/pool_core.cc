@@ -365,7 +365,7 @@ void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hed
   base::Bytes blob;
   const bool has_memory = base::with_memory([&] {
     sink.put(call.message());
-    blob = call.blob;
+    if (!call.blob.empty()) blob = call.blob;
   });
   if (!has_memory) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
   channel.commit(*attempt, std::move(blob));
@@ -620,6 +620,7 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
 
 void PoolCore::hedge(PoolCall& call) {
   const TimePoint now = clock_.now();
+  if (now >= call.deadline) return;  // its time was over while its host stood still
   if (call.hedge != nullptr || call.first == nullptr || !retry_policy_.may_attempt(call.attempts)) return;
   const AddressId asked = call.first->connection().endpoint.id();
   look_at_candidates(now);
