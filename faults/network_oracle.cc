@@ -340,6 +340,13 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
         connects.heard_at = occurrence.at;
       }
       break;
+    // A program that stood still hears only now what came long ago.
+    case sim::What::read:
+      if (!by_server) break;
+      if (const Connection* connection = find(occurrence.where >> 1)) {
+        connects_of(connection->client, connection->server, connection->server_port).heard_at = occurrence.at;
+      }
+      break;
     case sim::What::written:
       if (!by_server) break;
       if (Connection* connection = find(occurrence.where >> 1)) connection->answer_since.reset();
@@ -386,7 +393,6 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
     }
     case sim::What::turn:
     case sim::What::timer:
-    case sim::What::read:
     case sim::What::connecting:
     case sim::What::refused:
     case sim::What::connect_failed:
