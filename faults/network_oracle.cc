@@ -344,7 +344,9 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
     case sim::What::read:
       if (!by_server) break;
       if (const Connection* connection = find(occurrence.where >> 1)) {
-        connects_of(connection->client, connection->server, connection->server_port).heard_at = occurrence.at;
+        Connects& connects = connects_of(connection->client, connection->server, connection->server_port);
+        connects.lost_at.reset();
+        connects.heard_at = occurrence.at;
       }
       break;
     case sim::What::written:
