@@ -120,6 +120,15 @@ std::string text_of(const Story::Moment& moment) {
   return {};
 }
 
+// The ends of hosts' names tell them apart.
+std::string shortened_within(std::string_view name, std::size_t letters_max) {
+  if (name.size() <= letters_max) return std::string(name);
+  const bool has_simple_letters = std::ranges::all_of(name, [](char letter) { return letter > 0; });
+  if (!has_simple_letters) return shortened(name, letters_max);
+  const std::size_t behind = letters_max / 2;
+  return shortened(name, letters_max - behind) + std::string(name.substr(name.size() - behind));
+}
+
 class Diagram {
  public:
   explicit Diagram(const PageContent& content) : content_(content), story_(content.story) {
@@ -384,8 +393,7 @@ class Diagram {
     for (const DrawnMoment& drawn : moments_) {
       if (is_told_by_a_fault(*drawn.moment)) continue;
       const bool has_lane = drawn.moment->kind != Story::Moment::Kind::note;
-      note(drawn.moment->at, 1, text_of(*drawn.moment), "note moment",
-           has_lane ? std::optional(drawn.host) : std::nullopt);
+      note(drawn.moment->at, 1, text_of(*drawn.moment), "note moment", has_lane ? std::optional(drawn.host) : std::nullopt);
     }
     for (const CallStory& call : content_.calls) {
       for (const CallStory::Stage& stage : call.stages) {
@@ -474,8 +482,8 @@ class Diagram {
     draw("<text class=\"{}\" x=\"{}\" y=\"{}\">{}</text>", css, x, y, in_html(text));
   }
   void draw_cross(std::string_view css, int x, int y, int size) {
-    draw("<path class=\"{}\" d=\"M{} {}l{} {}M{} {}l{} {}\"/>", css, x - size, y - size, 2 * size, 2 * size, x - size, y + size,
-         2 * size, -2 * size);
+    draw("<path class=\"{}\" d=\"M{} {}l{} {}M{} {}l{} {}\"/>", css, x - size, y - size, 2 * size, 2 * size, x - size,
+         y + size, 2 * size, -2 * size);
   }
 
   void draw_heads() {
@@ -483,9 +491,9 @@ class Diagram {
       for (std::size_t host = 0; host < hosts_.size(); ++host) {
         const int letters = std::max((lane_width() - 14) / kLetterWidth, 3);
         draw("<g><title>{}</title>", in_html(hosts_[host]));
-        draw("<rect class=\"head\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\"/>", lane(host) - lane_width() / 2 + 3, y,
-             lane_width() - 6, kHeadHeight);
-        draw_text("head", lane(host), y + 17, shortened(hosts_[host], static_cast<std::size_t>(letters)));
+        draw("<rect class=\"head\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\"/>", lane(host) - lane_width() / 2 + 3,
+             y, lane_width() - 6, kHeadHeight);
+        draw_text("head", lane(host), y + 17, shortened_within(hosts_[host], static_cast<std::size_t>(letters)));
         draw("</g>");
       }
     }
@@ -669,7 +677,7 @@ class Diagram {
       if (notes.front()->host) draw_line("leader", lane(*notes.front()->host), y, notes_begin() - 4, y);
       for (const Note* note : notes) {
         draw("<g><title>{}</title>", in_html(note->text));
-        draw_text(note->css, notes_begin(), y + 4, shortened(note->text, kNotesWidth / kLetterWidth));
+        draw_text(note->css, notes_begin(), y + 4, shortened(note->text, kNotesWidth / (kLetterWidth + 1)));
         draw("</g>");
         y += kNoteHeight;
       }
@@ -683,7 +691,8 @@ class Diagram {
     for (const auto& [at, y] : rows_) {
       if (y < free_from) continue;
       const double seconds = std::chrono::duration<double>(at).count();
-      draw_text(at == content_.failure.at ? "time failure" : "time", kAxisWidth - 14, y + 4, fmt::format("{:.{}f} s", seconds, in_milliseconds ? 3 : 6));
+      draw_text(at == content_.failure.at ? "time failure" : "time", kAxisWidth - 14, y + 4,
+                fmt::format("{:.{}f} s", seconds, in_milliseconds ? 3 : 6));
       free_from = y + 14;
     }
   }

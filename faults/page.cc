@@ -41,7 +41,8 @@ std::optional<RulePlace> find_rule(std::string_view message) {
     const std::size_t word = at + kRule.size();
     std::size_t end = word;
     while (end < message.size() && is_word_letter(message[end])) ++end;
-    if (end > word && end < message.size() && message[end] == ':') return RulePlace{at, end + 1, message.substr(word, end - word)};
+    if (end == word || end == message.size() || message[end] != ':') continue;
+    return RulePlace{at, end + 1, message.substr(word, end - word)};
   }
   return std::nullopt;
 }
@@ -151,8 +152,8 @@ class Page {
   // --- What happened
   void write_picture() {
     write("<h2>What happened</h2>");
-    write("<p class=\"faint\">Each column is a machine; time runs downwards, and is not to scale: quiet stretches are cut short. "
-          "Solid arrows are requests, dashed ones answers. Pointing at something shows more of it.</p>");
+    write("<p class=\"faint\">Each column is a machine; time runs downwards, and is not to scale: quiet stretches are cut "
+          "short. Solid arrows are requests, dashed ones answers. Pointing at something shows more of it.</p>");
     out_ += "<div class=\"picture\">\n" + diagram_of(content_) + "</div>\n<ul class=\"legend\">\n";
     for (std::size_t index = 0; index < content_.plan.faults.size(); ++index) {
       const Fault& fault = content_.plan.faults[index];
@@ -160,14 +161,16 @@ class Page {
     }
     write_legend_line("<line class=\"call concerned\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "the calls that this is about");
     write_legend_line("<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "other calls");
-    write_legend_line("<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"15\" y2=\"7\"/><path class=\"cross\" d=\"M14 3l8 8M14 11l8 -8\"/>",
+    write_legend_line("<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"15\" y2=\"7\"/>"
+                      "<path class=\"cross\" d=\"M14 3l8 8M14 11l8 -8\"/>",
                       "never arrives, or comes too late");
     write_legend_line("<path class=\"crash\" d=\"M7 1l12 12M7 13l12 -12\"/>", "the machine is down from here");
     write_legend_line("<line class=\"failure\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "the failure is noticed");
     out_ += "</ul>\n";
     const Story& story = content_.story;
     const std::size_t calls = story.calls_left_out + story.calls.size();
-    if (calls > 0) write("<p class=\"faint\">The run had {}; those nearest to the failure are shown.</p>", count_text(calls, "call"));
+    if (calls == 0) return;
+    write("<p class=\"faint\">The run had {}; those nearest to the failure are shown.</p>", count_text(calls, "call"));
   }
   void write_legend_line(std::string_view sign, std::string_view text) {
     write("<li><svg width=\"26\" height=\"14\">{}</svg>{}</li>", sign, text);
@@ -210,8 +213,8 @@ class Page {
     for (const auto& [name, value] : fault.parameters) how += fmt::format("{}{}={}", how.empty() ? "" : ", ", name, value);
     const auto acted = content_.acted.find(fault.number);
     const FaultKind* kind = find_kind(fault.what);
-    write("<tr><td><span class=\"chip {}\">#{}</span></td><td class=\"nowrap\">{}</td><td class=\"nowrap\"><b>{}</b></td><td>{}</td>"
-          "<td class=\"nowrap\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"what\">{}</td></tr>",
+    write("<tr><td><span class=\"chip {}\">#{}</span></td><td class=\"nowrap\">{}</td><td class=\"nowrap\"><b>{}</b></td>"
+          "<td>{}</td><td class=\"nowrap\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"what\">{}</td></tr>",
           fault_colour(index), fault.number, in_words(fault.at), in_html(fault.what), in_html(where),
           fault.lasts > base::Duration::zero() ? in_words(fault.lasts) : "–", in_html(how),
           acted != content_.acted.end() ? fmt::format("{}", acted->second) : "–",
@@ -222,8 +225,8 @@ class Page {
     out_ += "<div class=\"columns\">\n<section>\n";
     write("<h2>Run it again</h2>");
     write_copied("wrap", content_.replay_command);
-    write("<p class=\"faint\">The same seed and plan give the same run, to the last event. Add <code>--trace FILE.txt</code> to see "
-          "every event of it.</p>\n</section>");
+    write("<p class=\"faint\">The same seed and plan give the same run, to the last event. Add <code>--trace FILE.txt</code> to "
+          "see every event of it.</p>\n</section>");
     write_settings();
     out_ += "</div>\n";
   }
@@ -245,7 +248,8 @@ class Page {
     write("<section>\n<h2>Settings of the run</h2>");
     if (!mattering.empty()) write("<div class=\"scroll\"><table>\n{}</table></div>", mattering);
     if (simple_count > 0) {
-      write("<details{}><summary>{}, as simple as it gets</summary>\n<div class=\"scroll\"><table>\n{}</table></div>\n</details>",
+      write("<details{}><summary>{}, as simple as it gets</summary>\n<div class=\"scroll\">"
+            "<table>\n{}</table></div>\n</details>",
             mattering.empty() && simple_count <= kSettingsShown ? " open" : "", count_text(simple_count, "setting"), simple);
     }
     write("</section>");

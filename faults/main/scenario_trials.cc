@@ -37,7 +37,8 @@ std::optional<Failing> ScenarioTrials::first_failing(const std::vector<Plan>& ca
     for (; next < end && running.size() < config_.jobs; ++next, ++runs_) {
       Plan plan = candidates[next / config_.seeds_per_try];
       plan.seed = plan.seed.value_or(0) + next % config_.seeds_per_try;
-      auto child = std::make_unique<Child>(ChildRun{.scenario = &scenario_, .seed = *plan.seed, .plan = plan, .limits = config_.limits});
+      auto child = std::make_unique<Child>(
+          ChildRun{.scenario = &scenario_, .seed = *plan.seed, .plan = plan, .limits = config_.limits});
       running.push_back({next, std::move(plan), std::move(child)});
     }
     std::vector<Child*> children;

@@ -32,7 +32,8 @@ std::string disorder_of(std::string_view html) {
     at = end;
     const std::string name(tag.substr(0, tag.find_first_of(" \n/", tag.starts_with('/') ? 1 : 0)));
     if (tag.starts_with('/')) {
-      if (open.empty() || "/" + open.back() != name) return fmt::format("<{}> does not close <{}>", tag, open.empty() ? "" : open.back());
+      if (open.empty() || "/" + open.back() != name)
+        return fmt::format("<{}> does not close <{}>", tag, open.empty() ? "" : open.back());
       open.pop_back();
     } else if (!tag.ends_with('/') && !empty_elements.contains(name)) {
       open.push_back(name);
@@ -72,7 +73,7 @@ PageContent content_of(int hosts) {
   if (hosts < 2) return content;
   std::string error;
   content.plan = *Plan::parse(
-      "scenario cluster\nseed 17\n#1 at 1s cut caller0 server0 for 2s\n#2 at 4s crash server0 for 500ms\n#4 at 4.9s act\n"
+      "scenario cluster\nseed 17\n#1 at 1s cut caller0 server0 for 2s\n#2 at 4s crash server0 for 5s\n#4 at 4.9s act\n"
       "#7 at 1h crash server0 for 1s\n",
       error);
   content.story.faults = {{1, 1s, 3s}, {2, 4s, std::nullopt}, {4, 4900ms, 4950ms}};
@@ -94,7 +95,7 @@ TEST(Page, SaysWhatIsBrokenAndWhatThatMeans) {
   EXPECT_THAT(page, HasSubstr("5.000000 s of simulated time: call 17 ran twice"));
   EXPECT_THAT(page, HasSubstr("It takes 4 faults"));
   EXPECT_THAT(page, HasSubstr("in 134 runs and 12.3 s of real time; at first there were 41 faults"));
-  EXPECT_THAT(page, HasSubstr("#1 at 1s cut caller0 server0 for 2s\n#2 at 4s crash server0 for 500ms\n"));
+  EXPECT_THAT(page, HasSubstr("#1 at 1s cut caller0 server0 for 2s\n#2 at 4s crash server0 for 5s\n"));
   EXPECT_THAT(page, HasSubstr("./prog --plan cluster-17.plan"));
   EXPECT_THAT(page, HasSubstr("Call 17, step by step"));
   EXPECT_THAT(page, HasSubstr("as simple as it gets"));
@@ -144,8 +145,8 @@ TEST(Page, SaysWhatWentWrongWhereNoRuleIsNamed) {
 
 // Whatever a peer, a scenario or a crash puts into texts.
 RC_GTEST_PROP(Page, HoldsAnyText, ()) {
-  const auto text = *rc::gen::container<std::string>(
-      rc::gen::weightedOneOf<char>({{3, rc::gen::element('<', '>', '&', '"', '\'', '/', '\n', '\t')}, {2, rc::gen::arbitrary<char>()}}));
+  const auto text = *rc::gen::container<std::string>(rc::gen::weightedOneOf<char>(
+      {{3, rc::gen::element('<', '>', '&', '"', '\'', '/', '\n', '\t')}, {2, rc::gen::arbitrary<char>()}}));
   PageContent content = content_of(4);
   content.scenario = text;
   content.failure.message += text;
@@ -219,8 +220,10 @@ TEST(BrokenRule, IsFoundInMessages) {
 
 TEST(BrokenRule, HasAMeaningWhereTheContractHasIt) {
   EXPECT_THAT(std::string(meaning_of_rule("1")), HasSubstr("exactly once"));
-  for (std::size_t rule = 1; rule <= kRuleMeanings.size(); ++rule) EXPECT_FALSE(meaning_of_rule(fmt::format("{}", rule)).empty());
-  for (const char* rule : {"0", "40", "-1", "money", "", "99999999999999999999"}) EXPECT_TRUE(meaning_of_rule(rule).empty()) << rule;
+  for (std::size_t rule = 1; rule <= kRuleMeanings.size(); ++rule)
+    EXPECT_FALSE(meaning_of_rule(fmt::format("{}", rule)).empty());
+  for (const char* rule : {"0", "40", "-1", "money", "", "99999999999999999999"})
+    EXPECT_TRUE(meaning_of_rule(rule).empty()) << rule;
 }
 
 }  // namespace

@@ -33,9 +33,7 @@ RC_GTEST_PROP(GenPlan, CanBePlayed, ()) {
   RC_ASSERT(Plan::parse(plan.to_string(), error) == plan);
 }
 
-TEST(GenPlan, HasNoFaultsWhereNobodyPlays) {
-  EXPECT_TRUE(gen_plan({}, 10s)(rc::Random(1), 100).value().faults.empty());
-}
+TEST(GenPlan, HasNoFaultsWhereNobodyPlays) { EXPECT_TRUE(gen_plan({}, 10s)(rc::Random(1), 100).value().faults.empty()); }
 
 TEST(GenPlan, DrawsManyKinds) {
   std::set<std::string> kinds;

@@ -122,11 +122,11 @@ TEST(RunInChild, HearsWhatAnObserverTellsBeforeACrash) {
                                  ::raise(SIGKILL);
                                }};
   std::vector<std::size_t> told;
-  const ChildResult child = run_in_child(
-      {.scenario = &scenario,
-       .seed = 7,
-       .observe = [](sim::World&, TellParent tell) { return std::make_unique<Watcher>(std::move(tell)); },
-       .on_told = [&told](std::string_view text) { told.push_back(text.size()); }});
+  const ChildResult child =
+      run_in_child({.scenario = &scenario,
+                    .seed = 7,
+                    .observe = [](sim::World&, TellParent tell) { return std::make_unique<Watcher>(std::move(tell)); },
+                    .on_told = [&told](std::string_view text) { told.push_back(text.size()); }});
   EXPECT_FALSE(child.ok());
   ASSERT_EQ(told.size(), 3000u);
   EXPECT_EQ(told.back(), 2999u);

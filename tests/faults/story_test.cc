@@ -158,8 +158,8 @@ TEST_F(StoryTest, ChangesNothingInTheRun) {
 
 TEST(StoryReader, PassesOverWhatIsNoRecord) {
   StoryReader reader;
-  for (const char* record : {"", "\t", "host", "moment\t1\t99\ta\tb\tc", "moment\tx\ty\tz\tz\tz", "begin\t1\t2", "end\t1\t2\tok\t",
-                             "number\t1\t2\t3", "begin\t\t\t\t\t\t\t", "what\t1\t2\t3\t4\t5\t6\t7"}) {
+  for (const char* record : {"", "\t", "host", "moment\t1\t99\ta\tb\tc", "moment\tx\ty\tz\tz\tz", "begin\t1\t2",
+                             "end\t1\t2\tok\t", "number\t1\t2\t3", "begin\t\t\t\t\t\t\t", "what\t1\t2\t3\t4\t5\t6\t7"}) {
     reader.take(record);
   }
   EXPECT_TRUE(reader.story().hosts.empty());
@@ -183,7 +183,8 @@ TEST(StoryReader, IsBoundedAndKeepsWhatIsInItsWindows) {
   EXPECT_EQ(story.calls.size() + story.calls_left_out, 20'000u);
   EXPECT_LE(story.moments.size(), 40u);
   EXPECT_EQ(story.moments.size() + story.moments_left_out, 20'000u);
-  const auto in_window = std::ranges::count_if(story.calls, [](const auto& call) { return call.first() >= 100ms && call.first() <= 110ms; });
+  const auto in_window =
+      std::ranges::count_if(story.calls, [](const auto& call) { return call.first() >= 100ms && call.first() <= 110ms; });
   EXPECT_EQ(in_window, 11);
   EXPECT_EQ(story.calls.back().began, 19'999ms);
 }

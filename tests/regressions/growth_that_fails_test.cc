@@ -39,7 +39,6 @@ TEST_F(GrowthThatFails, WhatWorksGoesOnWhenMoreIsRefused) {
 
 TEST_F(GrowthThatFails, WhatWorksGoesOnWhenMoreIsNotAccepted) {
   // One more fits into the queue of those that wait to be accepted.
-  std::unique_ptr<runtime::ByteStream> waits;
   serve(TestServer::Manner::accepts_one);
   finish(once());
   sim::Host& other = world.host("other");
