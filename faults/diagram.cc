@@ -489,7 +489,7 @@ class Diagram {
   void draw_heads() {
     for (const int y : {2, bottom_}) {
       for (std::size_t host = 0; host < hosts_.size(); ++host) {
-        const int letters = std::max((lane_width() - 14) / kLetterWidth, 3);
+        const int letters = std::max((lane_width() - 10) / (kLetterWidth + 2), 3);
         draw("<g><title>{}</title>", in_html(hosts_[host]));
         draw("<rect class=\"head\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\"/>", lane(host) - lane_width() / 2 + 3,
              y, lane_width() - 6, kHeadHeight);

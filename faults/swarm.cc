@@ -94,8 +94,13 @@ std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm) {
       faults.push_back(std::move(fault));
     }
   }
-  std::ranges::stable_sort(faults, {}, &Fault::at);
+  // At the same time in the order they were drawn. (A stable sort of the library's warns under clang 19 with gcc 12's headers.)
   std::uint32_t number = 0;
+  for (Fault& fault : faults) fault.number = ++number;
+  std::ranges::sort(faults, [](const Fault& one, const Fault& other) {
+    return one.at != other.at ? one.at < other.at : one.number < other.number;
+  });
+  number = 0;
   for (Fault& fault : faults) fault.number = ++number;
   return faults;
 }

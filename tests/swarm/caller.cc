@@ -195,7 +195,7 @@ runtime::Task<void> SwarmCaller::make_calls(Runtime& runtime, stream::Channel& c
     std::uint64_t count = 1;
     if (random.one_in(2)) count = 1 + random.below(8);
     if (random.one_in(12)) count = 1 + random.below(burst);
-    for (std::uint64_t i = 0; i < count; ++i) make_call(runtime, channel, random, under_way, impatient);
+    for (std::uint64_t i = 0; i < count && !resting_; ++i) make_call(runtime, channel, random, under_way, impatient);
     changed_->reset();
     const base::Duration pause = random.between(0ns, scene_.settings.pause);
     co_await runtime::with_deadline(clock, clock.now() + pause, until_set(*changed_));
@@ -215,8 +215,8 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
               : tenth < settings.idempotent + settings.led ? CallDraw::Kind::led
               : by_stream_interface                        ? CallDraw::Kind::store
                                                            : CallDraw::Kind::once;
-  call.timeout = random.between(1s, 10s);
-  if (random.one_in(10)) call.timeout = random.between(10ms, 1s);
+  call.timeout = random.between(1s, 10s) / 1ms * 1ms;
+  if (random.one_in(10)) call.timeout = random.between(10ms, 1s) / 1ms * 1ms;
   call.abandon_after = random.one_in(40) ? random.between(1ms, 2s) : 0ns;
   call.completion_throws = random.one_in(100);
   const auto most = static_cast<std::uint64_t>(settings.payload_most);
@@ -262,28 +262,36 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   }
   const std::uint64_t id = submitted(call);
   call.order.id = id;
+  call.order.serial = ++scene_.calls_made;
   ++under_way->count;
   faults::Ledger& ledger = scene_.ledger;
-  const auto done = [&ledger, id, under_way, throws = call.completion_throws](const auto& reply) {
+  const bool is_often = call.idempotent();
+  const auto done = [this, &ledger, id, under_way, is_often, throws = call.completion_throws](const auto& reply) {
     under_way->ended();
     if (reply.has_call_error()) {
       ledger.failed(id, reply.call_error());
+      check_closed(id, reply.call_error());
     } else if (reply.ok()) {
-      RAZOR_RULE(11, reply->id == id, "call {} was given the result of {}, which may be none", id, reply->id);
+      RAZOR_RULE(11, reply->id == id, "{} was given the result of {:#x}, which may be none",
+                 faults::Ledger::name_of_call(id), reply->id);
       ledger.succeeded(id, hash_of(reply->payload));
     } else if constexpr (requires { reply.error().where; }) {
       ledger.refused(id);
     } else {
       ledger.ended_with_error(id, hash_of(reply.error()));
+      if (is_often) ++scene_.often_errors;
     }
     if (throws) throw std::runtime_error("a completion of the swarm throws");
   };
   const Client<Work> work = Client<Work>(channel).with({.timeout = call.timeout});
   if (call.kind == CallDraw::Kind::store) {
-    auto completion = [&ledger, id, under_way, throws = call.completion_throws](const Answer& answer) {
+    auto completion = [this, &ledger, id, under_way, throws = call.completion_throws](const Answer& answer) {
       under_way->ended();
       switch (answer.kind()) {
-        case Answer::Kind::failed: ledger.failed(id, answer.error()); break;
+        case Answer::Kind::failed:
+          ledger.failed(id, answer.error());
+          check_closed(id, answer.error());
+          break;
         case Answer::Kind::success: ledger.succeeded(id, sim::hash_of(answer.blob())); break;
         case Answer::Kind::error_number: ledger.ended_with_error(id, answer.number()); break;
         case Answer::Kind::error_bytes: ledger.ended_with_error(id, sim::hash_of(answer.blob())); break;
@@ -308,6 +316,13 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
     case CallDraw::Kind::led: return work.led.start(done, call.order);
     case CallDraw::Kind::store: return;
   }
+}
+
+// CONTRACT 28: only its owner closes a call's way.
+void SwarmCaller::check_closed(std::uint64_t id, const CallError& error) const {
+  const bool by_owner = closing_ || stopping_ || changed_ == nullptr || by_ == By::stream;
+  RAZOR_RULE(28, error.errc() != base::Errc::closed || by_owner, "{} of {}, which has closed nothing: {}",
+             faults::Ledger::name_of_call(id), name_, error.message());
 }
 
 // CONTRACT 35: it fails alone.

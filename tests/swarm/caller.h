@@ -26,6 +26,8 @@ class SwarmCaller {
   void update_servers(std::vector<std::string> servers);
   /// It makes no more calls, waits for the last, and closes.
   void stop();
+  /// It makes no more calls, and stays as it is.
+  void rest() { resting_ = true; }
   bool finished() const { return finished_; }
   /// Those it calls may lie.
   void distrust_peers() { peers_trusted_ = false; }
@@ -54,6 +56,7 @@ class SwarmCaller {
   CallDraw draw_call(sim::RandomStream& random) const;
   void make_unencodable_call(stream::Channel& channel, const std::shared_ptr<UnderWay>& under_way);
   std::uint64_t submitted(const CallDraw& call);
+  void check_closed(std::uint64_t id, const CallError& error) const;
   std::vector<Address> addresses() const;
 
   Scene& scene_;
@@ -63,6 +66,7 @@ class SwarmCaller {
   bool peers_trusted_ = true;
   bool must_succeed_ = false;
   bool stopping_ = false;
+  bool resting_ = false;
   bool finished_ = false;
   bool closing_ = false;
   base::Duration close_limit_{};

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "faults/allocation.h"
 #include "faults/bounds.h"
@@ -19,8 +20,42 @@ constexpr base::Duration kFaultsFor = 10min;
 // to be noticed, the pause between two attempts to connect.
 constexpr base::Duration kRecoveryMost = 15s;
 constexpr base::Duration kCalmFor = 15s;
+// Of a call.
+constexpr base::Duration kTimeoutMost = 10s;
 // No more at once, whatever peers say they will send: what is queued for slow readers, in a buffer that doubles.
 constexpr std::size_t kLargestAllocation = 16 * base::kMiB;
+
+// What the scenario itself keeps an eye on.
+class Watch final : public sim::Observer {
+ public:
+  explicit Watch(Scene& scene) : scene_(scene) { scene.world.watch(*this); }
+  Watch(const Watch&) = delete;
+  ~Watch() override { scene_.world.unwatch(*this); }
+
+  /// Attempts of Work.often that were answered with the handler's own error.
+  std::uint64_t often_errors() const { return often_errors_; }
+
+ private:
+  void on_occurrence(const sim::Occurrence& occurrence) override {
+    RAZOR_RULE("time", occurrence.at >= last_, "the world's time went back by {} ns", (last_ - occurrence.at).count());
+    last_ = occurrence.at;
+    if (occurrence.what == sim::What::paused || occurrence.what == sim::What::resumed) {
+      scene_.stood_still[occurrence.where] = occurrence.at;
+    }
+  }
+  void on_span_begin(const sim::Host&, runtime::SpanId id, const runtime::SpanStart& start) override {
+    if (start.side == runtime::SpanStart::Side::asks && start.name == "Work.often") open_.insert(id);
+  }
+  void on_span_end(const sim::Host&, runtime::SpanId id, const runtime::SpanEnd& end) override {
+    if (open_.erase(id) == 0) return;
+    if (end.answered && end.outcome.starts_with("error")) ++often_errors_;
+  }
+
+  Scene& scene_;
+  base::TimePoint last_{};
+  std::set<runtime::SpanId> open_;
+  std::uint64_t often_errors_ = 0;
+};
 
 struct Cluster {
   Cluster(sim::World& owner, faults::Exploration& exploration)
@@ -131,6 +166,7 @@ struct Cluster {
     for (const auto& one : servers) {
       bounds.add(20, one->name(), [&server = *one] { return server.wrong_handlers(); });
       bounds.add(24, one->name(), [&server = *one] { return server.wrong_queues(); });
+      bounds.add(24, one->name() + " stalls", [&server = *one] { return server.wrong_stalls(); });
     }
     bounds.add(23, "memory", [] {
       const std::size_t largest = faults::allocations().largest;
@@ -155,6 +191,7 @@ struct Cluster {
     for (const auto& one : servers) dispatched.push_back(one->dispatched());
     const std::size_t succeeded = ledger.succeeded_count();
     for (const auto& one : callers) one->expect_success();
+    scene.first_calm_call = scene.calls_made + 1;
     world.run_for(kCalmFor);
     RAZOR_RULE(27, ledger.succeeded_count() > succeeded, "no call succeeds within {} s after all faults were healed",
                (kRecoveryMost + kCalmFor) / 1s);
@@ -169,6 +206,23 @@ struct Cluster {
     for (std::size_t i = 0; i < servers.size(); ++i) {
       RAZOR_RULE(27, servers[i]->dispatched() > dispatched[i], "{} gets no calls after all faults were healed", server_names[i]);
     }
+  }
+
+  /// CONTRACT 21: what nobody uses is closed.
+  void expect_to_shrink() {
+    for (SwarmCaller* one : all_callers()) one->rest();
+    world.run_for(kTimeoutMost + settings.pool.pool.idle_timeout + 3s);
+    for (const auto& one : callers) {
+      if (one->pool() == nullptr) continue;
+      const PoolState state = one->pool()->state();
+      RAZOR_RULE(21, state.connections() == 0, "{} has made no call for longer than its idle timeout: {}", one->name(),
+                 state.to_string());
+    }
+    // CONTRACT 10: no attempt followed on an error of the handler. Of hedged and abandoned calls more may be answered.
+    const bool is_known = settings.pool.hedge_after == 0ns;
+    RAZOR_RULE(10, !is_known || watch.often_errors() <= scene.often_errors + ledger.abandoned_count(),
+               "{} attempts were answered with the handler's own error, and {} calls ended with it", watch.often_errors(),
+               scene.often_errors);
   }
 
   /// All calls end, and everything is given back.
@@ -205,6 +259,7 @@ struct Cluster {
   std::unique_ptr<Impostor> impostor;
   std::unique_ptr<SwarmCaller> victim;
   faults::Bounds bounds{world, 200ms};
+  Watch watch{scene};
 };
 
 RAZOR_SCENARIO(cluster) {
@@ -213,6 +268,7 @@ RAZOR_SCENARIO(cluster) {
   run.start(kFaultsFor);
   world.run_for(kFaultsFor);
   cluster.expect_recovery();
+  cluster.expect_to_shrink();
   cluster.expect_quiet();
   sim::report_count("calls", cluster.ledger.calls());
   sim::report_count("calls that succeeded", cluster.ledger.succeeded_count() + cluster.ledger.error_count());

@@ -1,6 +1,8 @@
 #pragma once
 // Scene: what all parts of a swarm run share: the world, its faults, the ledger, and the settings that the seed drew.
 
+#include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +53,19 @@ struct Scene {
   std::string leader{};
   /// The others tell who leads.
   bool leader_is_known = true;
+  std::uint64_t calls_made = 0;
+  /// When all was well again, the first call that was made then; before, none.
+  std::uint64_t first_calm_call = std::numeric_limits<std::uint64_t>::max();
+  /// Calls of Work.often that ended with the handler's own error.
+  std::uint64_t often_errors = 0;
+  /// When a host last was paused, or went on; by its number.
+  std::map<std::uint64_t, base::TimePoint> stood_still{};
+
+  /// It ran all the time since then.
+  bool ran_since(const sim::Host& host, base::TimePoint since) const {
+    const auto found = stood_still.find(host.number());
+    return !host.is_paused() && (found == stood_still.end() || found->second < since);
+  }
 
   static Address address_of(std::string_view host) { return Address::tcp(std::string(host), kPort); }
 };

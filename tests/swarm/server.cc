@@ -10,6 +10,8 @@ using faults::HandlerAnswer;
 
 // The largest answer that strangers get.
 static constexpr std::uint32_t kWasteMost = 512 * base::kKiB;
+// A server looks now and then, and its clock may be slower than the world's.
+static constexpr base::Duration kStallSlack = 3s;
 
 // Counts the handlers that run; in a coroutine's frame, so that those that are destroyed count, too.
 struct SwarmServer::Running {
@@ -32,7 +34,14 @@ struct SwarmServer::Serving {
   SwarmServer& server;
 };
 
-void SwarmServer::begin(const Order& order) {
+void SwarmServer::begin(const Order& order, const runtime::Address& peer, bool may_be_sent_again) {
+  // CONTRACT 18. Retries come later than they were made; and while there are faults, what was never sent may move.
+  if (order.serial >= scene_.first_calm_call && !may_be_sent_again) {
+    std::uint64_t& last = last_of_[peer.to_string()];
+    RAZOR_RULE(18, order.serial > last, "{}, the {}th that was made, comes to {} behind the {}th of {}",
+               faults::Ledger::name_of_call(order.id), order.serial, name_, last, peer);
+    last = std::max(last, order.serial);
+  }
   scene_.ledger.dispatched(order.id, name_, hash_of(order));
   ++dispatched_;
 }
@@ -41,18 +50,19 @@ class SwarmServer::WorkService final : public Work {
  public:
   WorkService(Runtime& runtime, SwarmServer& server) : runtime_(runtime), server_(server) {}
 
-  Call<Product, std::string> once(Order order) override {
-    server_.begin(order);
+  Call<Product, std::string> once(Order order) override { return begin(std::move(order), false); }
+  Call<Product, std::string> often(Order order) override { return begin(std::move(order), true); }
+  Call<Product, std::string> begin(Order order, bool may_be_sent_again) {
+    server_.begin(order, current_context().peer(), may_be_sent_again);
     const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
     const base::Duration takes = time_of(order) + trouble.delay;
     // The plain kind of handler, which has no coroutine.
     if (takes <= 0ns && !trouble.throws) return finished(order);
     return work(runtime_, server_, std::move(order), takes, trouble.throws);
   }
-  Call<Product, std::string> often(Order order) override { return once(std::move(order)); }
 
   Call<Product, Elsewhere> led(Order order) override {
-    server_.begin(order);
+    server_.begin(order, current_context().peer(), true);
     const Scene& scene = server_.scene_;
     if (scene.leader != server_.name_) {
       server_.scene_.ledger.answered(order.id, HandlerAnswer::refused);
@@ -116,7 +126,7 @@ class SwarmServer::StoreDispatch final : public Dispatch {
   void dispatch(const Request& request, Responder respond) override {
     Order order;
     if (request.action != Action(kStore) || !request.decode(order)) return respond.fail(base::Errc::decode);
-    server_.begin(order);
+    server_.begin(order, request.peer, false);
     const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
     faults::Ledger& ledger = server_.scene_.ledger;
     if (trouble.drops) {
@@ -166,6 +176,7 @@ SwarmServer::SwarmServer(Scene& scene, std::string name) : scene_(scene), name_(
 
 runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
   running_ = 0;
+  last_of_.clear();
   while (!stopped_) {
     runtime::Event changed(runtime.spawner());
     StoreDispatch store(*this);
@@ -178,10 +189,12 @@ runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
     const Serving serving(*this, server, changed);
     co_await changed.wait();
     const base::TimePoint closing = runtime.clock().now();
-    co_await server.close(close_limit_);
+    const base::TimePoint closing_in_world = scene_.world.now();
+    const base::Duration limit = close_limit_;  // another restart may be asked for meanwhile
+    co_await server.close(limit);
     const base::Duration took = runtime.clock().now() - closing;
-    RAZOR_RULE(4, took <= close_limit_ + 1ms || scene_.run.injector().touched(name_, 1min),
-               "{} closed in {} ns, and had {} ns for it", name_, took.count(), close_limit_.count());
+    RAZOR_RULE(4, took <= limit + 1ms || !scene_.ran_since(host(), closing_in_world),
+               "{} closed in {} ns, and had {} ns for it", name_, took.count(), limit.count());
     RAZOR_RULE(25, server.stats().connections == 0, "{} is closed, and has {}", name_, server.stats().to_string());
   }
 }
@@ -225,6 +238,30 @@ std::string SwarmServer::wrong_queues() const {
     }
   }
   return {};
+}
+
+std::string SwarmServer::wrong_stalls() {
+  if (serving_ == nullptr || !host().is_up()) {
+    stalled_.clear();
+    return {};
+  }
+  const base::TimePoint now = scene_.world.now();
+  std::map<std::string, Stall> stalled;
+  std::string wrong;
+  for (const ConnectionStats& connection : serving_->connections()) {
+    if (connection.bytes_queued == 0) continue;
+    const std::string peer = connection.peer.to_string();
+    const auto before = stalled_.find(peer);
+    Stall stall{connection.bytes_sent, now};
+    if (before != stalled_.end() && before->second.bytes_sent == connection.bytes_sent) stall.since = before->second.since;
+    const base::Duration most = scene_.settings.server.write_stall_timeout + kStallSlack;
+    if (now - stall.since > most && scene_.ran_since(host(), stall.since)) {
+      wrong = fmt::format("{} waits for {}, which takes no byte of its answers, since {} s", name_, peer, (now - stall.since) / 1s);
+    }
+    stalled.emplace(peer, stall);
+  }
+  stalled_ = std::move(stalled);
+  return wrong;
 }
 
 }  // namespace razor::swarm

@@ -24,6 +24,8 @@ class SwarmServer {
   /// empty: nothing.
   std::string wrong_handlers() const;
   std::string wrong_queues() const;
+  /// What is wrong with the time that a peer has to take its answers, CONTRACT 24; empty: nothing.
+  std::string wrong_stalls();
 
   std::uint64_t dispatched() const { return dispatched_; }
 
@@ -33,9 +35,13 @@ class SwarmServer {
   class WasteService;
   struct Serving;
   struct Running;
+  struct Stall {
+    base::ByteCount bytes_sent;
+    base::TimePoint since;
+  };
 
   runtime::Task<void> serve(Runtime& runtime);
-  void begin(const Order& order);
+  void begin(const Order& order, const runtime::Address& peer, bool may_be_sent_again);
 
   Scene& scene_;
   std::string name_;
@@ -43,6 +49,8 @@ class SwarmServer {
   int running_ = 0;  // handlers at a time, of this incarnation
   bool stopped_ = false;
   base::Duration close_limit_{};
+  std::map<std::string, std::uint64_t> last_of_;  // by connection: the last call that may come only once
+  std::map<std::string, Stall> stalled_;          // by connection
   Server* serving_ = nullptr;
   runtime::Event* changed_ = nullptr;
 };

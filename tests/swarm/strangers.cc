@@ -121,6 +121,23 @@ Task<void> drain(ByteStream& stream) {
   }
 }
 
+// Whether the server answers a ping on this connection.
+Task<bool> is_served(ByteStream& stream, wire::Seq seq) {
+  std::string ping;
+  wire::RequestHead head;
+  head.seq = seq;
+  put(ping, head);
+  if (!co_await send(stream, std::move(ping))) co_return false;
+  std::array<std::byte, wire::kResponseHeadBytes> answer;
+  std::size_t count = 0;
+  while (count < answer.size()) {
+    const auto more = co_await stream.read(base::MutableBytes(answer).subspan(count));
+    if (!more || *more == 0) co_return false;
+    count += *more;
+  }
+  co_return true;
+}
+
 }  // namespace
 
 void Attacker::attack(const std::string& server, base::RandomStream& random) {
@@ -136,6 +153,13 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
   auto connected = co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
   if (!connected) co_return;
   const std::unique_ptr<ByteStream> stream = *std::move(connected);
+  // A connection beside it, on which nothing is wrong: CONTRACT 34.
+  auto beside = co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
+  bool was_served = false;
+  if (beside.ok()) {
+    const auto served = co_await runtime::with_deadline(clock, clock.now() + 5s, is_served(**beside, 1));
+    was_served = served.ok() && *served;
+  }
   const std::uint64_t kind = random.below(kAttacks);
   if (random.one_in(8)) {
     stream->reset();
@@ -143,6 +167,14 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
   }
   const bool reads = kind != 6 && kind != 7;
   const auto sent = co_await runtime::with_deadline(clock, clock.now() + kServerPatience, send(*stream, attack_of(kind, random)));
+  const faults::Injector& faults = scene.run.injector();
+  if (was_served) {
+    co_await clock.sleep_for(50ms);
+    const auto served = co_await runtime::with_deadline(clock, clock.now() + 5s, is_served(**beside, 2));
+    const bool is_fine = served.ok() && *served;
+    RAZOR_RULE(34, is_fine || faults.touched(attacker, 30s) || faults.touched(server, 30s),
+               "attack {} of {} on {} ended another connection", kind, attacker, server);
+  }
   // Who does not read is cut off: first its own writes stand still, then they fail.
   bool ended = sent.ok() && !*sent;
   if (reads) {
@@ -154,7 +186,6 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
     const auto alive = co_await runtime::with_deadline(clock, clock.now() + 60s, send(*stream, std::string(1, '\0')));
     ended = !alive.ok() || !*alive || kind == 6;
   }
-  const faults::Injector& faults = scene.run.injector();
   RAZOR_RULE(24, ended || faults.touched(attacker, 200s) || faults.touched(server, 200s),
              "{} still holds the connection of {}, attack {}, after {} s", server, attacker, kind, kServerPatience / 1s);
 }

@@ -19,11 +19,12 @@ inline constexpr std::uint16_t kPort = 7000;
 /// What is asked for.
 struct Order {
   std::uint64_t id = 0;             ///< in the ledger
+  std::uint64_t serial = 0;         ///< the order in which calls were made
   std::uint32_t milliseconds = 0;   ///< that the handler takes
   std::uint32_t answer_bytes = 0;
   bool fails = false;               ///< ends with the handler's own error
   std::string payload;
-  RAZOR_FIELDS(Order, id, milliseconds, answer_bytes, fails, payload)
+  RAZOR_FIELDS(Order, id, serial, milliseconds, answer_bytes, fails, payload)
 };
 
 /// The answer to one.
