@@ -158,30 +158,40 @@ class Runner:
         self._seed_seconds = seed_seconds
         self._search_seconds = search_seconds
         self._json = scratch / "run.json"
-        # Kinds that never act with or without a bug, as steps of a clock that nobody reads.
-        self.idle_anyway: set[str] = set()
+        self.idle: list[str] = []  # kinds that did nothing in the last search
 
-    def search(self, number: int, base_seed: int, seeds: int, options: tuple[str, ...]) -> Detection:
+    def find(self, bug: Bug, base_seed: int, seeds: int) -> Detection:
+        if bug.idle:
+            return self._find_idle(bug, base_seed, min(seeds, IDLE_SEEDS))
+        return self.search(bug.number, base_seed, seeds, bug.options)
+
+    def search(self, number: int, base_seed: int, seeds: int, options: tuple[str, ...] = ()) -> Detection:
         """Runs seeds until one fails that does not fail without the bug. `number` 0: without a bug."""
         began = time.monotonic()
         first = base_seed
         while True:
-            found = self._search(number, first, base_seed + seeds - first, options)
+            found = self._run_seeds(number, first, base_seed + seeds - first, ("--until-failure", *options))
             found.seeds += first - base_seed
             found.base_seed = base_seed
-            found.seconds = time.monotonic() - began
             failing = base_seed + found.seeds - 1
-            is_another = number > 0 and found.found and found.by != "idle" and self._search(0, failing, 1, options).found
+            is_another = number > 0 and found.found and self._run_seeds(0, failing, 1, options).found
+            found.seconds = time.monotonic() - began
             if not is_another:
                 return found
             first = failing + 1
             if first >= base_seed + seeds:
                 return Detection(base_seed, False, seeds, found.seconds, "nothing")
 
-    def _search(self, number: int, base_seed: int, seeds: int, options: tuple[str, ...]) -> Detection:
+    def _find_idle(self, bug: Bug, base_seed: int, seeds: int) -> Detection:
+        ran = self._run_seeds(bug.number, base_seed, seeds, bug.options)
+        if bug.idle not in self.idle:
+            return Detection(base_seed, False, seeds, ran.seconds, "nothing")
+        return Detection(base_seed, True, seeds, ran.seconds, "idle", f"in {seeds} runs no {bug.idle} did anything")
+
+    def _run_seeds(self, number: int, base_seed: int, seeds: int, options: tuple[str, ...]) -> Detection:
         self._json.unlink(missing_ok=True)
-        command = [str(self._program), "--base-seed", str(base_seed), "--seeds", str(seeds), "--until-failure"]
-        command += ["--jobs", str(self._jobs), "--time-limit", str(self._seed_seconds), "--json", str(self._json), *options]
+        command = [str(self._program), "--base-seed", str(base_seed), "--seeds", str(seeds), "--jobs", str(self._jobs)]
+        command += ["--time-limit", str(self._seed_seconds), "--json", str(self._json), *options]
         environment = {name: value for name, value in os.environ.items() if name != "RAZOR_PLANTED"}
         if number > 0:
             environment["RAZOR_PLANTED"] = str(number)
@@ -189,17 +199,13 @@ class Runner:
         status, out, late = self._run(command, environment)
         seconds = time.monotonic() - began
         summary = json.loads(self._json.read_text()) if self._json.exists() else {}
+        self.idle = always_idle(summary)
         failures = sorted(summary.get("failures", []), key=lambda failure: int(failure["seed"]))
         if failures:
             by, says = by_and_says(failures[0])
             took = int(failures[0]["seed"]) - base_seed + 1
             return Detection(base_seed, True, took, seconds, by, says, str(failures[0].get("again", "")))
         ran = int(summary.get("seeds", 0))
-        idle = sorted(set(always_idle(summary)) - self.idle_anyway)
-        if number == 0:
-            self.idle_anyway.update(idle)
-        elif idle:
-            return Detection(base_seed, True, ran, seconds, "idle", f"in {ran} runs no {' and no '.join(idle)} did anything")
         if late:
             return Detection(base_seed, False, ran, seconds, f"nothing in {self._search_seconds:.0f} s")
         if status not in (0, 1) or not summary:
@@ -339,12 +345,12 @@ def control(runner: Runner, seeds: int, progress: Progress) -> bool:
     if seeds == 0:
         return True
     progress.show(f"without a bug, {seeds} seeds")
-    without = runner.search(0, 1, seeds, ())
+    without = runner.search(0, 1, seeds)
     progress.clear()
     if without.found:
         print(f"fails without a planted bug, at seed {without.seeds}: {without.by}: {without.says}\n  {without.again}")
         return False
-    idle = f"; never acted: {', '.join(sorted(runner.idle_anyway))}" if runner.idle_anyway else ""
+    idle = f"; faults that never did anything: {', '.join(runner.idle)}" if runner.idle else ""
     print(f"without a bug: {without.seeds} runs passed in {without.seconds:.0f} s{idle}", flush=True)
     return True
 
@@ -355,8 +361,7 @@ def search_all(runner: Runner, bugs: list[Bug], given: argparse.Namespace, searc
         one = Searched(bug)
         for turn in range(given.base_seeds):
             progress.show(f"[{index} of {len(bugs)}] {bug.name}, search {turn + 1} of {given.base_seeds}")
-            seeds = min(given.seeds, IDLE_SEEDS) if bug.idle else given.seeds
-            one.detections.append(runner.search(bug.number, 1 + turn * BASE_SEED_STEP, seeds, bug.options))
+            one.detections.append(runner.find(bug, 1 + turn * BASE_SEED_STEP, given.seeds))
             if len(searched) < index:
                 searched.append(one)
         progress.clear()
