@@ -101,8 +101,9 @@ void Injector::heal() {
   for (const auto& entry : entries_) end(*entry);
 }
 
-bool Injector::touched(std::string_view host, base::Duration span) const {
+bool Injector::touched(std::string_view host, base::Duration span, std::string_view except) const {
   return std::ranges::any_of(entries_, [&](const auto& entry) {
+    if (entry->fault.what == except) return false;
     if (!entry->begun || (entry->over && world_.now() - entry->over_at > span)) return false;
     const std::vector<std::string>& where = entry->fault.where;
     return where.empty() || std::ranges::find(where, host) != where.end();

@@ -37,8 +37,8 @@ class Injector {
 
   /// All that is at work ends now, in the order it began; nothing begins any more.
   void heal();
-  /// A fault is at work, or was within the last `span`, that names the host.
-  bool touched(std::string_view host, base::Duration span) const;
+  /// A fault is at work, or was within the last `span`, that names the host, or none; those of the kind `except` aside.
+  bool touched(std::string_view host, base::Duration span, std::string_view except = {}) const;
   /// As the plan has them.
   std::vector<FaultReport> reports() const;
   Conditions& conditions() { return conditions_; }

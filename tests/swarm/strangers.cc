@@ -19,6 +19,8 @@ using runtime::Task;
 constexpr base::Duration kServerPatience = 150s;
 // A client that got an answer to what it never sent has this long to close.
 constexpr base::Duration kClientPatience = 2s;
+// Behind the last fault, what is lost has been sent again.
+constexpr base::Duration kCalm = 20s;
 
 void put(std::string& to, const wire::RequestHead& head) {
   std::array<std::byte, wire::kRequestHeadBytes> bytes{};
@@ -172,7 +174,7 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
     co_await clock.sleep_for(50ms);
     const auto served = co_await runtime::with_deadline(clock, clock.now() + 5s, is_served(**beside, 2));
     const bool is_fine = served.ok() && *served;
-    RAZOR_RULE(34, is_fine || faults.touched(attacker, 30s) || faults.touched(server, 30s),
+    RAZOR_RULE(34, is_fine || faults.touched(attacker, kCalm, "attack") || faults.touched(server, kCalm),
                "attack {} of {} on {} ended another connection", kind, attacker, server);
   }
   // Who does not read is cut off: first its own writes stand still, then they fail.
@@ -186,7 +188,7 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
     const auto alive = co_await runtime::with_deadline(clock, clock.now() + 60s, send(*stream, std::string(1, '\0')));
     ended = !alive.ok() || !*alive || kind == 6;
   }
-  RAZOR_RULE(24, ended || faults.touched(attacker, 200s) || faults.touched(server, 200s),
+  RAZOR_RULE(24, ended || faults.touched(attacker, 200s, "attack") || faults.touched(server, 200s),
              "{} still holds the connection of {}, attack {}, after {} s", server, attacker, kind, kServerPatience / 1s);
 }
 
