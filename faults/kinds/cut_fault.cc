@@ -18,6 +18,7 @@ void CutFault::on_lost(const sim::Loss& loss) {
 }
 
 void CutFault::heal(Way& way) {
+  if (!fabric().link(*way.from, *way.to).is_cut()) return;  // somebody else has healed all: nothing is lost by us any more
   way.held.end();
   // What is still under way will be lost when it comes, because of us, unless the way stays cut because of others.
   if (fabric().link(*way.from, *way.to).is_cut()) return;

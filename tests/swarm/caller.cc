@@ -198,7 +198,7 @@ runtime::Task<void> SwarmCaller::make_calls(Runtime& runtime, stream::Channel& c
     for (std::uint64_t i = 0; i < count && !resting_; ++i) make_call(runtime, channel, random, under_way, impatient);
     changed_->reset();
     const base::Duration pause = random.between(0ns, scene_.settings.pause);
-    co_await runtime::with_deadline(clock, clock.now() + pause, until_set(*changed_));
+    (void)co_await runtime::with_deadline(clock, clock.now() + pause, until_set(*changed_));
   }
   while (stopping_ && !closing_ && under_way->count > 0) {
     under_way->one_ended.reset();
