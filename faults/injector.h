@@ -41,7 +41,6 @@ class Injector {
   bool touched(std::string_view host, base::Duration span, std::string_view except = {}) const;
   /// As the plan has them.
   std::vector<FaultReport> reports() const;
-  Conditions& conditions() { return conditions_; }
 
  private:
   struct Entry;

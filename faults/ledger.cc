@@ -249,7 +249,6 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
   const sim::Running simulator(nullptr);
   Call* call = find(id);
   if (call == nullptr) {
-    ++strange_;
     RAZOR_RULE(7, config_.strangers_call, "{} was given a request that nobody has made: id {:#x}", server, id);
     return;
   }

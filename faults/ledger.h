@@ -120,8 +120,6 @@ class Ledger final : private sim::Observer {
   std::size_t gone_count() const { return gone_; }
   /// Calls that came to a handler; each counts once.
   std::size_t dispatched_count() const { return dispatched_; }
-  /// Requests that nobody we know has made.
-  std::size_t strange_count() const { return strange_; }
 
   /// "call 17", as reports name it.
   static std::string name_of_call(std::uint64_t id);
@@ -247,7 +245,6 @@ class Ledger final : private sim::Observer {
   std::size_t abandoned_ = 0;
   std::size_t gone_ = 0;
   std::size_t dispatched_ = 0;
-  std::size_t strange_ = 0;
   std::size_t told_ = 0;  // stories
 };
 

@@ -64,45 +64,45 @@ void place(Fault& fault, const Rhythm& rhythm, base::RandomStream& random) {
   fault.at = in_milliseconds(std::clamp(rhythm.draw(random), base::Duration::zero(), last));
 }
 
+// As many as the measure says; `fill` gives each all but its name and its time, and says whether there is one.
+template <class Fill>
+void draw_some(Plan& plan, std::string_view what, const Rhythm& rhythm, base::RandomStream& random, Fill&& fill) {
+  const Measure measure = draw_measure(random, rhythm.span);
+  for (std::int64_t i = 0; i < measure.count; ++i) {
+    Fault fault;
+    fault.number = static_cast<std::uint32_t>(plan.faults.size() + 1);
+    fault.what = what;
+    if (!fill(fault, measure.hardness)) return;
+    place(fault, rhythm, random);
+    plan.faults.push_back(std::move(fault));
+  }
+}
+
 }  // namespace
 
 std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm) {
   const sim::Seed swarm_seed = seed.of("swarm");
   const Rhythm rhythm = draw_rhythm(swarm_seed.stream("rhythm"), swarm.span);
-  std::vector<Fault> faults;
+  Plan plan;
   for (const FaultKind* kind : swarm.kinds) {
     base::RandomStream random = swarm_seed.of("kind").stream(kind->name());
-    const Measure measure = draw_measure(random, swarm.span);
-    for (std::int64_t i = 0; i < measure.count; ++i) {
-      Fault fault;
-      fault.what = kind->name();
-      Draw draw{swarm.cast, random, measure.hardness, swarm.span};
-      if (!kind->draw(fault, draw)) break;
-      place(fault, rhythm, random);
-      faults.push_back(std::move(fault));
-    }
+    draw_some(plan, kind->name(), rhythm, random, [&](Fault& fault, int hardness) {
+      Draw draw{swarm.cast, random, hardness, swarm.span};
+      return kind->draw(fault, draw);
+    });
   }
   for (const auto& [name, action] : swarm.actions) {
     if (action.where.empty()) continue;
     base::RandomStream random = swarm_seed.of("action").stream(name);
-    const Measure measure = draw_measure(random, swarm.span);
-    for (std::int64_t i = 0; i < measure.count; ++i) {
-      Fault fault;
-      fault.what = name;
+    draw_some(plan, name, rhythm, random, [&](Fault& fault, int) {
       fault.where = {action.where[random.below(action.where.size())]};
-      place(fault, rhythm, random);
-      faults.push_back(std::move(fault));
-    }
+      return true;
+    });
   }
-  // At the same time in the order they were drawn. (A stable sort of the library's warns under clang 19 with gcc 12's headers.)
+  plan.sort();  // at the same time in the order they were drawn
   std::uint32_t number = 0;
-  for (Fault& fault : faults) fault.number = ++number;
-  std::ranges::sort(faults, [](const Fault& one, const Fault& other) {
-    return one.at != other.at ? one.at < other.at : one.number < other.number;
-  });
-  number = 0;
-  for (Fault& fault : faults) fault.number = ++number;
-  return faults;
+  for (Fault& fault : plan.faults) fault.number = ++number;
+  return std::move(plan.faults);
 }
 
 }  // namespace razor::faults

@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,8 @@
 #include "faults/story.h"
 #include "sim/main/cause.h"
 #include "sim/main/real_time.h"
+#include "sim/main/text.h"
+#include "sim/main/whole_number.h"
 
 namespace razor::faults {
 namespace {
@@ -50,16 +51,6 @@ struct Options {
 };
 
 // --- The command line ---------------------------------------------------------------------------------------------------
-
-// CLI11's own conversion takes an empty text and a sign.
-const CLI::Validator kWhole(
-    [](std::string& text) -> std::string {
-      std::uint64_t value = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error == std::errc{} && end == text.data() + text.size()) return {};
-      return fmt::format("must be a whole number below 2^64: '{}'", text);
-    },
-    "N");
 
 struct Arguments {
   std::string scenario;
@@ -97,7 +88,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.name(options.program + " minimise");
   Arguments arguments;
   app.add_option("--scenario", arguments.scenario, "The one that failed (default: the plan's)");
-  app.add_option("--seed", arguments.seed, "Its seed (default: the plan's)")->check(kWhole);
+  app.add_option("--seed", arguments.seed, "Its seed (default: the plan's)")->check(sim::kWhole);
   app.add_option("--plan", arguments.plan, "A file with the plan it failed with (default: what the seed draws)");
   app.add_option("--page", options.page, "Write a page about the failure to this file: HTML, for any browser");
   app.add_option("--plan-out", options.plan_out, "Write the plan to this file (default: SCENARIO-SEED.plan)");
@@ -168,24 +159,6 @@ std::map<std::uint32_t, std::uint64_t> read_acted(const sim::Texts& texts) {
   return acted;
 }
 
-std::string indented(std::string_view text) {
-  std::string out = "  ";
-  for (const char letter : text) {
-    out += letter;
-    if (letter == '\n') out += "  ";
-  }
-  return out;
-}
-
-// As a shell reads it back.
-std::string shell_quoted(std::string_view word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./=:,@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return std::string(word);
-  std::string text = "'";
-  for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return text + "'";
-}
-
 // False, with a message, when the file cannot be written: known before minutes are spent.
 bool can_write(const std::string& path) {
   if (path.empty() || ::access(path.c_str(), W_OK) == 0) return true;
@@ -231,7 +204,7 @@ class Command {
       fmt::print("{} does not fail: there is nothing to make smaller\n", name);
       return false;
     }
-    fmt::print("{}:\n{}\n", name, indented(first.result.failures.front().text()));
+    fmt::print("{}:\n{}\n", name, sim::indented(first.result.failures.front().text()));
     std::fflush(stdout);
     cause_ = sim::cause_of(options_.scenario->name, first.result.failures.front());
     const auto text = first.result.texts.find("plan");
@@ -333,14 +306,14 @@ class Command {
   }
 
   int report(const Failing& smallest) {
-    const std::string again = fmt::format("{} --plan {}", shell_quoted(options_.program), shell_quoted(options_.plan_out));
+    const std::string again = fmt::format("{} --plan {}", sim::shell_quoted(options_.program), sim::shell_quoted(options_.plan_out));
     const sim::ScenarioFailure& failure = *trials_->find_failure(shown_);
     fmt::print("The smallest plan{}, of {} fault{} where there {} {}, after {} runs in {:.1f} s{}:\n\n{}\n{}\n\n",
                is_done_ ? "" : " so far", smallest.plan.faults.size(),
                smallest.plan.faults.size() == 1 ? "" : "s", start_.plan.faults.size() == 1 ? "was" : "were",
                start_.plan.faults.size(), runs(), in_seconds(search_took_),
                interrupted != 0 ? ", interrupted" : is_done_ ? "" : ", the time is up", smallest.plan.to_string(),
-               indented(failure.text()));
+               sim::indented(failure.text()));
     const bool written = write_file(options_.plan_out, smallest.plan.to_string());
     fmt::print("again: {}\n", again);
     if (options_.page.empty()) return written ? 0 : EX_CANTCREAT;

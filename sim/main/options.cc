@@ -12,6 +12,7 @@
 
 #include "sim/main/real_time.h"
 #include "sim/main/trace_file.h"
+#include "sim/main/whole_number.h"
 
 namespace razor::sim {
 namespace {
@@ -19,15 +20,6 @@ namespace {
 constexpr std::uint64_t kSeedsByDefault = 10;
 constexpr double kTimeLimitByDefault = 300;
 
-// CLI11's own conversion takes an empty text and a sign.
-const CLI::Validator kWhole(
-    [](std::string& text) -> std::string {
-      std::uint64_t value = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      if (error == std::errc{} && end == text.data() + text.size()) return {};
-      return fmt::format("must be a whole number below 2^64: '{}'", text);
-    },
-    "N");
 const CLI::Validator kSeconds(
     [](std::string& text) -> std::string {
       double value = 0;

@@ -7,6 +7,7 @@
 
 #include "sim/main/cause.h"
 #include "sim/main/real_time.h"
+#include "sim/main/text.h"
 
 namespace razor::sim {
 namespace {
@@ -47,15 +48,6 @@ std::string in_words(double count) {
   return fmt::format("{:.1f} G", count / 1e9);
 }
 
-// As a shell reads it back.
-std::string quoted(std::string_view word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./=:,@%";
-  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return std::string(word);
-  std::string text = "'";
-  for (const char letter : word) text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return text + "'";
-}
-
 std::string in_json(std::string_view text) {
   std::string out = "\"";
   for (const char letter : text) {
@@ -70,15 +62,6 @@ std::string in_json(std::string_view text) {
     }
   }
   return out + '"';
-}
-
-std::string indented(std::string_view text, std::string_view margin = "  ") {
-  std::string out(margin);
-  for (const char letter : text) {
-    out += letter;
-    if (letter == '\n') out += margin;
-  }
-  return out;
 }
 
 // "head: one, two", broken into lines where it is too long.
@@ -200,7 +183,7 @@ void Reporter::print_plan(const FailedRun& run) const {
   if (shown == plan.npos) return;
   const auto more = std::count(plan.begin() + static_cast<std::ptrdiff_t>(shown), plan.end(), '\n');
   fmt::print(out_, "    ... {} lines more: {} has all of them\n", more,
-             options_.json.empty() ? "--json FILE" : quoted(options_.json));
+             options_.json.empty() ? "--json FILE" : shell_quoted(options_.json));
 }
 
 void Reporter::print_progress(base::Duration now) {
@@ -366,8 +349,8 @@ std::string Reporter::json(bool interrupted) const {
 std::string Reporter::name_of(const Job& job) const { return std::string(options_.sweep.scenarios[job.scenario]->name); }
 
 std::string Reporter::replay_line(const FailedRun& run) const {
-  std::string line = fmt::format("{} --scenario {} --seed {}", quoted(options_.program), name_of(run.job), run.job.seed);
-  for (const std::string& word : options_.extras.replay_words) line += ' ' + quoted(word);
+  std::string line = fmt::format("{} --scenario {} --seed {}", shell_quoted(options_.program), name_of(run.job), run.job.seed);
+  for (const std::string& word : options_.extras.replay_words) line += ' ' + shell_quoted(word);
   for (const ScenarioFailure& failure : run.story.failures) {
     const bool is_of_the_process =
         failure.kind == ScenarioFailure::Kind::crash || failure.kind == ScenarioFailure::Kind::time_limit;
