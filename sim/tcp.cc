@@ -260,6 +260,7 @@ bool Direction::deliver(const Segment& segment) {
   const std::size_t count = std::min(room, static_cast<std::size_t>(segment.end - arrived_));
   if (count > 0) {
     arrived_ += count;
+    note_acknowledged();
     engine.occurred(What::arrived, number(), count);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (!link_.rules().empty()) [[unlikely]] {
@@ -279,6 +280,19 @@ bool Direction::deliver(const Segment& segment) {
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
   return is_whole;
+}
+
+// An acknowledgement covers all that arrived, and is sent again while the sender does not have it.
+void Direction::note_acknowledged() {
+  const Link& back = connection_.from(1 - from_).link();
+  if (!back.is_cut() && !connection_.is_severed()) acknowledged_ = arrived_;
+}
+
+runtime::Unacknowledged Direction::unacknowledged() {
+  note_acknowledged();
+  const std::uint64_t bytes = written_ - acknowledged_;
+  // What arrived and is not known to have arrived is sent again and again; what waits for room has not left.
+  return {bytes, window_is_closed_ ? arrived_ - acknowledged_ : bytes};
 }
 
 void Direction::acknowledge() { connection_.socket(from_).room_appeared(); }
@@ -481,6 +495,11 @@ void Socket::timed_out() {
   if (!is_dead_) die(std::errc::timed_out);
 }
 
+std::optional<runtime::Unacknowledged> Socket::unacknowledged() const {
+  if (state_ != State::open || is_dead_ || peer_.family() == runtime::Address::Family::unix_socket) return std::nullopt;
+  return out().unacknowledged();
+}
+
 std::size_t Socket::bytes_readable() const { return state_ == State::open ? in().readable() : 0; }
 
 // --- Connection ------------------------------------------------------------------------------------------------------
@@ -515,6 +534,7 @@ class SimStream final : public ByteStream {
     socket_.reset();
   }
   std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
+  std::optional<runtime::Unacknowledged> unacknowledged() const override { return socket_.unacknowledged(); }
   const runtime::Address& local_address() const override { return socket_.local(); }
   const runtime::Address& peer_address() const override { return socket_.peer(); }
 

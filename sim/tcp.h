@@ -7,7 +7,9 @@
 //  - What a reader takes is known to the sender at once while the sender does not wait for room; one that waits hears of it
 //    after the way back.
 //  - The connection exists at the server when the client's first packet has arrived, without a third packet.
-//  - Acknowledgements are never lost, so a link that is cut one way stops only what goes that way.
+//  - Acknowledgements free room though the way back is cut, so a link that is cut one way stops only what goes that way.
+//    Only `unacknowledged()` tells of them: what arrives while the way back is cut stays unacknowledged until it heals.
+//  - A receiver without room is not asked for some: that its machine died then is not seen, and times out with nothing.
 //  - What is lost is sent again after 200 ms, doubling up to 120 s, 15 times; then the sender sees timed_out. No keepalive.
 //  - Unix sockets are connections like these, within a host.
 
@@ -40,6 +42,8 @@ class Direction {
 
   // --- The sender's side
   std::size_t room() const;
+  /// What the sender's system has not seen acknowledged.
+  runtime::Unacknowledged unacknowledged();
   /// Takes `count` bytes from the front of `buffers`: at most `room()`.
   void write(std::span<const base::ByteView> buffers, std::size_t count);
   /// The end comes behind what was written.
@@ -99,6 +103,7 @@ class Direction {
   void send_again(Segment& segment);
   bool deliver(const Segment& segment);
   void acknowledge();
+  void note_acknowledged();
   bool has_segments() const { return segments_begin_ < segments_.size(); }
   void pop_segment();
   /// Of this direction, in occurrences.
@@ -111,6 +116,7 @@ class Direction {
   std::size_t begin_ = 0;
   base::ByteCount written_ = 0;
   base::ByteCount arrived_ = 0;
+  base::ByteCount acknowledged_ = 0;  // of what arrived, as far as the sender's system was told
   base::ByteCount read_ = 0;
   std::vector<Segment> segments_;
   std::size_t segments_begin_ = 0;
@@ -142,6 +148,7 @@ class Socket {
   void reset();
   void close();
   std::size_t bytes_readable() const;
+  std::optional<runtime::Unacknowledged> unacknowledged() const;
 
   /// The host crashed.
   void vanish();

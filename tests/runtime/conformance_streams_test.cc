@@ -451,6 +451,53 @@ Task<void> cancel_writes(Conformance& test) {
 // Regression: as for reads, but here bytes went out that the cancelled writer never knew of.
 TEST_P(RuntimeConformance, AWriteThatIsCancelledHasWrittenNothing) { run(cancel_writes(*this)); }
 
+// What has not been acknowledged; nothing where there is no machine to lose.
+std::uint64_t unacknowledged_bytes(const ByteStream& stream) {
+  return stream.unacknowledged().value_or(runtime::Unacknowledged{}).bytes;
+}
+
+Task<void> acknowledged_though_unread(Conformance& test) {
+  const StreamPair pair = co_await test.connected_pair();
+  const bool has_a_machine = pair.client->peer_address().family() == runtime::Address::Family::tcp;
+  EXPECT_EQ(pair.client->unacknowledged().has_value(), has_a_machine);
+  EXPECT_EQ(unacknowledged_bytes(*pair.client), 0u);
+  const Result<void> written = co_await write_owned(*pair.client, Pattern::bytes(10));
+  CO_ASSERT_TRUE(written.ok());
+  const bool arrived = co_await eventually(test.clock(), [&pair] {
+    return pair.server->bytes_readable() == 10 && unacknowledged_bytes(*pair.client) == 0;
+  });
+  EXPECT_TRUE(arrived);
+  pair.client->reset();
+  EXPECT_FALSE(pair.client->unacknowledged().has_value());
+}
+
+// A program that does not read is not a machine that is gone: what its system took is acknowledged, and not told as
+// unacknowledged for as long as nobody reads.
+TEST_P(RuntimeConformance, WhatArrivedIsAcknowledgedThoughNobodyReadsIt) { run(acknowledged_though_unread(*this)); }
+
+Task<void> nothing_under_way_to_a_full_reader(Conformance& test) {
+  const StreamPair pair = co_await test.connected_pair();
+  const bool has_a_machine = pair.client->peer_address().family() == runtime::Address::Family::tcp;
+  std::size_t written = 0;
+  Bytes all;
+  TaskScope scope(test.spawner());
+  scope.spawn("filler", fill_until_no_room(*pair.client, written));
+  co_await until_the_writer_waits(test.clock(), written);
+  const bool waits_here = co_await eventually(test.clock(), [&pair, has_a_machine] {
+    const auto unacknowledged = pair.client->unacknowledged();
+    return !has_a_machine || (unacknowledged && unacknowledged->bytes > 0 && unacknowledged->under_way == 0);
+  });
+  EXPECT_TRUE(waits_here);
+  scope.cancel();
+  scope.spawn("reader", append_all_reads(*pair.server, all));
+  const bool acknowledged = co_await eventually(
+      test.clock(), [&] { return all.size() == written && unacknowledged_bytes(*pair.client) == 0; });
+  EXPECT_TRUE(acknowledged);
+}
+
+// Bytes for which the peer's system has no room wait on this side: that they stand still says nothing of its machine.
+TEST_P(RuntimeConformance, NothingIsUnderWayToAReaderThatIsFull) { run(nothing_under_way_to_a_full_reader(*this)); }
+
 Task<void> read_or_give_up(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   Bytes buffer(10);

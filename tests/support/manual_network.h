@@ -39,6 +39,8 @@ class ManualPipe {
     room_ = bytes;
     wake();
   }
+  /// As between programs of one machine: there are no acknowledgements.
+  void set_within_a_machine() { is_acknowledged_ = false; }
   /// The most that one read or one write moves.
   void set_piece(std::size_t bytes) { piece_ = bytes; }
   /// Writes wait for a turn of their own, even when there is room.
@@ -71,6 +73,12 @@ class ManualPipe {
   std::size_t readable() const { return static_cast<std::size_t>(std::min(visible_up_to_, written_) - read_); }
   std::size_t on_the_way() const { return static_cast<std::size_t>(written_ - read_); }
   std::size_t room_left() const { return on_the_way() >= room_ ? 0 : room_ - on_the_way(); }
+  /// What is held is not acknowledged; what the reader sees is, whether or not it is read. What does not fit has not left.
+  std::optional<runtime::Unacknowledged> unacknowledged() const {
+    if (!is_acknowledged_) return std::nullopt;
+    const std::uint64_t bytes = written_ - std::min(visible_up_to_, written_);
+    return runtime::Unacknowledged{bytes, bytes};
+  }
   bool at_end() const { return ended_ && read_ == written_ && visible_up_to_ >= written_; }
   bool ended() const { return ended_; }
   base::ByteCount written_total() const { return written_; }
@@ -178,6 +186,7 @@ class ManualPipe {
   base::ByteCount visible_up_to_ = kNoLimit;
   std::size_t room_ = 1024 * 1024;
   std::size_t piece_ = static_cast<std::size_t>(-1);
+  bool is_acknowledged_ = true;
   bool writes_wait_ = false;
   bool reads_at_once_ = false;
   bool ended_ = false;
@@ -234,6 +243,10 @@ class ManualStream final : public runtime::ByteStream {
     close();
   }
   std::size_t bytes_readable() const override { return in().readable(); }
+  std::optional<runtime::Unacknowledged> unacknowledged() const override {
+    if (closed()) return std::nullopt;
+    return out().unacknowledged();
+  }
   const runtime::Address& local_address() const override { return local_; }
   const runtime::Address& peer_address() const override { return peer_; }
 

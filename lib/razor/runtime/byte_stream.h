@@ -5,6 +5,7 @@
 // One reader and one writer at a time. Both directions are independent. Each call crosses the virtual seam once, for a
 // whole batch of frames.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,15 @@
 #include "razor/runtime/task.h"
 
 namespace razor::runtime {
+
+/// Of the bytes that writes took: what the peer's machine has not acknowledged. A machine acknowledges what its system
+/// has received, whether or not a program reads it; so this tells a dead machine from a program that is busy.
+struct Unacknowledged {
+  std::uint64_t bytes = 0;
+  /// Of `bytes`: what was sent, and could be acknowledged by a machine that is alive. The rest waits on this side until
+  /// the peer's program reads, because its system has no more room. A live machine keeps this from standing still.
+  std::uint64_t under_way = 0;
+};
 
 class ByteStream {
  public:
@@ -50,6 +60,10 @@ class ByteStream {
 
   /// How many bytes a read would find now without waiting.
   virtual std::size_t bytes_readable() const = 0;
+
+  /// What the peer's machine has not acknowledged; nullopt where there is no machine to lose: within one machine, and
+  /// after `reset()`. It may cost system calls: ask when a decision needs it, not once per call.
+  virtual std::optional<Unacknowledged> unacknowledged() const = 0;
 
   virtual const Address& local_address() const = 0;
   virtual const Address& peer_address() const = 0;

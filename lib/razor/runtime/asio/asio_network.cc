@@ -9,6 +9,9 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -30,6 +33,14 @@ using runtime::ByteStream;
 
 // Buffers of one write that go to the system at once; what is left is the next write's.
 constexpr std::size_t kWriteBuffersMax = 64;
+
+// What a caller's socket takes beyond what is under way. More would hide from the library that a large message blocks the
+// way: the connection would seem to have room, and small calls would queue behind the message. Large enough to keep a
+// fast link busy while the process is woken. (TCP_NOTSENT_LOWAT)
+constexpr int kNotSentMax = 128 * 1024;
+
+// Requests for room to a peer whose system has none, sent and not answered, after which its machine counts as silent.
+constexpr std::uint8_t kUnansweredProbes = 3;
 
 constexpr rlim_t kConnectionsMax = 10'000;
 // Descriptors that are left for listeners, logs and the user.
@@ -112,6 +123,7 @@ class AsioStream final : public ByteStream {
   base::Result<void> shutdown_write() override;
   void reset() override;
   std::size_t bytes_readable() const override;
+  std::optional<runtime::Unacknowledged> unacknowledged() const override;
   const Address& local_address() const override { return local_; }
   const Address& peer_address() const override { return peer_; }
 
@@ -266,6 +278,27 @@ std::size_t AsioStream::bytes_readable() const {
   return error ? 0 : count;
 }
 
+// SIOCOUTQ counts what is not acknowledged over TCP; over a Unix socket it counts what is not read, which says nothing of
+// a machine.
+std::optional<runtime::Unacknowledged> AsioStream::unacknowledged() const {
+  if (!state_->socket.is_open() || peer_.family() == Address::Family::unix_socket) return std::nullopt;
+  const int descriptor = state_->socket.native_handle();
+  // What is not sent may be sent meanwhile, so it is asked for first: then what is under way is never counted too low.
+  int not_sent = 0;
+  int unacknowledged = 0;
+  if (::ioctl(descriptor, SIOCOUTQNSD, &not_sent) != 0) return std::nullopt;
+  if (::ioctl(descriptor, SIOCOUTQ, &unacknowledged) != 0) return std::nullopt;
+  const auto bytes = static_cast<std::uint64_t>(std::max(unacknowledged, 0));
+  const auto waiting = std::min(static_cast<std::uint64_t>(std::max(not_sent, 0)), bytes);
+  if (waiting == 0) return runtime::Unacknowledged{bytes, bytes};
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
+  // The peer's system has no room and does not answer when it is asked for some: it may be dead as well.
+  if (info.tcpi_probes >= kUnansweredProbes) return runtime::Unacknowledged{bytes, bytes};
+  return runtime::Unacknowledged{bytes, bytes - waiting};
+}
+
 // Makes a connected socket ready for use. Fails when the peer is gone already.
 base::Result<std::unique_ptr<ByteStream>> finish_stream(std::shared_ptr<AsioStream::State> state,
                                                         const std::string& unix_path) {
@@ -399,6 +432,9 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> connect_to(std::shared_
       endpoint, [connecting](const error_code& error) { Completion<Connecting>::complete(*connecting, error); });
   const error_code error = co_await Completion<Connecting>(*connecting);
   if (error) co_return portable_error(error);
+  // A system that does not know it takes more at once, which is no error.
+  ::setsockopt(connecting->stream->socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kNotSentMax,
+               sizeof kNotSentMax);
   co_return finish_stream(connecting->stream, unix_path);
 }
 
