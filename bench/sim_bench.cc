@@ -8,6 +8,7 @@
 //   memory       bytes of an idle host, and of an idle connection
 
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <malloc.h>
 

@@ -43,6 +43,9 @@ PAST_THE_SEAM = re.compile(
     r"|std::random_device|this_thread::sleep"
 )
 
+# fmt is for sim, faults, tests and bench: users of lib may have any version of it, or none (base/format.h).
+FMT = re.compile(r"#include\s*<fmt/|\bfmt::\w+\(")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -69,6 +72,8 @@ def errors_in(path: Path, include_name: str) -> list[str]:
             errors.append(f'{place}: {layer} may not include "{included}" of {target}')
     if layer != "razor/runtime/asio" and place.as_posix() not in GUARD and (found := PAST_THE_SEAM.search(text)):
         errors.append(f"{place}: '{found.group(0)}' reaches past the seam; only runtime/asio may")
+    if layer.startswith("razor/") and (found := FMT.search(text)):
+        errors.append(f"{place}: '{found.group(0)}' in lib, which does without fmt: use base/format.h")
     return errors
 
 

@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "sim/fmt_address.h"
+
 namespace razor::faults {
 namespace {
 

@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/fmt_address.h"
 #include "sim/world.h"
 
 namespace razor::sim {

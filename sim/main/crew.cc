@@ -1,5 +1,6 @@
 #include "sim/main/crew.h"
 
+#include <fmt/format.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

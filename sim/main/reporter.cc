@@ -1,5 +1,6 @@
 #include "sim/main/reporter.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #pragma once
 // A service with methods of every kind, its server, and a client of it, on one AsioRuntime over TCP on loopback.
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>

@@ -14,7 +14,7 @@ class KeptLines final : public LogSink {
  public:
   bool enabled(LogLevel level) const override { return level >= LogLevel::info; }
   void write(LogLevel level, std::string_view line) override {
-    lines.push_back(fmt::format("{} {}", name_of(level), line));
+    lines.push_back(base::format("{} {}", name_of(level), line));
   }
   std::vector<std::string> lines;
 };

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "razor/runtime/address.h"
+#include "sim/fmt_address.h"
 
 namespace razor::node {
 

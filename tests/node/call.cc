@@ -1,5 +1,7 @@
 // razor_node call: JSON in, JSON out, whatever the service.
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>

@@ -5,6 +5,7 @@
 
 #include "tests/node/load.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 

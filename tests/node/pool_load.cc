@@ -1,6 +1,10 @@
 #include "tests/node/pool_load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "sim/fmt_address.h"
 
 namespace razor::node {
 namespace {

@@ -1,5 +1,7 @@
 // razor_node serve.
 
+#include <fmt/format.h>
+
 #include <csignal>
 
 #include "razor/razor.h"

@@ -4,6 +4,8 @@
 #include "razor/runtime/address.h"
 
 #include <gtest/gtest.h>
+
+#include "sim/fmt_address.h"
 #include <rapidcheck/gtest.h>
 
 #include <string>

@@ -2,6 +2,7 @@
 // loopback socket pair and in a world, and what a program can see of both must agree, step by step. Where they differ, the
 // simulator is wrong (or says so under Divergence, in which case the script keeps away from it).
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -18,6 +18,7 @@
 #include "razor/api/context.h"
 #include "razor/api/error_codec.h"
 #include "razor/api/reply.h"
+#include "razor/base/format.h"
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"
 
@@ -262,7 +263,7 @@ Reply<T, E> Call<T, E>::reply_of(promise_type& finished) {
   try {
     std::rethrow_exception(finished.exception());
   } catch (const std::exception& error) {
-    return base::CallError(base::Errc::internal, base::Ran::yes, fmt::format("the handler threw: {}", error.what()));
+    return base::CallError(base::Errc::internal, base::Ran::yes, base::format("the handler threw: {}", error.what()));
   } catch (...) {
     return base::CallError(base::Errc::internal, base::Ran::yes, "the handler threw");
   }

@@ -17,6 +17,7 @@
 #include <optional>
 
 #include "razor/api/reply.h"
+#include "razor/base/format.h"
 #include "razor/stream/dispatch.h"
 #include "razor/stream/pending_call.h"
 #include "razor/wire/codec.h"
@@ -78,7 +79,7 @@ bool error_of_number(std::uint32_t number, E& error) {
 template <class T, class E>
 Reply<T, E> undeclared_error(std::string_view method, std::string what) {
   return base::CallError(base::Errc::decode, base::Ran::yes,
-                         fmt::format("{} answered {}, which is not the error it declares", method, what));
+                         base::format("{} answered {}, which is not the error it declares", method, what));
 }
 
 template <class T, class E>
@@ -90,21 +91,21 @@ Reply<T, E> reply_of_error_number(std::uint32_t number, std::string_view method)
     E error{};
     if (error_of_number(number, error)) return Fail<E>(error);
   }
-  return undeclared_error<T, E>(method, fmt::format("error number {}", static_cast<std::int32_t>(number)));
+  return undeclared_error<T, E>(method, base::format("error number {}", static_cast<std::int32_t>(number)));
 }
 
 template <class T, class E>
 Reply<T, E> reply_of_error_bytes(base::ByteView bytes, std::string_view method) {
   if (const auto errc = wire::errc_of(base::as_text(bytes))) {
     // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
-    return base::CallError(*errc, base::Ran::maybe, fmt::format("{} answered {}", method, base::as_text(bytes)));
+    return base::CallError(*errc, base::Ran::maybe, base::format("{} answered {}", method, base::as_text(bytes)));
   }
   if constexpr (error_form<E>() == ErrorForm::text) return Fail<E>(E(base::as_text(bytes)));
   if constexpr (error_form<E>() == ErrorForm::msgpack) {
     E error{};
     if (wire::decode_all(bytes, error)) return Fail<E>(std::move(error));
   }
-  return undeclared_error<T, E>(method, fmt::format("an error of {} bytes", bytes.size()));
+  return undeclared_error<T, E>(method, base::format("an error of {} bytes", bytes.size()));
 }
 
 /// Decodes the result where it stays.
@@ -120,7 +121,7 @@ void decode_result(base::ByteView msg, std::string_view method, std::optional<Re
     if (wire::decode_all(msg, **reply, &why)) [[likely]] return;
   }
   reply.emplace(base::CallError(base::Errc::decode, base::Ran::yes,
-                                fmt::format("the result of {} does not decode: {}", method, why)));
+                                base::format("the result of {} does not decode: {}", method, why)));
 }
 
 template <class T, class E>

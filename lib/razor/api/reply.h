@@ -6,8 +6,6 @@
 //   else if (reply.has_error()) show(reply.error());        // the handler's: a std::string
 //   else show(reply.call_error().message());                // the framework's, with ran(): no, maybe or yes
 
-#include <fmt/format.h>
-
 #include <string>
 #include <type_traits>
 #include <utility>

@@ -6,7 +6,7 @@
 namespace razor::base {
 
 void check_failed(const char* file, int line, const char* condition, std::string_view what) {
-  fmt::print(stderr, "{}:{}: check failed: {}: {}\n", file, line, condition, what);
+  std::fprintf(stderr, "%s:%d: check failed: %s: %.*s\n", file, line, condition, static_cast<int>(what.size()), what.data());
   std::fflush(stderr);
   std::abort();
 }

@@ -2,9 +2,9 @@
 // RAZOR_CHECK: bugs in the program end it, in release builds too, with a message that names what was true.
 // Bytes from a peer are never CHECKed: they become errors (base/error.h).
 
-#include <fmt/format.h>
-
 #include <string_view>
+
+#include "razor/base/format.h"
 
 namespace razor::base {
 
@@ -17,6 +17,6 @@ namespace razor::base {
 #define RAZOR_CHECK(condition, ...)                                                                       \
   do {                                                                                                    \
     if (!(condition)) [[unlikely]] {                                                                      \
-      ::razor::base::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__));            \
+      ::razor::base::check_failed(__FILE__, __LINE__, #condition, ::razor::base::format(__VA_ARGS__));    \
     }                                                                                                     \
   } while (false)

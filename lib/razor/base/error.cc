@@ -1,10 +1,9 @@
 #include "razor/base/error.h"
 
-#include <fmt/format.h>
-
 #include <array>
 
 #include "razor/base/check.h"
+#include "razor/base/format.h"
 
 namespace razor::base {
 namespace {
@@ -68,7 +67,7 @@ const std::error_category& errc_category() {
 std::error_code make_error_code(Errc errc) { return {static_cast<int>(errc), errc_category()}; }
 
 std::string CallError::message() const {
-  std::string text = fmt::format("{} (ran: {})", name_of(errc_), name_of(ran_));
+  std::string text = base::format("{} (ran: {})", name_of(errc_), name_of(ran_));
   if (!detail_.empty()) text += ": " + detail_;
   return text;
 }

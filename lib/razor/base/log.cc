@@ -14,6 +14,8 @@ std::string_view name_of(LogLevel level) {
   return "?";
 }
 
-void StderrLog::write(LogLevel level, std::string_view line) { fmt::print(stderr, "razor {}: {}\n", name_of(level), line); }
+void StderrLog::write(LogLevel level, std::string_view line) {
+  std::fprintf(stderr, "razor %s: %.*s\n", name_of(level).data(), static_cast<int>(line.size()), line.data());
+}
 
 }  // namespace razor::base

@@ -1,12 +1,11 @@
 #pragma once
 // Where the library's log lines go. A Runtime holds one sink; whoever makes the Runtime chooses it.
 
-#include <fmt/format.h>
-
 #include <new>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "razor/base/format.h"
 
 namespace razor::base {
 
@@ -28,11 +27,11 @@ class LogSink {
 
   /// Formats only when the level is enabled. A line that there is no memory for says so instead.
   template <class... Args>
-  void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
+  void log(LogLevel level, TextFormat<std::type_identity_t<Args>...> format, const Args&... args) {
     if (!enabled(level)) return;
     std::string line;
     try {
-      line = fmt::format(format, std::forward<Args>(args)...);
+      line = base::format<Args...>(format, args...);
     } catch (const std::bad_alloc&) {
       return write(level, "no memory for this line");
     }

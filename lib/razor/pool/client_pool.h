@@ -7,7 +7,7 @@
 //   razor::Client<Calculator> calc(pool);
 //   razor::Reply<int> sum = co_await calc.add(1, 2);      // calc.blocking.add(1, 2) in any other thread; coroutines of
 //                                                         // another runtime: stream/remote_channel.h
-//   fmt::print("{}\n", pool.state().to_string());
+//   std::puts(pool.state().to_string().c_str());
 //
 // One deadline holds over everything: waiting, connecting, the window, every attempt and every back-off.
 //

@@ -1,9 +1,8 @@
 #include "razor/pool/endpoint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/pool/call_stages.h"
 #include "razor/runtime/with_deadline.h"
@@ -54,7 +53,7 @@ void Endpoint::on_attempt_over(Connection& connection, bool answered) {
 // An address that has answered another call since is slow, or gets more than it can do: it is not gone.
 void Endpoint::on_timeout(std::uint64_t answers_before, TimePoint now) {
   if (answers_before != answers_ || !health_.on_timeout(now)) return;
-  why_ = fmt::format("{} calls in a row had no answer in time", config_.health.timeouts_max);
+  why_ = base::format("{} calls in a row had no answer in time", config_.health.timeouts_max);
   stop_waiting_to_grow();
   not_before_ = base::saturating_add(now, backoff_.next());
   leave_connections();
@@ -217,7 +216,7 @@ runtime::Task<void> Endpoint::connect() {
   auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
   if (!connected) {
     ++stats_.connects_failed;
-    failed(begun, fmt::format("connect: {}", connected.error().message()));
+    failed(begun, base::format("connect: {}", connected.error().message()));
     co_return;
   }
   stream::ClientStream stream = *std::move(connected);
@@ -225,7 +224,7 @@ runtime::Task<void> Endpoint::connect() {
     if (health_.state() != HealthState::probing) health_.on_probe_started(clock_.now());
     const bool answers = co_await answers_ping(stream);
     if (!answers) {
-      const std::string why = stream.is_open() ? fmt::format("connected, and no answer to a ping within {}",
+      const std::string why = stream.is_open() ? base::format("connected, and no answer to a ping within {}",
                                                              span_text(config_.pool.probe_timeout))
                                                : stream.end_reason();
       failed(begun, why);
@@ -265,7 +264,7 @@ runtime::Task<void> Endpoint::ask(Connection& connection) {
                (answers || connection.stream.stats().bytes_received > received_before);
   }
   if (!is_alive) {
-    failed(begun, fmt::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
+    failed(begun, base::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
     co_return;
   }
   if (!health_.is_healthy()) {
@@ -358,8 +357,8 @@ AddressState Endpoint::state(TimePoint now) const {
 }
 
 std::string Endpoint::trouble() const {
-  std::string text = fmt::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
-  if (!why_.empty()) text += fmt::format(": {}", why_);
+  std::string text = base::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
+  if (!why_.empty()) text += base::format(": {}", why_);
   return text + attempts_text(backoff_.failures(), next_attempt_in(clock_.now()));
 }
 

@@ -1,9 +1,8 @@
 #include "razor/pool/pool_core.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "razor/base/format.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/wire/wire_error.h"
 
@@ -92,20 +91,20 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   if (state_ != State::open) return fail_later(call, CallError(Errc::closed, Ran::no, "the pool is closed"));
   if (!action.is_name() && (action.number() == 0 || action.number() > wire::Action::kNumberMax)) {
     return fail_later(call, CallError(Errc::encode, Ran::no,
-                                      fmt::format("{:#x} is not the number of an action", action.number())));
+                                      base::format("{:#x} is not the number of an action", action.number())));
   }
   if (call.message().size() > sizes.msg_bytes_max || call.blob.size() > sizes.blob_bytes_max ||
       action.name().size() > sizes.action_bytes_max) {
     return fail_later(call,
                       CallError(Errc::too_large, Ran::no,
-                                fmt::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {})",
+                                base::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {})",
                                             action.name().size(), sizes.action_bytes_max, call.message().size(),
                                             sizes.msg_bytes_max, call.blob.size(), sizes.blob_bytes_max)));
   }
   if (now >= call.deadline) return fail_expired(call);
   if (bytes_ > 0 && bytes_ + call.bytes() > limits.bytes_max) {
     return fail_later(call, CallError(Errc::overloaded, Ran::no,
-                                      fmt::format("calls of {} bytes are under way already (limit {})", bytes_,
+                                      base::format("calls of {} bytes are under way already (limit {})", bytes_,
                                                   limits.bytes_max)));
   }
   bytes_ += call.bytes_counted = call.bytes();
@@ -117,7 +116,7 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
   }
   if (!may_wait()) {
     return fail_later(call, CallError(Errc::overloaded, Ran::no,
-                                      fmt::format("{} calls wait already (limit {})", waiting_, limits.queue_calls_max)));
+                                      base::format("{} calls wait already (limit {})", waiting_, limits.queue_calls_max)));
   }
   wait_for_room(call, queue_);
   if (&queue_.front() == &call) pump();  // those before it may have wished for an address of their own
@@ -406,9 +405,9 @@ void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) 
                         : std::nullopt;
   if (errc) {
     const Address& address = attempt.connection().endpoint.address();
-    note_tried(call, address, fmt::format("{}: answered by the server", name_of(*errc)));
+    note_tried(call, address, base::format("{}: answered by the server", name_of(*errc)));
     call.stages.add(CallStage::waiting, clock_.now() - call.stage_since);
-    CallError error(*errc, Ran::maybe, report(call, fmt::format("{} answered {}", address, name_of(*errc)), false));
+    CallError error(*errc, Ran::maybe, report(call, base::format("{} answered {}", address, name_of(*errc)), false));
     ++stats_.calls_failed[*errc];
     return end(call).failed(std::move(error));
   }
@@ -432,7 +431,7 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   if (!was_sent) --call.attempts;
   call.stages.add(was_sent ? CallStage::waiting : CallStage::sending, now - call.stage_since);
   call.stage_since = now;
-  note_tried(call, endpoint.address(), fmt::format("{}: {}", name_of(error.errc()), cause(call, error)));
+  note_tried(call, endpoint.address(), base::format("{}: {}", name_of(error.errc()), cause(call, error)));
   if (call.has_attempts()) {
     call.ran = std::max(call.ran, error.ran());
     return;  // the hedge, or what it was to help, may still be answered
@@ -553,7 +552,7 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   call.ran = std::max(call.ran, Ran::maybe);
   call.stages.add(CallStage::waiting, now - call.stage_since);
   back_off(call, delay);
-  note_tried(call, attempt.connection().endpoint.address(), fmt::format("{}: answered by the server", name_of(*errc)));
+  note_tried(call, attempt.connection().endpoint.address(), base::format("{}: answered by the server", name_of(*errc)));
   return true;
 }
 
@@ -592,7 +591,7 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   --call.attempts;
   call.drop(attempt);
   note_tried(call, endpoint.address(), target == nullptr ? "asked for the next address" : base::text_with_memory([&] {
-    return fmt::format("named {}", target->address());
+    return base::format("named {}", target->address());
   }));
   call.avoid = endpoint.id();
   call.target = target == nullptr ? kNoAddress : target->id();
@@ -686,7 +685,7 @@ void PoolCore::fail_expired(PoolCall& call) {
     case PoolCall::State::failing: break;
   }
   fail_later(call, CallError(Errc::deadline_exceeded, call.ran,
-                             fmt::format("no answer within {}: {}", span_text(call.options.timeout), why)));
+                             base::format("no answer within {}: {}", span_text(call.options.timeout), why)));
 }
 
 // A stream's errors begin with the name of the call, which the pool's say once.
@@ -707,10 +706,10 @@ std::string PoolCore::report(const PoolCall& call, std::string_view what, bool w
 }
 
 std::string PoolCore::report_text(const PoolCall& call, std::string_view what, bool waited) const {
-  std::string text = fmt::format("call {}: {}", call.user->describe(), what);
+  std::string text = base::format("call {}: {}", call.user->describe(), what);
   if (call.trouble) {
     for (const PoolCall::Tried& tried : call.trouble->tried) {
-      text += fmt::format("; tried {} {} time{}: {}", tried.address, tried.times, tried.times == 1 ? "" : "s",
+      text += base::format("; tried {} {} time{}: {}", tried.address, tried.times, tried.times == 1 ? "" : "s",
                           tried.last_said);
     }
   }

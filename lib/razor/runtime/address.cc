@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "razor/base/format.h"
+
 namespace razor::runtime {
 namespace {
 
@@ -38,12 +40,12 @@ Address Address::unix_socket(std::string path) { return {Family::unix_socket, st
 
 std::string Address::to_string() const {
   switch (family_) {
-    case Family::unix_socket: return fmt::format("unix:{}", host_);
+    case Family::unix_socket: return base::format("unix:{}", host_);
     case Family::tcp: break;
   }
   // A host named as the prefix would be read as a path.
   const bool needs_brackets = host_.find(':') != host_.npos || host_ == "unix";
-  return needs_brackets ? fmt::format("[{}]:{}", host_, port_) : fmt::format("{}:{}", host_, port_);
+  return needs_brackets ? base::format("[{}]:{}", host_, port_) : base::format("{}:{}", host_, port_);
 }
 
 }  // namespace razor::runtime

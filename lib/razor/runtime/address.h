@@ -1,8 +1,6 @@
 #pragma once
 // Where a server listens: a TCP host and port, or the path of a Unix socket.
 
-#include <fmt/format.h>
-
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -46,13 +44,6 @@ class Address {
 };
 
 }  // namespace razor::runtime
-
-template <>
-struct fmt::formatter<razor::runtime::Address> : fmt::formatter<std::string_view> {
-  auto format(const razor::runtime::Address& address, fmt::format_context& context) const {
-    return fmt::formatter<std::string_view>::format(address.to_string(), context);
-  }
-};
 
 namespace razor {
 using runtime::Address;

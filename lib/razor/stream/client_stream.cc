@@ -1,7 +1,6 @@
 #include "razor/stream/client_stream.h"
 
-#include <fmt/chrono.h>
-
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
@@ -41,14 +40,14 @@ class AbandonedCall final : public PendingCall {
 std::string outcome_of(const wire::ResponseFrame& answer) {
   switch (static_cast<wire::ResponseFlag>(answer.head.flag)) {
     case wire::ResponseFlag::success: return "ok";
-    case wire::ResponseFlag::error_number: return fmt::format("error {}", answer.head.msg_bytes_or_number);
+    case wire::ResponseFlag::error_number: return base::format("error {}", answer.head.msg_bytes_or_number);
     case wire::ResponseFlag::error_bytes: break;
   }
   const std::optional<Errc> errc = wire::errc_of(base::as_text(answer.blob));
   return errc ? std::string(name_of(*errc)) : "error";
 }
 
-std::string in_seconds(base::Duration span) { return fmt::format("{:g} s", std::chrono::duration<double>(span).count()); }
+std::string in_seconds(base::Duration span) { return base::format("{:g} s", std::chrono::duration<double>(span).count()); }
 
 }  // namespace
 
@@ -289,13 +288,13 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
   const std::size_t msg_bytes = frame.size() - wire::kRequestHeadBytes - begun_.name_bytes;
   if (!begun_.action_is_valid()) [[unlikely]] {
     refuse(call, CallError(Errc::encode, Ran::no,
-                           fmt::format("call on {}: {:#x} is not the number of an action", peer_, begun_.action)));
+                           base::format("call on {}: {:#x} is not the number of an action", peer_, begun_.action)));
     return;
   }
   if (msg_bytes > limits.msg_bytes_max || blob.size() > limits.blob_bytes_max ||
       begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
     refuse(call, CallError(Errc::too_large, Ran::no, base::text_with_memory([&] {
-                             return fmt::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), "
+                             return base::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), "
                                                 "blob of {} (limit {})",
                                                 call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max,
                                                 msg_bytes, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
@@ -336,17 +335,17 @@ void ClientStreamCore::refuse(PendingCall& call, CallError why) {
 void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
   if (state_ != State::open) {
     const Errc errc = state_ == State::ended ? Errc::unreachable : Errc::closed;
-    refuse(call, CallError(errc, Ran::no, fmt::format("call {} on {}: {}", call.describe(), peer_, end_reason_)));
+    refuse(call, CallError(errc, Ran::no, base::format("call {} on {}: {}", call.describe(), peer_, end_reason_)));
     return;
   }
   if (!session_.has_seqs()) {
-    refuse(call, CallError(Errc::unreachable, Ran::no, fmt::format("connection to {} has used up its seqs", peer_)));
+    refuse(call, CallError(Errc::unreachable, Ran::no, base::format("connection to {} has used up its seqs", peer_)));
     return;
   }
   const base::ByteCount bytes = scratch_.size() + blob.size();
   if (queued_ >= config_.queue_calls_max || queued_bytes_ + bytes > config_.queue_bytes_max) {
     refuse(call, CallError(Errc::overloaded, Ran::no,
-                           fmt::format("call {} on {}: {} calls with {} bytes wait already (limits {} and {})",
+                           base::format("call {} on {}: {} calls with {} bytes wait already (limits {} and {})",
                                        call.describe(), peer_, queued_, queued_bytes_, config_.queue_calls_max,
                                        config_.queue_bytes_max)));
     return;
@@ -431,7 +430,7 @@ runtime::Task<void> ClientStreamCore::write_loop(Ref<ClientStreamCore> self) {
     if (self->state_ == State::ended) break;
     if (!written) {
       // Answers that arrived before may still be read; read_loop sees the end.
-      const std::string why = fmt::format("write to {}: {}", self->peer_, written.error().message());
+      const std::string why = base::format("write to {}: {}", self->peer_, written.error().message());
       if (self->state_ == State::open) self->transition(State::draining, why);
       self->can_write_ = false;
       self->drop_unsent(why);
@@ -467,17 +466,17 @@ runtime::Task<void> ClientStreamCore::read_loop(Ref<ClientStreamCore> self) {
     try {
       room = self->reader_.prepare();
     } catch (const std::bad_alloc&) {
-      self->end(Errc::connection_lost, fmt::format("read from {}: out of memory", self->peer_));
+      self->end(Errc::connection_lost, base::format("read from {}: out of memory", self->peer_));
       co_return;
     }
     const auto count = co_await self->stream_->read(room);
     if (self->state_ == State::ended) co_return;
     if (!count) {
-      self->end(Errc::connection_lost, fmt::format("read from {}: {}", self->peer_, count.error().message()));
+      self->end(Errc::connection_lost, base::format("read from {}: {}", self->peer_, count.error().message()));
       co_return;
     }
     if (*count == 0) {
-      self->end(Errc::connection_lost, fmt::format("{} closed the connection", self->peer_));
+      self->end(Errc::connection_lost, base::format("{} closed the connection", self->peer_));
       co_return;
     }
     if (!self->read_some(*count)) co_return;
@@ -496,7 +495,7 @@ bool ClientStreamCore::read_some(std::size_t count) {
         if (!on_answer(reader_.frame())) return false;
         continue;
       case wire::ResponseReader::Found::fault:
-        end(Errc::bad_frame, fmt::format("{} sent a broken head: magic {:#06x}, version {}, flag {}, message of {} "
+        end(Errc::bad_frame, base::format("{} sent a broken head: magic {:#06x}, version {}, flag {}, message of {} "
                                          "bytes, blob of {}",
                                          peer_, reader_.faulty_head().magic, reader_.faulty_head().version,
                                          reader_.faulty_head().flag, reader_.faulty_head().msg_bytes(),
@@ -527,7 +526,7 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
   switch (session_.on_answer(frame.head.seq, call)) {
     case ClientSession::Answer::expected:
       if (!was_sent(*call)) [[unlikely]] {
-        fail_later(*call, CallError(Errc::bad_frame, Ran::no, fmt::format("{} answered before it was asked", peer_)));
+        fail_later(*call, CallError(Errc::bad_frame, Ran::no, base::format("{} answered before it was asked", peer_)));
         break;
       }
       ++stats_.calls_answered;
@@ -544,7 +543,7 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
       }
       break;
   }
-  end(Errc::bad_frame, fmt::format("{} answered seq {}, which was never sent", peer_, frame.head.seq));
+  end(Errc::bad_frame, base::format("{} answered seq {}, which was never sent", peer_, frame.head.seq));
   return false;
 }
 
@@ -604,7 +603,7 @@ void ClientStreamCore::fail_due() {
 void ClientStreamCore::expire(PendingCall& call) {
   const bool was_sent = call.where_ == PendingCall::Where::in_flight;
   const std::string why =
-      fmt::format("call {} on {}: no {} within {}", call.describe(), peer_,
+      base::format("call {} on {}: no {} within {}", call.describe(), peer_,
                   was_sent ? "answer" : "room in the window", in_seconds(call.timeout_));
   if (was_sent) {
     session_.end(call);
@@ -624,7 +623,7 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
       std::array<std::byte, wire::kRequestHeadBytes> frame;
       wire::store_head(frame.data(), ping);
       if (!base::with_memory([&] { out_.append_copy(frame); })) {
-        end(Errc::connection_lost, fmt::format("no memory for a ping to {}", peer_));
+        end(Errc::connection_lost, base::format("no memory for a ping to {}", peer_));
         return;
       }
       ++stats_.pings_sent;
@@ -638,7 +637,7 @@ void ClientStreamCore::look_at_peer(base::TimePoint now) {
     session_.on_bytes(now);  // they count, though nobody has read them yet
     return;
   }
-  end(Errc::connection_lost, fmt::format("{} sent nothing for {} and did not answer a ping within {}", peer_,
+  end(Errc::connection_lost, base::format("{} sent nothing for {} and did not answer a ping within {}", peer_,
                                          in_seconds(now - session_.keepalive().silent_since()),
                                          in_seconds(config_.ping_timeout)));
 }
@@ -695,12 +694,12 @@ void ClientStreamCore::end(Errc errc, std::string why) {
   session_.for_each_in_flight([&](PendingCall& call) {
     session_.end(call);
     fail_later(call, CallError(errc, was_sent(call) ? Ran::maybe : Ran::no,
-                               fmt::format("call {}: {}", call.describe(), end_reason_)));
+                               base::format("call {}: {}", call.describe(), end_reason_)));
   });
   while (!queue_.empty()) {
     PendingCall& call = queue_.front();
     leave_queue(call);
-    fail_later(call, CallError(errc, Ran::no, fmt::format("call {}: {}", call.describe(), end_reason_)));
+    fail_later(call, CallError(errc, Ran::no, base::format("call {}: {}", call.describe(), end_reason_)));
   }
   timer_.disarm();
   settling_.unlink();
@@ -763,7 +762,7 @@ void ClientStreamCore::trace_answered(PendingCall& call, const wire::ResponseFra
 }
 
 void ClientStreamCore::trace_failed(PendingCall& call, const CallError& error) {
-  trace_end(call, {false, fmt::format("{} (ran: {})", name_of(error.errc()), name_of(error.ran())), error.detail()});
+  trace_end(call, {false, base::format("{} (ran: {})", name_of(error.errc()), name_of(error.ran())), error.detail()});
 }
 
 void ClientStreamCore::trace_end(PendingCall& call, const runtime::SpanEnd& end) {
@@ -831,11 +830,11 @@ Channel& ClientStream::channel() { return *core_; }
 
 std::string StreamCall::describe() const {
   if (!action_.empty()) return action_;
-  return number_ == 0 ? "ping" : fmt::format("action {}", number_);
+  return number_ == 0 ? "ping" : base::format("action {}", number_);
 }
 
 std::string ClientStats::to_string() const {
-  return fmt::format(
+  return base::format(
       "{} calls: {} answered, {} failed, {} abandoned, {} in flight (peak {}), {} queued ({} B); {} B sent in {} writes, "
       "{} B received in {} reads; {} pings, {} late answers",
       calls_submitted, calls_answered, calls_failed, calls_abandoned, in_flight, in_flight_peak, queued, queued_bytes,

@@ -1,7 +1,6 @@
 #include "razor/stream/client_task.h"
 
-#include <fmt/format.h>
-
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/stream/client_task_call.h"
 
@@ -33,9 +32,9 @@ Answer::Answer(const wire::ResponseFrame& frame) {
 
 std::string Answer::message() const {
   switch (kind_) {
-    case Kind::success: return fmt::format("success: {} bytes of message, {} of blob", msg_.size(), blob_.size());
-    case Kind::error_number: return fmt::format("error number {}", static_cast<std::int32_t>(number_));
-    case Kind::error_bytes: return fmt::format("error of {} bytes", blob_.size());
+    case Kind::success: return base::format("success: {} bytes of message, {} of blob", msg_.size(), blob_.size());
+    case Kind::error_number: return base::format("error number {}", static_cast<std::int32_t>(number_));
+    case Kind::error_bytes: return base::format("error of {} bytes", blob_.size());
     case Kind::failed: return error_->message();
   }
   return "?";
@@ -105,7 +104,7 @@ void ClientTask::Call::complete(const Answer& answer) {
 
 std::string ClientTask::Call::describe() const {
   const wire::Action called = action();
-  return called.is_name() ? std::string(called.name()) : fmt::format("action {}", called.number());
+  return called.is_name() ? std::string(called.name()) : base::format("action {}", called.number());
 }
 
 }  // namespace razor::stream

@@ -1,11 +1,10 @@
 #include "razor/stream/remote_channel.h"
 
-#include <fmt/format.h>
-
 #include <atomic>
 #include <mutex>
 #include <optional>
 
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/frame_pool.h"
 
@@ -86,7 +85,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
     void answered(const wire::ResponseFrame& frame) override { call.answered(frame); }
     void failed(CallError error) override { call.failed(std::move(error)); }
     std::string describe() const override {
-      return call.is_name_ ? std::string(call.action().name()) : fmt::format("action {}", call.action_number_);
+      return call.is_name_ ? std::string(call.action().name()) : base::format("action {}", call.action_number_);
     }
     FailoverRule failover_rule() const override { return call.rule_; }
     RemoteCall& call;
@@ -161,7 +160,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
     if (begun_->memory_refused) return refuse(user, base::out_of_memory(Ran::no));
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
       return refuse(user, CallError(Errc::overloaded, Ran::no,
-                                    fmt::format("call {}: {} calls are on their way to another thread already (limit {})",
+                                    base::format("call {}: {} calls are on their way to another thread already (limit {})",
                                                 user.describe(), transit_->calls.load(), config_.queue_calls_max)));
     }
     RemoteCall& call = accept();
@@ -184,7 +183,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
       call->abandoned.store(true, std::memory_order_relaxed);
       PendingCall& user = *std::exchange(call->user, nullptr);
       release(user);
-      user.failed(CallError(Errc::closed, Ran::maybe, fmt::format("call {}: closed by its owner", user.describe())));
+      user.failed(CallError(Errc::closed, Ran::maybe, base::format("call {}: closed by its owner", user.describe())));
     }
     // Only now: what completions submitted here, and was refused, comes back as well.
     const std::lock_guard lock(transit_->mutex);

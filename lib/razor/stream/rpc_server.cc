@@ -1,7 +1,6 @@
 #include "razor/stream/rpc_server.h"
 
-#include <fmt/format.h>
-
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/stream/server_stream.h"
@@ -101,7 +100,7 @@ std::vector<ConnectionStats> RpcServer::connections() const {
 }
 
 std::string ServerStats::to_string() const {
-  return fmt::format(
+  return base::format(
       "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} overloaded, {} draining; {} "
       "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors",
       connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, overloaded,
@@ -110,7 +109,7 @@ std::string ServerStats::to_string() const {
 }
 
 std::string ConnectionStats::to_string() const {
-  return fmt::format("{}: {} requests, {} answers, {} handlers; {} B received, {} B sent, {} B queued{}", peer,
+  return base::format("{}: {} requests, {} answers, {} handlers; {} B received, {} B sent, {} B queued{}", peer,
                      requests, answers, handlers, bytes_received, bytes_sent, bytes_queued, paused ? ", paused" : "");
 }
 

@@ -1,7 +1,6 @@
 #include "razor/stream/server_stream.h"
 
-#include <fmt/format.h>
-
+#include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/wire_error.h"
@@ -281,7 +280,7 @@ void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
 }
 
 void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
-  if (!spans_.empty()) [[unlikely]] trace_end(seq, fmt::format("error {}", number));
+  if (!spans_.empty()) [[unlikely]] trace_end(seq, base::format("error {}", number));
   if (is_open()) {
     wire::ResponseHead head;
     head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
@@ -330,7 +329,7 @@ void ServerStreamCore::handled() {
 void ServerStreamCore::trace_begin(const wire::RequestFrame& frame) {
   runtime::TraceSink& trace = *server_->runtime.trace();
   const wire::Action& action = frame.action;
-  const std::string name = action.is_name() ? std::string(action.name()) : fmt::format("action {}", action.number());
+  const std::string name = action.is_name() ? std::string(action.name()) : base::format("action {}", action.number());
   const runtime::SpanId span =
       trace.begin_span({runtime::SpanStart::Side::answers, name, peer_, stream_->local_address()});
   if (span == runtime::kNoSpan) return;

@@ -1,10 +1,9 @@
 #include "razor/wire/decoder.h"
 
-#include <fmt/format.h>
-
 #include <bit>
 
 #include "razor/base/byte_order.h"
+#include "razor/base/format.h"
 
 namespace razor::wire {
 namespace {
@@ -35,9 +34,9 @@ const char* kind_of(std::uint8_t tag) {
 std::string Decoder::error_message() const {
   if (ok()) return "no error";
   std::string text = what_;
-  if (found_ != nullptr) text += fmt::format(", found {}", found_);
-  if (!name_.empty()) text += fmt::format(", in field '{}'", name_);
-  return text + fmt::format(", at byte {}", failed_at_);
+  if (found_ != nullptr) text += base::format(", found {}", found_);
+  if (!name_.empty()) text += base::format(", in field '{}'", name_);
+  return text + base::format(", at byte {}", failed_at_);
 }
 
 bool Decoder::fail(const char* what, std::string_view name) {
