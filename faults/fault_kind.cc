@@ -26,6 +26,19 @@ std::int64_t rounded_down(std::int64_t value) {
 
 }  // namespace
 
+std::string_view lacks_servers(const Cast& cast) { return cast.servers.empty() ? "a server" : ""; }
+
+std::string_view lacks_callers(const Cast& cast) {
+  return cast.servers.empty() || cast.callers.empty() ? "a server and a caller" : "";
+}
+
+std::string_view lacks_strangers(const Cast& cast) { return cast.strangers.empty() ? "a stranger" : ""; }
+
+std::string_view lacks_own_servers(const Cast& cast) {
+  const bool has = std::ranges::any_of(cast.servers, [&cast](const std::string& server) { return !cast.is_foreign(server); });
+  return has ? "" : "a server made with the library";
+}
+
 base::Duration Draw::duration(base::Duration least, base::Duration most) {
   return std::max(least, base::Duration(rounded_down(drawn(random, least.count(), most.count(), hardness))));
 }

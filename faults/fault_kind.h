@@ -1,6 +1,7 @@
 #pragma once
 // FaultKind: one kind of fault. Each is a small file in kinds/, and a line in catalogue.cc. README.md says how to add one.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +24,20 @@ struct Cast {
   std::vector<std::string> callers{};
   /// Whose connections may be fed anything: what they get to see is their own affair.
   std::vector<std::string> strangers{};
+  /// Programs on the hosts read the time of day, which clock_step sets wrong. The library itself never does.
+  bool reads_time_of_day = false;
+  /// Servers and callers whose programs are not made with the library. Faults reach them by way of the network and as hosts;
+  /// their handlers and their memory are left alone.
+  std::vector<std::string> foreign{};
+
+  bool is_foreign(std::string_view host) const { return std::ranges::find(foreign, host) != foreign.end(); }
 };
+
+// What a kind of fault may need of a cast, for FaultKind::lacks; empty where it is there.
+std::string_view lacks_servers(const Cast& cast);
+std::string_view lacks_callers(const Cast& cast);  ///< or servers
+std::string_view lacks_strangers(const Cast& cast);
+std::string_view lacks_own_servers(const Cast& cast);  ///< made with the library
 
 /// What a kind draws a fault with.
 struct Draw {
@@ -39,6 +53,17 @@ struct Draw {
   const std::string& host() {
     const std::size_t index = random.below(cast.servers.size() + cast.callers.size());
     return index < cast.servers.size() ? cast.servers[index] : cast.callers[index - cast.servers.size()];
+  }
+  /// Likewise, and none that is foreign: of these there is at least one.
+  const std::string& own_server() {
+    const std::string* name = &server();
+    while (cast.is_foreign(*name)) name = &server();
+    return *name;
+  }
+  const std::string& own_host() {
+    const std::string* name = &host();
+    while (cast.is_foreign(*name)) name = &host();
+    return *name;
   }
   /// As long as hardness says: from `least` to at most `most`, short ones more often. In whole steps that read well.
   base::Duration duration(base::Duration least, base::Duration most);
@@ -82,8 +107,14 @@ class FaultKind {
   virtual std::string_view name() const = 0;
   /// One line: what it does, and its hosts and parameters.
   virtual std::string_view help() const = 0;
-  /// Fills in all but number and time. False: there is none in such a cast.
+  /// What it needs that this cast does not have, in a few words; empty when it can act there. Kinds that cannot act in a run
+  /// are not drawn for it; a plan may have them nevertheless.
+  virtual std::string_view lacks(const Cast& cast) const { return lacks_servers(cast); }
+  /// Fills in all but number and time. Asked only where nothing is lacking. False: there is none all the same.
   virtual bool draw(Fault& fault, Draw& draw) const = 0;
+  /// A second fault without which `fault` would seldom have anything to act on: it is drawn together with it, and `at` is set
+  /// to a time within it. False: `fault` does without. What makes connections anew is a partner of what acts on new ones.
+  virtual bool draw_partner(const Fault& /*fault*/, Fault& /*partner*/, Draw& /*draw*/) const { return false; }
   /// Empty when `fault`, which a person may have written, can be played; else what is wrong.
   virtual std::string check(const Fault& fault) const = 0;
   /// It begins. Null when it is over already, or does nothing there.

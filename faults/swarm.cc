@@ -64,17 +64,21 @@ void place(Fault& fault, const Rhythm& rhythm, base::RandomStream& random) {
   fault.at = in_milliseconds(std::clamp(rhythm.draw(random), base::Duration::zero(), last));
 }
 
-// As many as the measure says; `fill` gives each all but its name and its time, and says whether there is one.
-template <class Fill>
-void draw_some(Plan& plan, std::string_view what, const Rhythm& rhythm, base::RandomStream& random, Fill&& fill) {
+// As many as the measure says; `fill` gives each all but its name and its time, and says whether there is one. `fill_partner`
+// likewise gives what is drawn together with a fault that has its time.
+template <class Fill, class FillPartner>
+void draw_some(Plan& plan, std::string_view what, const Rhythm& rhythm, base::RandomStream& random, Fill&& fill,
+               FillPartner&& fill_partner) {
   const Measure measure = draw_measure(random, rhythm.span);
   for (std::int64_t i = 0; i < measure.count; ++i) {
     Fault fault;
-    fault.number = static_cast<std::uint32_t>(plan.faults.size() + 1);
     fault.what = what;
     if (!fill(fault, measure.hardness)) return;
     place(fault, rhythm, random);
+    Fault partner;
+    const bool has_partner = fill_partner(fault, partner, measure.hardness);
     plan.faults.push_back(std::move(fault));
+    if (has_partner) plan.faults.push_back(std::move(partner));
   }
 }
 
@@ -85,23 +89,38 @@ std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm) {
   const Rhythm rhythm = draw_rhythm(swarm_seed.stream("rhythm"), swarm.span);
   Plan plan;
   for (const FaultKind* kind : swarm.kinds) {
+    if (!kind->lacks(swarm.cast).empty()) continue;
     base::RandomStream random = swarm_seed.of("kind").stream(kind->name());
-    draw_some(plan, kind->name(), rhythm, random, [&](Fault& fault, int hardness) {
-      Draw draw{swarm.cast, random, hardness, swarm.span};
-      return kind->draw(fault, draw);
-    });
+    draw_some(
+        plan, kind->name(), rhythm, random,
+        [&](Fault& fault, int hardness) {
+          Draw draw{swarm.cast, random, hardness, swarm.span};
+          return kind->draw(fault, draw);
+        },
+        [&](const Fault& fault, Fault& partner, int hardness) {
+          Draw draw{swarm.cast, random, hardness, swarm.span};
+          return kind->draw_partner(fault, partner, draw) &&
+                 std::ranges::find(swarm.kinds, partner.what, &FaultKind::name) != swarm.kinds.end();
+        });
   }
   for (const auto& [name, action] : swarm.actions) {
     if (action.where.empty()) continue;
     base::RandomStream random = swarm_seed.of("action").stream(name);
-    draw_some(plan, name, rhythm, random, [&](Fault& fault, int) {
-      fault.where = {action.where[random.below(action.where.size())]};
-      return true;
-    });
+    draw_some(
+        plan, name, rhythm, random,
+        [&](Fault& fault, int) {
+          fault.where = {action.where[random.below(action.where.size())]};
+          return true;
+        },
+        [](const Fault&, Fault&, int) { return false; });
   }
+  const auto number_all = [&plan] {
+    std::uint32_t number = 0;
+    for (Fault& fault : plan.faults) fault.number = ++number;
+  };
+  number_all();
   plan.sort();  // at the same time in the order they were drawn
-  std::uint32_t number = 0;
-  for (Fault& fault : plan.faults) fault.number = ++number;
+  number_all();
   return std::move(plan.faults);
 }
 

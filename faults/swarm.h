@@ -22,7 +22,8 @@ struct Swarm {
 };
 
 /// The faults of this seed, in order, numbered from 1. Each kind draws from a stream of its own: one kind more or less
-/// changes nothing of the others but their numbers.
+/// changes nothing of the others but their numbers. Kinds that cannot act with this cast are left out (FaultKind::lacks), and
+/// those that need another fault to have something to act on bring it with them (FaultKind::draw_partner).
 std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm);
 
 }  // namespace razor::faults

@@ -279,8 +279,31 @@ def test_a_fault_that_cannot_be_played_fails_the_run(toys: Toys) -> None:
 
 def test_help_tells_of_it(toys: Toys) -> None:
     shown = toys.run("--help").out
-    for option in ("--plan", "--print-plan", "minimise"):
+    for option in ("--plan", "--print-plan", "--list-kinds", "minimise"):
         assert option in shown
     shown = toys.run("minimise", "--help").out
     for option in ("--scenario", "--seed", "--plan", "--page", "--plan-out", "--minutes", "--jobs", "--seeds-per-try"):
         assert option in shown
+
+
+def test_kinds_of_faults_are_explained(toys: Toys) -> None:
+    listed = toys.run("--list-kinds")
+    assert listed.status == OK
+    entries: dict[str, list[str]] = {}
+    for line in listed.out.splitlines():
+        if line.startswith("    "):
+            entries[list(entries)[-1]].append(line.strip())
+        else:
+            entries[line] = []
+    by_name = {head.split()[0]: lines for head, lines in entries.items()}
+    assert len(by_name) == 25
+    for name, lines in by_name.items():
+        assert len(lines[0]) > 20, name  # a sentence
+        assert lines[1].startswith("hosts: "), name
+        for line in lines[2:]:
+            if "whole number" in line:
+                assert re.search(r": a whole number, -?\d+ \.\. \d+: \w+", line), f"{name}: no unit: {line}"
+    assert "delay: a time, 1ns .. 24h; must be given" in by_name["handler_delay"]
+    assert "bytes_per_second: a whole number, 1 .. 1000000000000: bytes per second; must be given" in by_name["bandwidth"]
+    assert "way: one of both, there, back" in by_name["cut"]
+    assert "drawn where the cast has programs that read the time of day" in by_name["clock_step"]

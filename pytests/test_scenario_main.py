@@ -6,6 +6,7 @@ out; when a wrong command line runs something else than was asked for.
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -289,8 +290,11 @@ def test_failures_are_told_apart_by_cause(troubled: ScenarioProgram, jobs: int) 
     causes = finished.json["causes"]
     assert [(cause["runs"], cause["seed"]) for cause in causes] == [(300, 1), (50, 4), (50, 8), (1, BAD_SEED)]
     names = [cause["cause"] for cause in causes]
-    assert names[:2] == ["breaks_rules, expectation: rule 12", "breaks_rules, expectation: rule money"]
-    assert names[2].startswith("breaks_rules, requirement: troubled_scenarios.cc:")
+    assert names[:2] == [
+        "breaks_rules, expectation: rule 12: call # ran twice",
+        "breaks_rules, expectation: rule money: # are left",
+    ]
+    assert re.fullmatch(r"breaks_rules, requirement: troubled_scenarios\.cc:\d+: false: seed #", names[2])
     assert names[3].startswith("crashes, crash: ")
     assert {failure["cause"] for failure in finished.json["failures"]} == set(names)
     for failure in finished.failures("breaks_rules"):
@@ -302,6 +306,21 @@ def test_failures_are_told_apart_by_cause(troubled: ScenarioProgram, jobs: int) 
         assert f"again: {cause['again']}" in summary
     assert finished.out.count("rule 12: call") < 10
     assert len(finished.out.splitlines()) < 350
+
+
+def test_what_one_check_says_often_is_shown_once(troubled: ScenarioProgram) -> None:
+    out = troubled.run("--scenario", "breaks_a_rule_often", "--seed", "1").out
+    assert out.count("rule 7: call") == 1
+    assert "  and 9 more of rule 7\n" in out
+    # Though it comes behind a hundred others.
+    assert out.count("rule 8: it is late") == 1
+    assert "  and 90 failures more\n" in out
+
+
+def test_checks_of_one_rule_are_causes_of_their_own(troubled: ScenarioProgram) -> None:
+    causes = troubled.run("--scenario", "breaks_one_rule_in_many_ways", "--seeds", "100").json["causes"]
+    assert len(causes) == 10
+    assert {cause["runs"] for cause in causes} == {10}
 
 
 def test_few_failures_need_no_causes(troubled: ScenarioProgram) -> None:

@@ -61,6 +61,22 @@ class Host::CallTrace final : public runtime::TraceSink {
   Host& host_;
 };
 
+// Asks the rules of the network what is to go wrong with the requests that the host's servers handle.
+class Host::Trouble final : public runtime::RequestTroubleMaker {
+ public:
+  explicit Trouble(Host& host) : host_(host) {}
+
+  runtime::RequestTrouble next_request() override {
+    const Running simulator(nullptr);
+    runtime::RequestTrouble trouble;
+    for (Rule* rule : host_.fabric_.rules()) rule->on_request(host_, trouble);
+    return trouble;
+  }
+
+ private:
+  Host& host_;
+};
+
 Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t number, base::LogSink& log)
     : engine_(engine),
       fabric_(fabric),
@@ -70,6 +86,7 @@ Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t numbe
       seed_(engine.seed().of("host").of(name_)),
       log_(std::make_unique<NamedLog>(*this, log)),
       trace_(std::make_unique<CallTrace>(*this)),
+      trouble_(std::make_unique<Trouble>(*this)),
       set_at_(engine.now()) {
   RandomStream offset = seed_.stream("clock offset");
   set_to_ = base::TimePoint(offset.between(std::chrono::hours(1), kClockOffsetMax));
@@ -84,6 +101,7 @@ SimRuntime& Host::make_runtime() {
   SimRuntime& made = *runtimes_.emplace_back(
       std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
   if (traces_calls_) made.set_trace(trace_.get());
+  made.set_trouble(trouble_.get());
   return made;
 }
 

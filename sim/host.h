@@ -94,6 +94,7 @@ class Host {
   friend class SimRuntime;
   class NamedLog;
   class CallTrace;
+  class Trouble;
 
   SimRuntime& make_runtime();
   void run(const Program& program);
@@ -107,6 +108,7 @@ class Host {
   Seed seed_;
   std::unique_ptr<NamedLog> log_;
   std::unique_ptr<CallTrace> trace_;
+  std::unique_ptr<Trouble> trouble_;
   bool traces_calls_ = false;
   bool is_up_ = true;
   bool is_paused_ = false;

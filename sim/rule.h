@@ -10,6 +10,7 @@
 #include "razor/base/bytes.h"
 #include "razor/base/time.h"
 #include "razor/runtime/address.h"
+#include "razor/runtime/request_trouble.h"
 
 namespace razor::sim {
 
@@ -91,6 +92,9 @@ class Rule {
   /// `sockets`, which are both ends', may be changed.
   virtual void on_connection(const Connected&, SocketConfig& /*sockets*/) {}
   virtual AcceptTrouble on_accept(const Host&) { return {}; }
+
+  /// A server of the host is about to hand a request to its handler. Adds to what the rules before it want.
+  virtual void on_request(const Host&, runtime::RequestTrouble&) {}
 };
 
 }  // namespace razor::sim

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace razor::sim {
@@ -10,6 +11,8 @@ namespace {
 
 // A RAZOR_EXPECT in a loop would fill the memory: what comes behind the first ones is counted.
 constexpr std::size_t kFailuresKept = 10;
+// And behind those, the first of each place, of so many places.
+constexpr std::size_t kPlacesKept = 20;
 
 // Not derived from std::exception, so that those who handle these let it pass.
 struct Stopped {};
@@ -33,7 +36,10 @@ class Run {
   }
 
   void fail(ScenarioFailure failure) {
-    if (++result_.failure_count > kFailuresKept) return;
+    ++result_.failure_count;
+    // One check that fails on and on does not hide what fails behind it.
+    const bool is_new = places_.size() < kPlacesKept && places_.insert(failure.place).second;
+    if (result_.failure_count > kFailuresKept && !is_new) return;
     if (options_.on_failure) options_.on_failure(failure);
     result_.failures.push_back(std::move(failure));
   }
@@ -75,6 +81,7 @@ class Run {
   Run* outer_;
   std::unique_ptr<Observer> observer_;
   ScenarioResult result_;
+  std::set<std::string> places_;  // of failures
 };
 
 std::vector<Scenario>& registered() {

@@ -32,6 +32,8 @@ class SimRuntime final : public runtime::Runtime,
 
   /// Set by the host, while somebody watches the world.
   using runtime::Runtime::set_trace;
+  /// Set by the host.
+  using runtime::Runtime::set_trouble;
 
   Host& host() const { return host_; }
   Engine& engine() const { return engine_; }

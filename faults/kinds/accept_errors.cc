@@ -4,6 +4,7 @@
 
 #include "faults/kinds/check.h"
 #include "faults/kinds/kinds.h"
+#include "faults/kinds/new_connections.h"
 #include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
@@ -65,10 +66,14 @@ class AcceptErrors final : public FaultKind {
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.servers.empty()) return false;
     fault.where = {draw.server()};
-    fault.lasts = draw.duration(100ms, 60s);
+    // As in connect_fault.cc.
+    fault.lasts = draw.duration(3s, 60s);
     fault.set("error", kErrors[draw.random.below(kErrors.size())].name);
-    fault.set("one_in", std::int64_t{8} >> draw.number(0, 3));
+    fault.set("one_in", std::int64_t{2} >> draw.number(0, 1));
     return true;
+  }
+  bool draw_partner(const Fault& fault, Fault& partner, Draw& draw) const override {
+    return draw_reset_within(fault, partner, draw);
   }
   std::string check(const Fault& fault) const override {
     static_assert(kErrors.size() == 6);

@@ -31,9 +31,11 @@ class AllocationFailure final : public FaultKind {
     return "allocation_failure HOST for TIME [nth=N] [bytes=N] [count=N]: of the allocations of at least so many bytes "
            "(1024) that its programs make, so many (1) from the nth (1) on are refused";
   }
+  std::string_view lacks(const Cast& cast) const override {
+    return allocations_are_watched() ? lacks_own_servers(cast) : "a program that links razor::faults_allocation";
+  }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty() || !allocations_are_watched()) return false;
-    fault.where = {draw.host()};
+    fault.where = {draw.own_host()};
     fault.lasts = draw.duration(100ms, 60s);
     fault.set("nth", static_cast<std::int64_t>(1 + draw.random.below(100)));
     fault.set("bytes", std::int64_t{1'024} << draw.random.below(7));

@@ -7,10 +7,25 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "faults/plan.h"
 
 namespace razor::faults {
+
+class FaultKind;
+
+/// What a kind wants of its faults, in words.
+struct Wanted {
+  struct Parameter {
+    std::string name;
+    std::string values;  ///< "a whole number, 1 .. 64: bytes", "a time, 1ms .. 10min", "one of both, there, back"
+    bool is_required = false;
+  };
+  std::string hosts;  ///< "1 .. 2"
+  bool lasts = false;
+  std::vector<Parameter> parameters{};
+};
 
 class Check {
  public:
@@ -32,10 +47,15 @@ class Check {
   /// The first thing that is wrong, with parameters that nobody asked for; empty when nothing is.
   std::string wrong() const;
 
+  /// What `kind.check` asks for, told by itself, so that nothing is said twice.
+  static Wanted wanted_by(const FaultKind& kind);
+
  private:
   /// Null when it is not given, or something is wrong already.
   const std::string* value(std::string_view name);
   void fail(std::string what);
+  // Notes it, where somebody wants to know.
+  static void want(std::string_view name, std::string values);
 
   const Fault& fault_;
   std::set<std::string_view> known_;

@@ -34,6 +34,9 @@ class ClockStep final : public FaultKind {
   std::string_view help() const override {
     return "clock_step HOST for TIME by=TIME [way=forward|back]: its time of day is wrong by so much";
   }
+  std::string_view lacks(const Cast& cast) const override {
+    return cast.servers.empty() || !cast.reads_time_of_day ? "programs that read the time of day" : "";
+  }
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.servers.empty()) return false;
     fault.where = {draw.host()};

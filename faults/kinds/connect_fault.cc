@@ -32,8 +32,9 @@ bool ConnectFault::draw(Fault& fault, Draw& draw) {
   if (draw.cast.servers.empty()) return false;
   fault.where = {draw.server()};
   if (!draw.cast.callers.empty() && draw.random.one_in(4)) fault.where.push_back(draw.caller());
-  fault.lasts = draw.duration(100ms, 60s);
-  fault.set("one_in", std::int64_t{8} >> draw.number(0, 3));
+  // Those that its partner has reset connect again within a second or two, and not often.
+  fault.lasts = draw.duration(3s, 60s);
+  fault.set("one_in", std::int64_t{2} >> draw.number(0, 1));
   return true;
 }
 

@@ -61,12 +61,13 @@ class Corrupt final : public FaultKind {
     return "corrupt STRANGER [HOST] for TIME [one_in=N] [bytes=N] [how=flip|overwrite] [way=both|there|back]: in one in N "
            "segments, a bit of each of so many bytes flips, or they are overwritten";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_strangers(cast); }
   bool draw(Fault& fault, Draw& draw) const override {
     if (draw.cast.strangers.empty()) return false;
     fault.where = {draw.one_of(draw.cast.strangers)};
     if (!draw.cast.servers.empty() && draw.random.one_in(2)) fault.where.push_back(draw.server());
-    fault.lasts = draw.duration(100ms, 60s);
-    fault.set("one_in", std::int64_t{64} >> draw.number(0, 6));
+    fault.lasts = draw.duration(2s, 60s);
+    fault.set("one_in", std::int64_t{16} >> draw.number(0, 4));
     fault.set("bytes", draw.number(1, 64));
     fault.set("how", draw.random.one_in(2) ? "flip" : "overwrite");
     return true;

@@ -1,4 +1,4 @@
-// handler_delay: the user's handlers take longer (HandlerTrouble).
+// handler_delay: the user's handlers start later.
 
 #include "faults/kinds/handler_fault.h"
 #include "faults/kinds/kinds.h"
@@ -14,7 +14,7 @@ class DelayedHandlers final : public HandlerFault {
       : HandlerFault(fault, stage), delay_(fault.duration_of("delay", {})) {}
 
  private:
-  bool change(HandlerTrouble& trouble) override {
+  bool change(runtime::RequestTrouble& trouble) override {
     trouble.delay += delay_;
     return true;
   }
@@ -26,8 +26,10 @@ class HandlerDelay final : public FaultKind {
  public:
   std::string_view name() const override { return "handler_delay"; }
   std::string_view help() const override {
-    return "handler_delay HOST for TIME delay=TIME [one_in=N]: one in N requests takes so much longer there";
+    return "handler_delay HOST for TIME delay=TIME [one_in=N]: "
+           "the handlers of one in N requests (1) start so much later there";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_own_servers(cast); }
   bool draw(Fault& fault, Draw& draw) const override {
     if (!HandlerFault::draw(fault, draw)) return false;
     fault.set("delay", draw.duration(1ms, 60s));

@@ -1,4 +1,4 @@
-// handler_drop: the user's handlers forget to answer (HandlerTrouble).
+// handler_drop: requests are dropped without their handlers.
 
 #include "faults/kinds/handler_fault.h"
 #include "faults/kinds/kinds.h"
@@ -11,15 +11,17 @@ class DroppingHandlers final : public HandlerFault {
   using HandlerFault::HandlerFault;
 
  private:
-  bool change(HandlerTrouble& trouble) override { return !std::exchange(trouble.drops, true); }
+  bool change(runtime::RequestTrouble& trouble) override { return !std::exchange(trouble.drops, true); }
 };
 
 class HandlerDrop final : public FaultKind {
  public:
   std::string_view name() const override { return "handler_drop"; }
   std::string_view help() const override {
-    return "handler_drop HOST for TIME [one_in=N]: one in N requests is forgotten there, without an answer";
+    return "handler_drop HOST for TIME [one_in=N]: "
+           "one in N requests (1) is dropped there without its handler, which a server answers with an internal error";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_own_servers(cast); }
   bool draw(Fault& fault, Draw& draw) const override { return HandlerFault::draw(fault, draw); }
   std::string check(const Fault& fault) const override {
     Check check(fault);

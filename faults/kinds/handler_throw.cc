@@ -1,4 +1,4 @@
-// handler_throw: the user's handlers end with exceptions (HandlerTrouble).
+// handler_throw: requests end with an exception in place of their handlers.
 
 #include "faults/kinds/handler_fault.h"
 #include "faults/kinds/kinds.h"
@@ -11,15 +11,17 @@ class ThrowingHandlers final : public HandlerFault {
   using HandlerFault::HandlerFault;
 
  private:
-  bool change(HandlerTrouble& trouble) override { return !std::exchange(trouble.throws, true); }
+  bool change(runtime::RequestTrouble& trouble) override { return !std::exchange(trouble.throws, true); }
 };
 
 class HandlerThrow final : public FaultKind {
  public:
   std::string_view name() const override { return "handler_throw"; }
   std::string_view help() const override {
-    return "handler_throw HOST for TIME [one_in=N]: one in N requests ends with an exception there";
+    return "handler_throw HOST for TIME [one_in=N]: "
+           "one in N requests (1) ends there with an exception in place of its handler";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_own_servers(cast); }
   bool draw(Fault& fault, Draw& draw) const override { return HandlerFault::draw(fault, draw); }
   std::string check(const Fault& fault) const override {
     Check check(fault);

@@ -2,6 +2,7 @@
 
 #include "faults/kinds/connect_fault.h"
 #include "faults/kinds/kinds.h"
+#include "faults/kinds/new_connections.h"
 
 namespace razor::faults {
 namespace {
@@ -14,6 +15,9 @@ class HangConnects final : public FaultKind {
            "named behind it or of all";
   }
   bool draw(Fault& fault, Draw& draw) const override { return ConnectFault::draw(fault, draw); }
+  bool draw_partner(const Fault& fault, Fault& partner, Draw& draw) const override {
+    return draw_reset_within(fault, partner, draw);
+  }
   std::string check(const Fault& fault) const override { return ConnectFault::check(fault); }
   std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
     return std::make_unique<ConnectFault>(fault, stage, sim::ConnectVerdict::lose);

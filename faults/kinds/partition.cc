@@ -20,6 +20,7 @@ class Partition final : public FaultKind {
     return "partition HOST ... for TIME [first=N]: these hosts do not reach the others of the world; with first=N, the "
            "first N of them and the rest of them do not reach each other";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_two_hosts(cast); }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);
     if (hosts.size() < 2) return false;

@@ -13,6 +13,7 @@ class Reset final : public FaultKind {
     return "reset HOST HOST [for TIME byte=N] [connections=all|one]: both ends of their connections see a reset; with "
            "byte=N, when one end's N next bytes have arrived";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_callers(cast); }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }
   std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {

@@ -14,6 +14,7 @@ class Sever final : public FaultKind {
     return "sever HOST HOST [for TIME byte=N] [connections=all|one]: their connections are lost in silence, for good; "
            "with byte=N, when one end's N next bytes have arrived";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_callers(cast); }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }
   std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {

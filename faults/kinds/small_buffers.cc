@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "faults/kinds/kinds.h"
+#include "faults/kinds/new_connections.h"
 #include "faults/kinds/rule_fault.h"
 #include "faults/kinds/ways.h"
 
@@ -41,9 +42,12 @@ class SmallBuffers final : public FaultKind {
   bool draw(Fault& fault, Draw& draw) const override {
     if (!Ways::draw(fault, draw)) return false;
     fault.parameters.clear();  // both ways: who connects does not matter
-    fault.lasts = draw.duration(100ms, 60s);
+    fault.lasts = draw.duration(3s, 60s);
     fault.set("bytes", std::int64_t{65'536} >> draw.number(0, 14));
     return true;
+  }
+  bool draw_partner(const Fault& fault, Fault& partner, Draw& draw) const override {
+    return draw_reset_within(fault, partner, draw);
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);

@@ -92,6 +92,7 @@ class Swizzle final : public FaultKind {
     return "swizzle HOST HOST ... for TIME [stall=hosts|links]: they stand still (or are cut off) one by one, and come back "
            "in another order";
   }
+  std::string_view lacks(const Cast& cast) const override { return lacks_two_hosts(cast); }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);
     if (hosts.size() < 2) return false;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "faults/exploration.h"
+#include "faults/main/list_kinds.h"
 #include "faults/main/minimise_command.h"
 #include "faults/run_in_child.h"
 #include "faults/sometimes.h"
@@ -27,6 +28,7 @@ constexpr const char* kHelp =
     "  --plan FILE      Play this plan instead of what seeds draw; its lines 'scenario' and 'seed' say which run that is,\n"
     "                   unless --scenario and --seed do\n"
     "  --print-plan     Print the plan of one --scenario and --seed, and run nothing to its end\n"
+    "  --list-kinds     Print what each kind of fault does, with its parameters, and run nothing\n"
     "  minimise ...     Make the plan of a failed run smaller, and write a page about it: 'minimise --help'";
 
 // The options that are ours; the rest is the scenario program's.
@@ -141,6 +143,10 @@ int run(const char* program, std::vector<std::string> words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "--list-kinds") == 0) {
+    fmt::print("{}", list_of_kinds());
+    return 0;
+  }
   if (argc > 1 && std::strcmp(argv[1], "minimise") == 0) return minimise_command(argc, argv);
   return run(argv[0], {argv + 1, argv + argc});
 }

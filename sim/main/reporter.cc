@@ -120,12 +120,10 @@ void Reporter::on_done(const RunDone& done) {
   if (options_.digests) runs_.emplace(done.number, done);
   if (failed) {
     const bool is_replayed = options_.replay_one_in > 0 && options_.sweep.is_one_in(options_.replay_one_in, done.number);
-    FailedRun run{job, is_replayed, name_of(job), std::move(open_[done.number]), false};
+    FailedRun run{job, is_replayed, name_of(job), std::move(open_[done.number]), 0, false};
     std::vector<ScenarioFailure>& failures = run.story.failures;
     if (!failures.empty()) run.cause = cause_of(name_of(job), failures.front());
-    if (done.failure_count > failures.size() && !failures.empty()) {
-      failures.back().message += fmt::format("\n(and {} failures more)", done.failure_count - failures.size());
-    }
+    run.failures_more = done.failure_count - std::min<std::uint64_t>(done.failure_count, failures.size());
     on_failed_run(std::move(run));
   }
   open_.erase(done.number);
@@ -141,7 +139,14 @@ void Reporter::on_failed_run(FailedRun run) {
   run.shown_in_full = is_new || (failed_runs_.size() < kShownInFull && cause.runs <= kShownInFullOfACause);
   clear_progress();
   print_failed_run(run);
-  if (!run.shown_in_full) run.story.failures.resize(std::min<std::size_t>(run.story.failures.size(), 1));
+  std::vector<ScenarioFailure>& failures = run.story.failures;
+  if (!run.shown_in_full && failures.size() > 1) {
+    run.failures_more += failures.size() - 1;
+    failures.resize(1);
+  }
+  if (run.failures_more > 0 && !failures.empty()) {
+    failures.back().message += fmt::format("\n(and {} failures more)", run.failures_more);
+  }
   std::size_t text_bytes = 0;
   for (const auto& [name, text] : run.story.texts) text_bytes += name.size() + text.size();
   if (!is_new && text_bytes_kept_ + text_bytes > kTextBytesKept) {
@@ -164,11 +169,26 @@ void Reporter::print_failed_run(const FailedRun& run) const {
     if (failed_runs_.size() == kShown) fmt::print(out_, "FAILED  ... more: shown where the cause is new, else counted\n");
   } else {
     fmt::print(out_, "FAILED  {}, seed {}\n", name_of(run.job), run.job.seed);
-    for (const ScenarioFailure& failure : run.story.failures) fmt::print(out_, "{}\n", indented(failure.text()));
+    print_failures(run);
     print_plan(run);
     fmt::print(out_, "  again: {}\n", replay_line(run));
   }
   std::fflush(out_);
+}
+
+// What one check says again and again is shown once.
+void Reporter::print_failures(const FailedRun& run) const {
+  const std::vector<ScenarioFailure>& failures = run.story.failures;
+  std::vector<std::string> checks;
+  for (const ScenarioFailure& failure : failures) checks.push_back(check_of(failure));
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    const auto here = checks.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(checks.begin(), here, checks[i]) != here) continue;
+    fmt::print(out_, "{}\n", indented(failures[i].text()));
+    const auto equal = std::count(here + 1, checks.end(), checks[i]);
+    if (equal > 0) fmt::print(out_, "  and {} more of {}\n", equal, checks[i]);
+  }
+  if (run.failures_more > 0) fmt::print(out_, "  and {} failures more\n", run.failures_more);
 }
 
 void Reporter::print_plan(const FailedRun& run) const {

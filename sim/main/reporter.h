@@ -53,6 +53,7 @@ class Reporter final : public CrewListener {
     bool is_replayed;
     std::string cause;
     Story story;
+    std::uint64_t failures_more;  // that were counted, and not kept
     bool shown_in_full;
   };
   struct Cause {
@@ -63,6 +64,7 @@ class Reporter final : public CrewListener {
 
   void on_failed_run(FailedRun run);
   void print_failed_run(const FailedRun& run) const;
+  void print_failures(const FailedRun& run) const;
   void print_plan(const FailedRun& run) const;
   void print_counts() const;
   void print_causes() const;

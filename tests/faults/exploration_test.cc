@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "faults/swarm.h"
 #include "sim/scenario.h"
 
@@ -14,14 +17,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Cast kCast{{"server0", "server1"}, {"caller0"}, {"stranger"}};
+const Cast kCast{{"server0", "server1"}, {"caller0"}, {"stranger"}, true, {}};
 
-std::vector<Fault> drawn(std::uint64_t seed, std::string_view without = {}, const Actions& actions = {}) {
+std::vector<Fault> drawn(std::uint64_t seed, std::string_view without = {}, const Actions& actions = {},
+                         const Cast& cast = kCast) {
   std::vector<const FaultKind*> kinds;
   for (const FaultKind* kind : catalogue()) {
     if (kind->name() != without) kinds.push_back(kind);
   }
-  return draw_faults(sim::Seed(seed), Swarm{kCast, actions, kinds, 10min});
+  return draw_faults(sim::Seed(seed), Swarm{cast, actions, kinds, 10min});
 }
 
 TEST(Swarm, IsTheSameForTheSameSeed) {
@@ -55,23 +59,94 @@ TEST(Swarm, RunsDifferInKind) {
   for (const FaultKind* kind : catalogue()) {
     const int runs = runs_with[std::string(kind->name())];
     EXPECT_GT(runs, 50) << kind->name();
-    EXPECT_LT(runs, 150) << kind->name() << " is in most runs";
+    // Resets come with other kinds, too.
+    if (kind->name() != "reset") EXPECT_LT(runs, 150) << kind->name() << " is in most runs";
   }
 }
 
+// What else goes with it are the resets that it brings with it.
 TEST(Swarm, OneKindLessLeavesTheOthers) {
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
     const std::vector<Fault> all = drawn(seed);
     for (const FaultKind* kind : catalogue()) {
-      std::vector<Fault> expected;
+      const std::vector<Fault> rest = drawn(seed, kind->name());
+      std::set<std::string> gone;
+      std::size_t found = 0;
       for (Fault fault : all) {
-        if (fault.what == kind->name()) continue;
-        fault.number = static_cast<std::uint32_t>(expected.size() + 1);
-        expected.push_back(std::move(fault));
+        if (found < rest.size()) fault.number = rest[found].number;
+        if (found < rest.size() && fault == rest[found]) {
+          ++found;
+        } else {
+          gone.insert(fault.what);
+        }
       }
-      EXPECT_EQ(drawn(seed, kind->name()), expected) << "without " << kind->name();
+      EXPECT_EQ(found, rest.size()) << "without " << kind->name() << " something else was drawn";
+      gone.erase(std::string(kind->name()));
+      if (kind->name().ends_with("connects") || kind->name() == "accept_errors" || kind->name() == "small_buffers") gone.erase("reset");
+      EXPECT_EQ(gone, std::set<std::string>()) << "without " << kind->name();
     }
   }
+}
+
+// A kind that cannot act with a cast was drawn nevertheless, and its faults of a run did nothing.
+TEST(Swarm, KindsThatCannotActAreNotDrawn) {
+  struct Case {
+    std::string_view kind;
+    Cast cast;
+  };
+  Cast without_the_time = kCast;
+  without_the_time.reads_time_of_day = false;
+  Cast without_strangers = kCast;
+  without_strangers.strangers.clear();
+  Cast without_callers = kCast;
+  without_callers.callers.clear();
+  Cast foreign = kCast;
+  foreign.foreign = kCast.servers;
+  Cast alone{{"server0"}, {}, {}, true, {}};
+  const std::vector<Case> cases = {
+      {"clock_step", without_the_time}, {"corrupt", without_strangers}, {"reset", without_callers},
+      {"sever", without_callers},       {"handler_delay", foreign},     {"handler_throw", foreign},
+      {"handler_drop", foreign},        {"partition", alone},           {"swizzle", alone},
+  };
+  for (const Case& one : cases) {
+    EXPECT_NE(find_kind(one.kind)->lacks(one.cast), "") << one.kind;
+    EXPECT_EQ(find_kind(one.kind)->lacks(kCast), "") << one.kind;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      for (const Fault& fault : drawn(seed, {}, {}, one.cast)) ASSERT_NE(fault.what, one.kind) << "seed " << seed;
+    }
+  }
+}
+
+// Connections live long: where nothing makes new ones, these kinds met none.
+TEST(Swarm, WhatActsOnNewConnectionsBringsAResetWithIt) {
+  int seen = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const std::vector<Fault> all = drawn(seed);
+    for (const Fault& fault : all) {
+      if (fault.what != "refuse_connects" && fault.what != "hang_connects" && fault.what != "accept_errors") continue;
+      ++seen;
+      const bool has_partner = std::ranges::any_of(all, [&fault](const Fault& other) {
+        return other.what == "reset" && other.where.back() == fault.where.front() && other.at >= fault.at &&
+               other.at <= fault.at + fault.lasts / 2;
+      });
+      EXPECT_TRUE(has_partner) << "seed " << seed << ": " << fault.to_string();
+    }
+  }
+  EXPECT_GT(seen, 200);
+}
+
+TEST(Swarm, ForeignServersKeepTheirHandlersAndTheirMemory) {
+  Cast cast = kCast;
+  cast.foreign = {"server1"};
+  int seen = 0;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    for (const Fault& fault : drawn(seed, {}, {}, cast)) {
+      if (!fault.what.starts_with("handler_") && fault.what != "allocation_failure") continue;
+      ++seen;
+      EXPECT_NE(fault.where.front(), "server1") << fault.to_string();
+    }
+  }
+  EXPECT_GT(seen, 100);
 }
 
 // What actions draw when a plan is played, by the number of their fault.

@@ -9,7 +9,6 @@
 #include "faults/allocation.h"
 #include "faults/conditions.h"
 #include "faults/fault_kind.h"
-#include "faults/handler_trouble.h"
 #include "tests/support/talking_hosts.h"
 
 namespace razor::test {
@@ -618,6 +617,9 @@ TEST_F(FaultKinds, ClockStepIsSeenByWhoReadsTheTimeOfDay) {
 
 // --- The user's code -------------------------------------------------------------------------------------------------
 
+// What a server on this host is told for its next request.
+runtime::RequestTrouble trouble_at(sim::Host& host) { return host.runtime().trouble()->next_request(); }
+
 TEST_F(FaultKinds, HandlersAreTroubledOnOneHost) {
   EXPECT_EQ(acted_on_nothing("handler_delay server for 1s delay=1s"), 0u);
   EXPECT_EQ(acted_on_nothing("handler_throw server for 1s"), 0u);
@@ -626,15 +628,15 @@ TEST_F(FaultKinds, HandlersAreTroubledOnOneHost) {
   auto more_delay = begin("handler_delay server for 1s delay=2s");
   auto throws = begin("handler_throw server for 1s");
   auto drops = begin("handler_drop server for 1s");
-  const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_);
+  const runtime::RequestTrouble trouble = trouble_at(server_);
   EXPECT_EQ(trouble.delay, 3s);
   EXPECT_TRUE(trouble.throws);
   EXPECT_TRUE(trouble.drops);
-  const faults::HandlerTrouble elsewhere = faults::HandlerTrouble::of(client_);
+  const runtime::RequestTrouble elsewhere = trouble_at(client_);
   EXPECT_EQ(elsewhere.delay, 0s);
   EXPECT_FALSE(elsewhere.throws || elsewhere.drops);
   for (auto* fault : {&delay, &more_delay, &throws, &drops}) EXPECT_EQ(end(std::move(*fault)), 1u);
-  const faults::HandlerTrouble healed = faults::HandlerTrouble::of(server_);
+  const runtime::RequestTrouble healed = trouble_at(server_);
   EXPECT_EQ(healed.delay, 0s);
   EXPECT_FALSE(healed.throws || healed.drops);
 }
@@ -642,7 +644,7 @@ TEST_F(FaultKinds, HandlersAreTroubledOnOneHost) {
 TEST_F(FaultKinds, HandlersAreTroubledOneInSoMany) {
   auto drops = begin("handler_drop server for 1s one_in=4");
   std::uint64_t dropped = 0;
-  for (int i = 0; i < 1'000; ++i) dropped += faults::HandlerTrouble::of(server_).drops ? 1 : 0;
+  for (int i = 0; i < 1'000; ++i) dropped += trouble_at(server_).drops ? 1 : 0;
   EXPECT_GT(dropped, 200u);
   EXPECT_LT(dropped, 300u);
   EXPECT_EQ(end(std::move(drops)), dropped);

@@ -3,11 +3,13 @@
 //
 // The program has an option of its own: `--trouble WORD`, which scenarios report.
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "sim/main/scenario_program.h"
@@ -166,6 +168,20 @@ RAZOR_SCENARIO(breaks_rules) {
   RAZOR_EXPECT(world.seed() % 4 == 0, "rule 12: call {} ran twice", world.seed());
   RAZOR_EXPECT(world.seed() % 8 == 0, "rule {}: {} are left", "money", world.seed());
   RAZOR_REQUIRE(false, "seed {}", world.seed());
+}
+
+// The first rule a hundred times, and then another.
+RAZOR_SCENARIO(breaks_a_rule_often) {
+  for (int i = 0; i < 100; ++i) RAZOR_EXPECT(false, "rule 7: call {} of server{}:{} came back", i, i % 3, 4000 + i);
+  RAZOR_EXPECT(world.seed() == 0, "rule 8: it is late");
+}
+
+// Ten bugs that break the same rule, each with numbers of its own.
+RAZOR_SCENARIO(breaks_one_rule_in_many_ways) {
+  constexpr std::array<std::string_view, 10> kHow{"twice", "late",   "early",  "never", "in vain",
+                                                  "wrong", "behind", "before", "alone", "again"};
+  RAZOR_EXPECT(false, "rule 7: call {} of server{}:{} ran {} after {}ms", world.seed(), world.seed() % 3, world.seed() * 7,
+               kHow[world.seed() % kHow.size()], world.seed() * 1.5);
 }
 
 }  // namespace

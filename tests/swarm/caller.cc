@@ -45,6 +45,7 @@ struct SwarmCaller::CallDraw {
   bool completion_throws = false;
   Order order;
   base::Bytes blob;
+  bool is_large = false;
 
   bool idempotent() const { return kind == Kind::often; }
 };
@@ -216,11 +217,15 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
               : by_stream_interface                        ? CallDraw::Kind::store
                                                            : CallDraw::Kind::once;
   call.timeout = random.between(1s, 10s) / 1ms * 1ms;
+  // What comes behind a large call, or a slow one of a peer that handles one at a time, waits as long as that takes.
+  if (settings.is_patient() && (must_succeed_ || random.one_in(2))) call.timeout = random.between(40s, 60s) / 1ms * 1ms;
   if (random.one_in(10)) call.timeout = random.between(10ms, 1s) / 1ms * 1ms;
   call.abandon_after = random.one_in(40) ? random.between(1ms, 2s) : 0ns;
   call.completion_throws = random.one_in(100);
   const auto most = static_cast<std::uint64_t>(settings.payload_most);
   call.order.fails = random.one_in(20) && call.kind != CallDraw::Kind::led;
+  call.order.throws = random.one_in(60) && call.kind != CallDraw::Kind::led && !must_succeed_;
+  call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store;
   const auto takes = random.between(0ns, settings.handler_most);
   call.order.milliseconds = random.one_in(2) ? 0 : static_cast<std::uint32_t>(takes / 1ms);
   call.order.answer_bytes = static_cast<std::uint32_t>(random.below(most + 1));
@@ -230,11 +235,44 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
   return call;
 }
 
+// Some calls take long: so large that they are under way for seconds, or handled for as long. In the calm, one of each kind
+// comes first, since then each has to succeed.
+void SwarmCaller::make_it_special(CallDraw& call, sim::RandomStream& random) {
+  const Settings& settings = scene_.settings;
+  if (!settings.is_patient() || large_is_under_way_ || call.kind == CallDraw::Kind::led || by_ == By::stream) return;
+  int special = 0;
+  if (calm_specials_ > 0) {
+    special = calm_specials_--;
+  } else if (!must_succeed_ && random.one_in(100)) {
+    special = 1 + static_cast<int>(random.below(kCalmSpecials));
+  }
+  if (special == 0) return;
+  call.timeout = 60s;
+  call.abandon_after = 0ns;
+  call.order.throws = call.order.drops = call.order.fails = false;
+  if (special == 1) {
+    call.order.milliseconds = static_cast<std::uint32_t>(4000 + random.below(3000));
+    return;
+  }
+  if (settings.large_bytes == 0) return;
+  call.is_large = large_is_under_way_ = true;
+  const std::uint32_t size = settings.large_bytes - static_cast<std::uint32_t>(random.below(settings.large_bytes / 4));
+  if (special == 2) {
+    call.order.answer_bytes = size;
+    if (call.kind != CallDraw::Kind::store) return;
+  }
+  if (call.kind == CallDraw::Kind::store) {
+    call.blob = as_blob(bytes_of(random.bits(), size));  // which comes back
+  } else {
+    call.order.payload = bytes_of(random.bits(), size);
+  }
+}
+
 std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   const Settings& settings = scene_.settings;
   const ClientPoolConfig& pool = settings.pool.pool;
   const std::size_t bytes_most = call.order.payload.size() + call.order.answer_bytes + 256;
-  const bool may_be_refused = bytes_most > pool.stream.limits.msg_bytes_max || pool.queue_calls_max < 1024 ||
+  const bool may_be_refused = bytes_most + call.blob.size() / 5 > pool.stream.limits.msg_bytes_max || pool.queue_calls_max < 1024 ||
                               pool.bytes_max < 1'000'000 || pool.fail_fast || by_ == By::stream;
   faults::CallTerms terms;
   terms.name = name_of(static_cast<int>(call.kind));
@@ -246,8 +284,10 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.may_end_unsent = may_be_refused;
   terms.peers_trusted = peers_trusted_;
   // One that meets a connection on which a system is still about to send again what a fault lost has a second try.
-  const bool may_try_again = call.idempotent() && pool.retry.limit > 0;
-  terms.must_succeed = must_succeed_ && may_try_again && settings.has_ample_room() && !may_be_refused && call.timeout > 8s;
+  // Where the calm is long, that is over.
+  const bool may_try_again = (call.idempotent() && pool.retry.limit > 0) || settings.is_patient();
+  terms.must_succeed = must_succeed_ && may_try_again && settings.has_ample_room() && !may_be_refused &&
+                       call.timeout > (settings.is_patient() ? 30s : 8s);
   return scene_.ledger.submitted(terms);
 }
 
@@ -257,7 +297,9 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   CallDraw call;
   try {
     call = draw_call(random);
+    make_it_special(call, random);
   } catch (const std::bad_alloc&) {
+    if (call.is_large) large_is_under_way_ = false;
     return;  // a fault had no memory for it: no call is made
   }
   const std::uint64_t id = submitted(call);
@@ -266,8 +308,10 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   ++under_way->count;
   faults::Ledger& ledger = scene_.ledger;
   const bool is_often = call.idempotent();
-  const auto done = [this, &ledger, id, under_way, is_often, throws = call.completion_throws](const auto& reply) {
+  const auto done = [this, &ledger, id, under_way, is_often, is_large = call.is_large,
+                     throws = call.completion_throws](const auto& reply) {
     under_way->ended();
+    if (is_large) large_is_under_way_ = false;
     if (reply.has_call_error()) {
       ledger.failed(id, reply.call_error());
       check_closed(id, reply.call_error());
@@ -285,8 +329,10 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   };
   const Client<Work> work = Client<Work>(channel).with({.timeout = call.timeout});
   if (call.kind == CallDraw::Kind::store) {
-    auto completion = [this, &ledger, id, under_way, throws = call.completion_throws](const Answer& answer) {
+    auto completion = [this, &ledger, id, under_way, is_large = call.is_large,
+                       throws = call.completion_throws](const Answer& answer) {
       under_way->ended();
+      if (is_large) large_is_under_way_ = false;
       switch (answer.kind()) {
         case Answer::Kind::failed:
           ledger.failed(id, answer.error());

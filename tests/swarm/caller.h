@@ -32,7 +32,10 @@ class SwarmCaller {
   /// Those it calls may lie.
   void distrust_peers() { peers_trusted_ = false; }
   /// From now on each call has to succeed: all is well again.
-  void expect_success() { must_succeed_ = true; }
+  void expect_success() {
+    must_succeed_ = true;
+    calm_specials_ = kCalmSpecials;
+  }
   /// Null while there is none, and for a caller by stream.
   FailoverPool* pool() const { return pool_; }
   const std::vector<std::string>& servers() const { return servers_; }
@@ -40,6 +43,8 @@ class SwarmCaller {
   std::string wrong_bounds() const;
 
  private:
+  static constexpr int kCalmSpecials = 3;
+
   struct UnderWay;
   struct Shown;
   struct CallDraw;
@@ -54,6 +59,7 @@ class SwarmCaller {
   void make_call(Runtime& runtime, stream::Channel& channel, sim::RandomStream& random,
                  const std::shared_ptr<UnderWay>& under_way, runtime::TaskScope& impatient);
   CallDraw draw_call(sim::RandomStream& random) const;
+  void make_it_special(CallDraw& call, sim::RandomStream& random);
   void make_unencodable_call(stream::Channel& channel, const std::shared_ptr<UnderWay>& under_way);
   std::uint64_t submitted(const CallDraw& call);
   void check_closed(std::uint64_t id, const CallError& error) const;
@@ -65,6 +71,10 @@ class SwarmCaller {
   By by_;
   bool peers_trusted_ = true;
   bool must_succeed_ = false;
+  // Of calls that are large: one at a time.
+  bool large_is_under_way_ = false;
+  // In the calm, calls that take long and come first: a large one up, a large one down, a slow handler.
+  int calm_specials_ = 0;
   bool stopping_ = false;
   bool resting_ = false;
   bool finished_ = false;

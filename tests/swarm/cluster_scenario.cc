@@ -9,6 +9,7 @@
 #include "faults/allocation.h"
 #include "faults/bounds.h"
 #include "tests/swarm/caller.h"
+#include "tests/swarm/reference.h"
 #include "tests/swarm/server.h"
 #include "tests/swarm/strangers.h"
 
@@ -20,8 +21,6 @@ constexpr base::Duration kFaultsFor = 10min;
 // to be noticed, the pause between two attempts to connect.
 constexpr base::Duration kRecoveryMost = 15s;
 constexpr base::Duration kCalmFor = 15s;
-// Of a call.
-constexpr base::Duration kTimeoutMost = 10s;
 // No more at once, whatever peers say they will send: what is queued for slow readers, in a buffer that doubles.
 constexpr std::size_t kLargestAllocation = 16 * base::kMiB;
 
@@ -62,15 +61,27 @@ struct Cluster {
       : world(owner), run(exploration), settings(draw_settings(run)), ledger(world, ledger_config()),
         network(world, network_limits()) {
     faults::forget_largest_allocation();
+    if (settings.bytes_per_second > 0) {
+      sim::LinkConfig link;
+      link.bytes_per_second = static_cast<std::uint64_t>(settings.bytes_per_second);
+      link.segment_bytes_max = 16 * 1024;
+      world.fabric().set_link_config(link);
+      if (settings.small_sockets) world.fabric().set_socket_config({32 * base::kKiB, 32 * base::kKiB});
+    }
     for (int i = 0; i < settings.servers; ++i) {
       servers.push_back(std::make_unique<SwarmServer>(scene, fmt::format("server{}", i)));
       server_names.push_back(servers.back()->name());
     }
     scene.leader = server_names.front();
-    for (int i = 0; i < settings.callers; ++i) add_caller(fmt::format("caller{}", i), server_names, SwarmCaller::By::pool);
+    known_names = server_names;
+    if (settings.reference_server) {
+      reference_worker = std::make_unique<ReferenceWorker>(scene, "reference");
+      known_names.push_back(reference_worker->name());
+    }
+    for (int i = 0; i < settings.callers; ++i) add_caller(fmt::format("caller{}", i), known_names, SwarmCaller::By::pool);
     if (settings.stream_caller) add_caller("streamer", server_names, SwarmCaller::By::stream);
     faults::Cast cast;
-    cast.servers = server_names;
+    cast.servers = known_names;
     for (const auto& caller : callers) cast.callers.push_back(caller->name());
     if (settings.attacker) {
       attacker = std::make_unique<Attacker>(scene, "attacker");
@@ -83,9 +94,15 @@ struct Cluster {
                                              SwarmCaller::By::pool);
       victim->distrust_peers();
     }
-    network.set_strangers({"attacker", "impostor"});
+    if (settings.reference_caller) {
+      reference_caller = std::make_unique<ReferenceCaller>(scene, "reference_caller", server_names);
+      cast.callers.push_back("reference_caller");
+    }
+    cast.foreign = {"reference", "reference_caller"};
+    // Reference peers report no spans.
+    network.set_strangers({"attacker", "impostor", "reference", "reference_caller"});
     // The impostor is in trouble and out of it again with every lie.
-    network.set_unpooled({"streamer", "attacker", "victim"});
+    network.set_unpooled({"streamer", "attacker", "victim", "reference_caller"});
     run.set_cast(std::move(cast));
     add_actions();
     add_bounds();
@@ -130,11 +147,11 @@ struct Cluster {
     });
     run.add_action("update_addresses", caller_names, [this](const faults::Fault& fault, base::RandomStream& random) {
       std::vector<std::string> known;
-      for (const std::string& name : server_names) {
+      for (const std::string& name : known_names) {
         if (random.one_in(2)) known.push_back(name);
       }
       if (random.one_in(2)) std::ranges::reverse(known);
-      if (known.empty()) known.push_back(server_names[random.below(server_names.size())]);
+      if (known.empty()) known.push_back(known_names[random.below(known_names.size())]);
       caller(fault.where.front()).update_servers(std::move(known));
     });
     run.add_action("restart_gracefully", server_names, [this](const faults::Fault& fault, base::RandomStream& random) {
@@ -168,9 +185,9 @@ struct Cluster {
       bounds.add(24, one->name(), [&server = *one] { return server.wrong_queues(); });
       bounds.add(24, one->name() + " stalls", [&server = *one] { return server.wrong_stalls(); });
     }
-    bounds.add(23, "memory", [] {
+    bounds.add(23, "memory", [this] {
       const std::size_t largest = faults::allocations().largest;
-      return largest <= kLargestAllocation ? std::string() : fmt::format("{} B were asked for at once", largest);
+      return largest <= kLargestAllocation + 3 * std::size_t{settings.large_bytes} ? std::string() : fmt::format("{} B were asked for at once", largest);
     });
   }
 
@@ -185,12 +202,15 @@ struct Cluster {
   void expect_recovery() {
     run.heal();
     scene.leader_is_known = true;
-    for (const auto& one : callers) one->update_servers(server_names);
-    world.run_for(kRecoveryMost);
+    for (const auto& one : callers) one->update_servers(known_names);
+    // Where much is under way, it has come or timed out by then.
+    world.run_for(kRecoveryMost + (settings.is_patient() ? settings.timeout_most() : 0s));
     std::vector<std::uint64_t> dispatched;
     for (const auto& one : servers) dispatched.push_back(one->dispatched());
+    const std::uint64_t reference_dispatched = reference_worker != nullptr ? reference_worker->dispatched() : 0;
     const std::size_t succeeded = ledger.succeeded_count();
     for (const auto& one : callers) one->expect_success();
+    if (reference_caller != nullptr) reference_caller->expect_success();
     scene.first_calm_call = scene.calls_made + 1;
     world.run_for(kCalmFor);
     RAZOR_RULE(27, ledger.succeeded_count() > succeeded, "no call succeeds within {} s after all faults were healed",
@@ -206,12 +226,16 @@ struct Cluster {
     for (std::size_t i = 0; i < servers.size(); ++i) {
       RAZOR_RULE(27, servers[i]->dispatched() > dispatched[i], "{} gets no calls after all faults were healed", server_names[i]);
     }
+    if (reference_worker == nullptr) return;
+    RAZOR_RULE(27, reference_worker->dispatched() > reference_dispatched, "{} gets no calls after all faults were healed",
+               reference_worker->name());
   }
 
   /// CONTRACT 21: what nobody uses is closed.
   void expect_to_shrink() {
     for (SwarmCaller* one : all_callers()) one->rest();
-    world.run_for(kTimeoutMost + settings.pool.pool.idle_timeout + 3s);
+    if (reference_caller != nullptr) reference_caller->rest();
+    world.run_for(settings.timeout_most() + settings.pool.pool.idle_timeout + 3s);
     for (const auto& one : callers) {
       if (one->pool() == nullptr) continue;
       const PoolState state = one->pool()->state();
@@ -228,7 +252,9 @@ struct Cluster {
   /// All calls end, and everything is given back.
   void expect_quiet() {
     for (SwarmCaller* one : all_callers()) one->stop();
+    if (reference_caller != nullptr) reference_caller->stop();
     const bool finished = world.run_until([this] {
+      if (reference_caller != nullptr && !reference_caller->finished()) return false;
       return std::ranges::all_of(all_callers(), [](const SwarmCaller* one) { return one->finished(); });
     }, 2min);
     RAZOR_REQUIRE(finished, "rule 1: the callers do not finish: {} calls are under way", ledger.under_way());
@@ -236,14 +262,15 @@ struct Cluster {
     bounds.check_all();
     for (const auto& one : servers) one->stop();
     world.run_for(1min);
-    impostor_ends();
+    listeners_end();
     network.check_all();
     faults::check_quiescence(world);
   }
 
-  // It listens for ever.
-  void impostor_ends() {
+  // They listen for ever.
+  void listeners_end() {
     if (impostor != nullptr) impostor->host().kill();
+    if (reference_worker != nullptr) reference_worker->host().kill();
   }
 
   sim::World& world;
@@ -254,10 +281,13 @@ struct Cluster {
   Scene scene{world, run, ledger, network, settings};
   std::vector<std::unique_ptr<SwarmServer>> servers;
   std::vector<std::string> server_names;
+  std::vector<std::string> known_names;  // to callers: with that of the reference server
   std::vector<std::unique_ptr<SwarmCaller>> callers;
   std::unique_ptr<Attacker> attacker;
   std::unique_ptr<Impostor> impostor;
   std::unique_ptr<SwarmCaller> victim;
+  std::unique_ptr<ReferenceWorker> reference_worker;
+  std::unique_ptr<ReferenceCaller> reference_caller;
   faults::Bounds bounds{world, 200ms};
   Watch watch{scene};
 };

@@ -1,6 +1,27 @@
 #include "tests/swarm/scene.h"
 
+#include <algorithm>
+
 namespace razor::swarm {
+namespace {
+
+// Of slow links; the slowest is 32 times slower. Still slower ones would need minutes for what is large.
+constexpr std::int64_t kFastestSlowLink = 2'000'000;
+constexpr std::uint32_t kLargeMost = 12'000'000;
+// How long the largest call is under way, at least: longer than the time after which a silent peer counts as dead.
+constexpr std::int64_t kLargeSeconds = 6;
+
+void draw_slow_links(faults::Exploration& run, Settings& settings) {
+  settings.bytes_per_second = kFastestSlowLink >> run.number("link_halvings", 0, 5);
+  settings.large_bytes = static_cast<std::uint32_t>(
+      std::min<std::int64_t>(settings.bytes_per_second * run.number("large_seconds", kLargeSeconds, 10), kLargeMost));
+  settings.small_sockets = run.one_in("small_sockets", 2);
+  // All others leave most of the link free.
+  settings.burst = std::min<std::int64_t>(settings.burst, 10);
+  settings.payload_most = std::min<std::int64_t>(settings.payload_most, settings.bytes_per_second / 100);
+}
+
+}  // namespace
 
 Settings draw_settings(faults::Exploration& run) {
   Settings settings;
@@ -19,6 +40,9 @@ Settings draw_settings(faults::Exploration& run) {
   const bool limited = run.one_in("small_frames", 4);
   settings.payload_most = limited ? 3000 : run.number("payload_most", 0, 2000);
   if (run.one_in("large_payloads", 6) && !limited) settings.payload_most = 100'000;
+  if (run.one_in("slow_links", 4) && !limited) draw_slow_links(run, settings);
+  settings.reference_server = run.one_in("reference_server", 6);
+  settings.reference_caller = run.one_in("reference_caller", 4);
 
   ClientPoolConfig& pool = settings.pool.pool;
   pool.stream.window = static_cast<std::uint32_t>(run.number("window", 1, 20));
@@ -27,7 +51,7 @@ Settings draw_settings(faults::Exploration& run) {
   pool.connections_max = static_cast<std::uint32_t>(run.number("connections_max", 1, 4));
   pool.idle_timeout = run.duration("idle_timeout", 2s, 60s);
   pool.queue_calls_max = run.one_in("short_queue", 4) ? 8 : 1024;
-  if (run.one_in("few_bytes", 6)) pool.bytes_max = 20'000;
+  if (run.one_in("few_bytes", 6) && settings.large_bytes == 0) pool.bytes_max = 20'000;
   pool.retry.limit = static_cast<std::uint32_t>(run.number("retries", 0, 4));
   pool.retry.budget_burst = run.one_in("small_budget", 4) ? 5 : 100;
   pool.fail_fast = run.one_in("fail_fast", 6);

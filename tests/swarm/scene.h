@@ -31,13 +31,27 @@ struct Settings {
   bool victim = false;          ///< a caller that also knows an impostor
   bool attacker = false;
   bool stream_caller = false;   ///< a caller without a pool
+  /// Of each way between two hosts; 0: as many as come. Where links are slow, now and then a call carries so much that it is
+  /// under way for seconds, up or down or both: longer than any time after which silence means something.
+  std::int64_t bytes_per_second = 0;
+  bool small_sockets = false;  ///< buffers of the systems, and so what is under way at a time
+  std::uint32_t large_bytes = 0;  ///< 0: no call is that large
+  bool reference_server = false;  ///< a peer of the reference implementation is one of the addresses
+  bool reference_caller = false;  ///< and one of those that call
 
   /// Where nothing is wrong, each call has an answer before a deadline of some seconds: also the last of a burst on a single
   /// connection, and none meets a server that just then closes what nobody used.
   bool has_ample_room() const {
-    const auto turns = burst / pool.pool.stream.window + 1;
+    const auto turns = (reference_server ? burst * callers : burst / pool.pool.stream.window) + 1;
     return turns * handler_most < 2s && server.handlers_max > 1000 && server.idle_timeout > pool.pool.idle_timeout + 2s;
   }
+  /// Some calls take long though nothing is wrong, and all that come behind them: callers have patience.
+  bool is_patient() const { return bytes_per_second > 0 || reference_server; }
+  bool has_small_frames() const { return server.limits.msg_bytes_max < base::kMiB; }
+  /// Of a call.
+  base::Duration timeout_most() const { return is_patient() ? 60s : 10s; }
+  /// The largest answer.
+  std::int64_t answer_most() const { return std::max<std::int64_t>(payload_most, large_bytes); }
   /// Handlers that one call may enter: every attempt of a pool, hedges included.
   std::uint32_t runs_max() const { return 1 + pool.pool.retry.limit; }
 };

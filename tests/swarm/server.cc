@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "faults/handler_trouble.h"
-
 namespace razor::swarm {
 
 using faults::HandlerAnswer;
@@ -54,11 +52,12 @@ class SwarmServer::WorkService final : public Work {
   Call<Product, std::string> often(Order order) override { return begin(std::move(order), true); }
   Call<Product, std::string> begin(Order order, bool may_be_sent_again) {
     server_.begin(order, current_context().peer(), may_be_sent_again);
-    const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
-    const base::Duration takes = time_of(order) + trouble.delay;
     // The plain kind of handler, which has no coroutine.
-    if (takes <= 0ns && !trouble.throws) return finished(order);
-    return work(runtime_, server_, std::move(order), takes, trouble.throws);
+    if (order.milliseconds == 0) {
+      if (order.throws) throws(order);
+      return finished(order);
+    }
+    return work(runtime_, server_, std::move(order));
   }
 
   Call<Product, Elsewhere> led(Order order) override {
@@ -95,13 +94,14 @@ class SwarmServer::WorkService final : public Work {
     if (ended.index() == 1) return Fail(std::get<1>(std::move(ended)));
     return std::get<0>(std::move(ended));
   }
-  Call<Product, std::string> work(Runtime& runtime, SwarmServer& server, Order order, base::Duration takes, bool throws) {
+  [[noreturn]] void throws(const Order& order) {
+    server_.scene_.ledger.answered(order.id, HandlerAnswer::threw);
+    throw std::runtime_error("a handler of the swarm throws");
+  }
+  Call<Product, std::string> work(Runtime& runtime, SwarmServer& server, Order order) {
     const Running running(server);
-    if (takes > 0ns) co_await runtime.clock().sleep_for(takes);
-    if (throws) {
-      server.scene_.ledger.answered(order.id, HandlerAnswer::threw);
-      throw std::runtime_error("a fault had this handler throw");
-    }
+    co_await runtime.clock().sleep_for(time_of(order));
+    if (order.throws) throws(order);
     std::variant<Product, std::string> ended = outcome(order);
     if (ended.index() == 1) co_return Fail(std::get<1>(std::move(ended)));
     co_return std::get<0>(std::move(ended));
@@ -127,18 +127,17 @@ class SwarmServer::StoreDispatch final : public Dispatch {
     Order order;
     if (request.action != Action(kStore) || !request.decode(order)) return respond.fail(base::Errc::decode);
     server_.begin(order, request.peer, false);
-    const faults::HandlerTrouble trouble = faults::HandlerTrouble::of(server_.host());
     faults::Ledger& ledger = server_.scene_.ledger;
-    if (trouble.drops) {
+    if (order.drops) {
       ledger.answered(order.id, HandlerAnswer::dropped);
       return;
     }
-    if (trouble.throws) {
+    if (order.throws) {
       ledger.answered(order.id, HandlerAnswer::threw);
-      throw std::runtime_error("a fault had this dispatch throw");
+      throw std::runtime_error("a dispatch of the swarm throws");
     }
     base::Bytes blob(request.blob.begin(), request.blob.end());
-    const base::Duration takes = std::chrono::milliseconds(order.milliseconds) + trouble.delay;
+    const base::Duration takes = std::chrono::milliseconds(order.milliseconds);
     runtime::TaskScope& handlers = respond.handlers();
     handlers.run_inline("a handler of the swarm", answer(server_, std::move(order), std::move(blob), takes, std::move(respond)));
   }
@@ -231,7 +230,8 @@ std::string SwarmServer::wrong_queues() const {
     // Reading stops, and handlers that ran before may answer still: none of a stranger's, a window full of a caller's.
     const bool is_caller = connection.peer.host() != "attacker";
     const base::ByteCount most_of_handlers =
-        is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_most) + base::kKiB)
+        is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_most) + base::kKiB) +
+                        settings.large_bytes
                   : kWasteMost;
     if (connection.bytes_queued > settings.server.write_queue_max + most_of_handlers + base::kKiB) {
       return fmt::format("{} keeps {} B for {}", name_, connection.bytes_queued, connection.peer);

@@ -1,6 +1,6 @@
 #pragma once
-// A server of the swarm: its service notes in the ledger what it runs and how it answers, and does with some requests what
-// faults ask of handlers: takes long, throws, drops.
+// A server of the swarm: its service notes in the ledger what it runs and how it answers. What it does with a request, the
+// request says: takes long, fails, throws, drops.
 
 #include "razor/api/server.h"
 #include "razor/runtime/event.h"

@@ -23,8 +23,10 @@ struct Order {
   std::uint32_t milliseconds = 0;   ///< that the handler takes
   std::uint32_t answer_bytes = 0;
   bool fails = false;               ///< ends with the handler's own error
+  bool throws = false;              ///< ends with an exception
+  bool drops = false;               ///< ends without an answer, where the handler has a Responder
   std::string payload;
-  RAZOR_FIELDS(Order, id, serial, milliseconds, answer_bytes, fails, payload)
+  RAZOR_FIELDS(Order, id, serial, milliseconds, answer_bytes, fails, throws, drops, payload)
 };
 
 /// The answer to one.

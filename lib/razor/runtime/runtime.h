@@ -14,6 +14,7 @@
 #include "razor/runtime/byte_stream.h"
 #include "razor/runtime/foreign_queue.h"
 #include "razor/runtime/ready.h"
+#include "razor/runtime/request_trouble.h"
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
@@ -116,13 +117,18 @@ class Runtime {
 
   /// Who is told of calls and the like; null: nobody, as by default. May change between two turns.
   TraceSink* trace() const { return trace_; }
+  /// Who lets requests go wrong that are served here (request_trouble.h); null: nobody, as in production.
+  RequestTroubleMaker* trouble() const { return trouble_; }
 
  protected:
   /// For makers. The sink outlives the Runtime, or is taken back before.
   void set_trace(TraceSink* sink) { trace_ = sink; }
+  /// For makers. It outlives the Runtime.
+  void set_trouble(RequestTroubleMaker* maker) { trouble_ = maker; }
 
  private:
   TraceSink* trace_ = nullptr;
+  RequestTroubleMaker* trouble_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -151,10 +151,63 @@ void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
   session_.on_dispatched();
   if (server_->runtime.trace() != nullptr) [[unlikely]] trace_begin(frame);
   try {
-    server_->dispatch->dispatch(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_},
-                                Responder(Ref(this), frame.head.seq));
+    run_handler(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_}, Responder(Ref(this), frame.head.seq));
   } catch (...) {
     note_exception("a Dispatch", std::current_exception());
+  }
+}
+
+void ServerStreamCore::run_handler(const Request& request, Responder respond) {
+  if (runtime::RequestTroubleMaker* maker = server_->runtime.trouble()) [[unlikely]] {
+    const runtime::RequestTrouble trouble = maker->next_request();
+    if (trouble.any()) return run_troubled(request, std::move(respond), trouble);
+  }
+  server_->dispatch->dispatch(request, std::move(respond));
+}
+
+// A request whose handler starts later: what `Request` only borrows.
+struct ServerStreamCore::KeptRequest {
+  explicit KeptRequest(const Request& request)
+      : is_name(request.action.is_name()),
+        number(request.action.number()),
+        name(request.action.name()),
+        msg(request.msg.begin(), request.msg.end()),
+        blob(request.blob.begin(), request.blob.end()),
+        seq(request.seq) {}
+  wire::Action action() const { return is_name ? wire::Action(name) : wire::Action(number); }
+
+  bool is_name;
+  std::uint32_t number;
+  std::string name;
+  base::Bytes msg;
+  base::Bytes blob;
+  wire::Seq seq;
+};
+
+void ServerStreamCore::run_troubled(const Request& request, Responder respond, const runtime::RequestTrouble& trouble) {
+  if (trouble.delay > base::Duration::zero()) {
+    server_->handlers.run_inline("a delayed handler", run_later(Ref(this), KeptRequest(request), std::move(respond), trouble));
+    return;
+  }
+  if (trouble.throws) throw std::runtime_error("a fault of the test, in place of the handler");
+  // Else it is dropped: the responder answers for it.
+}
+
+runtime::Task<void> ServerStreamCore::run_later(Ref<ServerStreamCore> self, KeptRequest request, Responder respond,
+                                                runtime::RequestTrouble trouble) {
+  co_await self->clock_.sleep_for(trouble.delay);
+  // Nothing is dispatched from a connection that is gone, nor by a server that is.
+  if (!self->is_open() || self->server_->dispatch == nullptr) co_return;
+  trouble.delay = base::Duration::zero();
+  const Request kept{request.action(), request.msg, request.blob, request.seq, self->peer_};
+  try {
+    if (trouble.any()) {
+      self->run_troubled(kept, std::move(respond), trouble);
+    } else {
+      self->server_->dispatch->dispatch(kept, std::move(respond));
+    }
+  } catch (...) {
+    self->note_exception("a Dispatch", std::current_exception());
   }
 }
 

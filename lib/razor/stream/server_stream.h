@@ -89,6 +89,13 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
 
   void on_request(const wire::RequestFrame& frame);
   void dispatch(const wire::RequestFrame& frame);
+  // Throws what the handler does.
+  void run_handler(const Request& request, Responder respond);
+  // Where a test wants trouble (runtime/request_trouble.h). Throws as the handler does.
+  [[gnu::cold]] void run_troubled(const Request& request, Responder respond, const runtime::RequestTrouble& trouble);
+  struct KeptRequest;
+  static runtime::Task<void> run_later(base::Ref<ServerStreamCore> self, KeptRequest request, Responder respond,
+                                       runtime::RequestTrouble trouble);
   void on_broken_head(const wire::RequestHead& head, wire::HeadFault fault);
   void on_peer_closed();
 
