@@ -84,7 +84,7 @@ CALLS = {
     "unknown_action_99": framework_error("decode"),
 }
 # `call` sends no blobs and no pings: these have tests of their own below.
-NOT_CALLS = {"write_req_blob", "ping_0", "ping_1"}
+NOT_CALLS = {"write_req_blob", "ping_0", "ping_1", "ping_with_blob"}
 
 
 def golden_case(name: str, channel: str = "api") -> golden.Case:

@@ -108,7 +108,7 @@ class Request:
 
     @property
     def is_ping(self) -> bool:
-        return self.action == PING and not self.msg and not self.blob
+        return self.action == PING and not self.msg
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,14 @@ inline base::Bytes named_request(std::uint64_t seq, std::string_view name, std::
   frame.body = joined(bytes_of(name), bytes_of(msg));
   return frame.bytes();
 }
-inline base::Bytes ping(std::uint64_t seq) { return request(seq, 0); }
+inline base::Bytes ping(std::uint64_t seq, std::uint8_t format = 0) {
+  RequestBytes frame;
+  frame.seq = seq;
+  frame.action = 0;
+  frame.format = format;
+  return frame.bytes();
+}
+inline base::Bytes prompt_ping(std::uint64_t seq) { return ping(seq, 0x85); }
 
 /// An answer, honest unless a length is set that is not the truth.
 struct AnswerBytes {
@@ -190,7 +197,7 @@ class FrameCutter {
     const std::size_t name = (action >> 31) != 0 ? action & 0x7fff'ffffu : 0;
     if (at.size() < name + msg + blob) return 0;
     if (name == 0) frame.action = action;
-    frame.is_ping = action == 0 && msg == 0 && blob == 0;
+    frame.is_ping = action == 0 && msg == 0;
     frame.name = take_text(at, name);
     frame.msg = take_text(at, msg);
     frame.blob = take_text(at, blob);

@@ -73,19 +73,32 @@ TEST(RequestHead, OfNothingIsAPing) {
   EXPECT_EQ(head.check({}), HeadFault::none);
 }
 
-TEST(RequestHead, IsAPingOnlyWithActionZeroAndNoBody) {
+TEST(RequestHead, IsAPingOnlyWithActionZeroAndNoMessage) {
   RequestHead head;
   head.seq = 7;
   head.client_id = 9;
+  head.format = 3;
   EXPECT_TRUE(head.is_ping());
-  for (std::uint32_t RequestHead::* const field :
-       {&RequestHead::action, &RequestHead::msg_bytes, &RequestHead::blob_bytes}) {
+  head.blob_bytes = 1;  // read and dropped, as the reference does
+  EXPECT_TRUE(head.is_ping());
+  for (std::uint32_t RequestHead::* const field : {&RequestHead::action, &RequestHead::msg_bytes}) {
     RequestHead other = head;
     other.*field = 1;
     EXPECT_FALSE(other.is_ping());
   }
   head.action = Action::kNameBit;  // a name of no bytes
   EXPECT_FALSE(head.is_ping());
+}
+
+TEST(RequestHead, IsAPromptPingOnlyWithItsFormat) {
+  RequestHead head;
+  for (int format = 0; format < 256; ++format) {
+    head.format = static_cast<std::uint8_t>(format);
+    EXPECT_EQ(head.is_prompt_ping(), format == 0x85);
+  }
+  head.format = kPromptPingFormat;
+  head.action = 1;
+  EXPECT_FALSE(head.is_prompt_ping());
 }
 
 TEST(RequestHead, TheTopBitOfTheActionMeansAName) {

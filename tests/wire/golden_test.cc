@@ -103,7 +103,7 @@ Call task(std::uint32_t action, const T& message, std::string blob = {}) {
   return {Action(action), message_of(message), std::move(blob)};
 }
 
-Call ping() { return {}; }
+Call ping(std::string blob = {}) { return {kPing, {}, std::move(blob)}; }
 
 template <class T>
 Answer result(const T& value) {
@@ -176,6 +176,7 @@ const std::map<std::string, Exchange>& exchanges() {
        {task(3, IoRequest(1, std::int64_t{1} << 40, 12), "hello blob!\n"), result(IoResponse(12))}},
       {"stream/unknown_action_99", {task(99, OpenRequest("/x")), failure(Errc::decode)}},
       {"stream/ping_1", {ping(), nothing()}},
+      {"stream/ping_with_blob", {ping("\xab\xcd\xef"), nothing()}},
   };
   return all;
 }

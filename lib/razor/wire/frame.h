@@ -16,6 +16,8 @@ using Seq = std::uint64_t;
 
 inline constexpr std::uint16_t kMagic = 19749;
 inline constexpr std::uint8_t kVersion = 1;
+/// `format` of a prompt ping: its pong may overtake the answers of earlier requests. Any other ping is answered after them.
+inline constexpr std::uint8_t kPromptPingFormat = 0x85;
 inline constexpr std::size_t kRequestHeadBytes = 32;
 inline constexpr std::size_t kResponseHeadBytes = 20;
 
@@ -70,7 +72,9 @@ struct RequestHead {
 
   bool has_name() const { return (action & Action::kNameBit) != 0; }
   std::uint32_t name_bytes() const { return has_name() ? action & Action::kNumberMax : 0; }
-  bool is_ping() const { return action == 0 && msg_bytes == 0 && blob_bytes == 0; }
+  /// A blob makes no difference: it is read and dropped.
+  bool is_ping() const { return action == 0 && msg_bytes == 0; }
+  bool is_prompt_ping() const { return is_ping() && format == kPromptPingFormat; }
   /// What follows the head. Cannot wrap: the three lengths have 32 bits each.
   std::uint64_t body_bytes() const { return std::uint64_t{name_bytes()} + msg_bytes + blob_bytes; }
 
