@@ -99,7 +99,8 @@ std::uint64_t Ledger::submitted(const CallTerms& terms) {
   story.submitted_at = by.host->clock_now();
   story.submitted_at_world = world_.now();
   story.timeout = terms.timeout;
-  story.tick = terms.tick;
+  story.tick = terms.tick.value_or(
+      std::clamp(terms.timeout / 8, base::Duration(std::chrono::milliseconds(10)), base::Duration(std::chrono::seconds(1))));
   story.request_hash = terms.request_hash;
   Call& call = calls_.emplace_back(Call{.story = static_cast<std::uint32_t>(&story - stories_.data())});
   call.runs_max = static_cast<std::uint8_t>(std::min<std::uint32_t>(terms.runs_max, kRunsCounted));

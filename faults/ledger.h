@@ -21,6 +21,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,8 @@ struct CallTerms {
   std::string_view name{};    ///< "Work.once"; for reports
   std::string_view caller{};  ///< its host, or "host/pool" where a host has several that are closed one by one
   base::Duration timeout{};
-  base::Duration tick = std::chrono::seconds(1);
+  /// How much later than its deadline it may end; none: an eighth of its timeout, between 10 ms and 1 s.
+  std::optional<base::Duration> tick{};
   std::uint64_t request_hash = 0;  ///< of the arguments
   /// Handlers that may be entered: 1, and the retries of an idempotent call. One that answers `refused` does not count.
   std::uint32_t runs_max = 1;

@@ -9,7 +9,8 @@ namespace razor::faults {
 /// By number, from 1.
 inline constexpr std::array<std::string_view, 39> kRuleMeanings{
     "Every call ends exactly once, whatever goes wrong: a caller is never left waiting for ever, and never told twice.",
-    "A call has ended at the latest when its deadline has passed, and one tick more.",
+    "A call has ended at the latest when its deadline has passed, and one tick more: an eighth of its timeout, between 10 ms "
+    "and 1 s, or what a setting says.",
     "No call is reported as timed out before its deadline.",
     "Closing ends all calls and returns within its limit, even when the peer is dead or hostile.",
     "Once close has returned, no call ends any more.",

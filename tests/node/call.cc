@@ -131,7 +131,6 @@ Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteVi
   const base::TimePoint deadline = runtime.clock().now() + timeout;
   ClientStreamConfig config;
   config.connect_timeout = timeout;
-  config.tick = std::min<base::Duration>(config.tick, std::chrono::milliseconds(50));
   auto stream = co_await ClientStream::connect(runtime, address, config);
   if (!stream) {
     print_call_error(CallError(Errc::unreachable, Ran::no,

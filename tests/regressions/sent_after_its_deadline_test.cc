@@ -8,7 +8,7 @@ namespace {
 
 class SentAfterItsDeadline : public ClientStreamFixture {
  protected:
-  SentAfterItsDeadline() : ClientStreamFixture({.window = 1}) {}
+  SentAfterItsDeadline() : ClientStreamFixture({.window = 1, .tick = 1s}) {}
 };
 
 TEST_F(SentAfterItsDeadline, RoomInTheWindowIsNotForThoseWhoseTimeIsOver) {

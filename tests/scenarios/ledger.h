@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "razor/base/error.h"
+#include "razor/stream/deadline_wheel.h"
 #include "sim/scenario.h"
 
 namespace razor::test {
@@ -38,9 +39,10 @@ class Ledger {
     ++succeeded_;
     RAZOR_EXPECT(calls_[id].dispatched > 0, "call {} succeeded and never ran", id);
   }
-  void failed(std::uint64_t id, const base::CallError& error, base::TimePoint now, base::Duration tick) {
+  void failed(std::uint64_t id, const base::CallError& error, base::TimePoint now, std::optional<base::Duration> fixed_tick) {
     completed(id);
     Entry& call = calls_[id];
+    const base::Duration tick = stream::tick_of(call.timeout, fixed_tick);
     call.failed_with = error.errc();
     call.said_no = error.ran() == base::Ran::no;
     const base::Duration took = now - call.submitted_at;

@@ -761,7 +761,7 @@ RAZOR_SCENARIO(one_call_and_then_none) {
   test.config.pool.stream.tick = draw.between(10ms, 1s);
   test.config.pool.idle_timeout = draw.between(2s, 9s);
   world.run_for(draw.between(0ns, 1s));
-  test.quiet = test.config.pool.idle_timeout + test.config.pool.stream.tick;
+  test.quiet = test.config.pool.idle_timeout + *test.config.pool.stream.tick;
   test.check();
   RAZOR_EXPECT(test.last.connections() == 0, "{}", test.last.to_string());
   RAZOR_EXPECT(test.last.stats.connects == servers.addresses().size(), "{}", test.last.to_string());

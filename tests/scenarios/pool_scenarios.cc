@@ -95,7 +95,7 @@ PoolLoadConfig drawn_config(sim::RandomStream& draw) {
   config.in_flight = static_cast<int>(1 + draw.below(24));
   config.pool.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(12));
   config.pool.pool.connections_max = static_cast<std::uint32_t>(1 + draw.below(4));
-  config.pool.pool.stream.tick = draw.between(10ms, 1s);
+  if (draw.one_in(2)) config.pool.pool.stream.tick = draw.between(10ms, 1s);
   config.pool.pool.idle_timeout = draw.between(2s, 60s);
   config.pool.pool.queue_calls_max = static_cast<std::uint32_t>(4 + draw.below(1000));
   config.pool.pool.retry.limit = static_cast<std::uint32_t>(draw.below(5));

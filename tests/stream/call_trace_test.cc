@@ -9,6 +9,7 @@
 #include "razor/runtime/asio/asio_runtime.h"
 #include "razor/stream/client_stream.h"
 #include "razor/stream/rpc_server.h"
+#include "sim/fmt_address.h"
 
 namespace razor::stream {
 namespace {

@@ -99,7 +99,7 @@ TEST_F(ClientSessionTest, ACallThatMovedIsTheOneThatIsAnswered) {
 
 TEST_F(ClientSessionTest, GivingACallUpTakesItFromItsDeadline) {
   session_.send(one_);
-  session_.deadlines().insert(one_, TimePoint(1s));
+  session_.deadlines().insert(one_, TimePoint(1s), TimePoint());
   session_.end(one_);
   DeadlineList expired;
   session_.deadlines().expire(TimePoint(1h), expired);
@@ -108,7 +108,7 @@ TEST_F(ClientSessionTest, GivingACallUpTakesItFromItsDeadline) {
 
 TEST_F(ClientSessionTest, AnAnsweredCallHasNoDeadlineAnyMore) {
   session_.send(one_);
-  session_.deadlines().insert(one_, TimePoint(1s));
+  session_.deadlines().insert(one_, TimePoint(1s), TimePoint());
   EXPECT_EQ(answer(1), Answer::expected);
   DeadlineList expired;
   session_.deadlines().expire(TimePoint(1h), expired);

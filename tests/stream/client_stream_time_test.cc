@@ -18,18 +18,22 @@ class ClientStreamTimeTest : public ClientStreamFixture {
       advance(10ms);
     }
   }
-  // It ended by its deadline, `timeout` after now, and not earlier than that or more than a tick later.
+  // It ended by its deadline, and not earlier than that or more than the longest tick later.
   void expect_ends_at(const Outcome& outcome, TimePoint deadline, Ran ran) {
+    const Duration tick = tick_of(Duration::max(), config_.tick);
     advance_until_ended(outcome, 1h);
     EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, ran)) << outcome;
     EXPECT_GE(outcome.at, deadline);
-    EXPECT_LE(outcome.at, deadline + config_.tick);
+    EXPECT_LE(outcome.at, deadline + tick);
   }
 };
 
 // --- Deadlines -------------------------------------------------------------------------------------------------------
 
 TEST_F(ClientStreamTimeTest, ACallEndsAtItsTimeoutOrATickLater) {
+  ClientStreamConfig config;
+  config.tick = 1s;
+  connect(config);
   advance(350ms);
   const TimePoint submitted = world_.now();
   Outcome& outcome = submit("unanswered", {.timeout = 2s});
@@ -50,10 +54,34 @@ TEST_F(ClientStreamTimeTest, OfTimeoutAndDeadlineTheEarlierCounts) {
   expect_ends_at(deadline, submitted + 5s, Ran::maybe);
 }
 
-TEST_F(ClientStreamTimeTest, ADeadlineThatHasPassedEndsTheCallAtTheNextTick) {
+// Ticks of 1 s for all calls: 50 ms took 0.4 to 1.0 s.
+TEST_F(ClientStreamTimeTest, ATickIsAnEighthOfTheTimeoutAndAtLeastTenMilliseconds) {
+  advance(350ms);
+  const TimePoint submitted = world_.now();
+  Outcome& shortest = submit("", {.timeout = 50ms});
+  Outcome& middle = submit("", {.timeout = 400ms});
+  Outcome& longest = submit("", {.timeout = 60s});
+  advance_until_ended(longest, 1h);
+  EXPECT_TRUE(shortest.at >= submitted + 50ms && shortest.at <= submitted + 60ms) << shortest;
+  EXPECT_TRUE(middle.at >= submitted + 400ms && middle.at <= submitted + 450ms) << middle;
+  EXPECT_TRUE(longest.at >= submitted + 60s && longest.at <= submitted + 61s) << longest;
+}
+
+TEST_F(ClientStreamTimeTest, ACallWithoutTimeLeftIsNotSent) {
   advance(10s + 1ms);
-  const TimePoint now = world_.now();
-  expect_ends_at(submit("", {.deadline = start_ + 1s}), now, Ran::maybe);
+  for (const CallOptions& options :
+       {CallOptions{.timeout = 0s}, CallOptions{.timeout = -1ns}, CallOptions{.timeout = Duration::min()},
+        CallOptions{.deadline = start_ + 1s}, CallOptions{.deadline = world_.now()},
+        CallOptions{.deadline = TimePoint::min()}}) {
+    Outcome& outcome = submit("never", options);
+    EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::no)) << outcome;
+    EXPECT_EQ(outcome.at, world_.now());
+  }
+  EXPECT_TRUE(server_->calls.empty());
+  submit("", {.timeout = Duration::max()});
+  submit("", {.timeout = 1ns});
+  run();
+  EXPECT_EQ(server_->calls.size(), 2u);
 }
 
 TEST_F(ClientStreamTimeTest, TheTickMayBeShort) {
@@ -114,7 +142,7 @@ TEST_F(ClientStreamTimeTest, AnAnswerThatStopsHalfWayDoesNotKeepACallFromEnding)
   server_->send(base::Bytes(whole.begin(), whole.begin() + 50'000));
   advance(2s);
   EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcome;
-  EXPECT_EQ(outcome.at, start_ + 2s);
+  EXPECT_EQ(outcome.at, start_ + 1600ms);  // the first tick of 160 ms behind 1.5 s
   // The rest is a late answer; the connection lives on.
   server_->send(base::Bytes(whole.begin() + 50'000, whole.end()));
   Outcome& next = submit();
@@ -140,11 +168,11 @@ TEST_F(ClientStreamTimeTest, AnAnswerThatDripsDoesNotKeepACallFromEnding) {
 TEST_F(ClientStreamTimeTest, ManyCallsEndInOneTick) {
   for (int i = 0; i < 300; ++i) submit_only("", {.timeout = 1s});  // 128 are sent, the others wait
   run();
-  advance(1s);
+  advance(1040ms);
   std::size_t sent = 0;
   for (const Outcome& outcome : outcomes_) {
     EXPECT_EQ(outcome.errc, Errc::deadline_exceeded);
-    EXPECT_EQ(outcome.at, start_ + 1s);
+    EXPECT_EQ(outcome.at, start_ + 1040ms);  // a tick of 80 ms
     sent += outcome.ran == Ran::maybe;
   }
   EXPECT_EQ(sent, 128u);

@@ -278,7 +278,7 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.name = name_of(static_cast<int>(call.kind));
   terms.caller = name_;
   terms.timeout = call.timeout;
-  terms.tick = pool.stream.tick;
+  terms.tick = stream::tick_of(terms.timeout, pool.stream.tick);
   terms.request_hash = hash_of(call.order);
   terms.runs_max = call.idempotent() ? settings.runs_max() : 1;
   terms.may_end_unsent = may_be_refused;
@@ -379,7 +379,7 @@ void SwarmCaller::make_unencodable_call(stream::Channel& channel, const std::sha
   terms.name = "Work.refuse_to_encode";
   terms.caller = name_;
   terms.timeout = 5s;
-  terms.tick = scene_.settings.pool.pool.stream.tick;
+  terms.tick = stream::tick_of(terms.timeout, scene_.settings.pool.pool.stream.tick);
   terms.may_end_unsent = true;
   const std::uint64_t id = scene_.ledger.submitted(terms);
   ++under_way->count;

@@ -125,7 +125,7 @@ struct Cluster {
     limits.window = pool.stream.window;
     limits.handlers_per_connection_max = settings.server.handlers_per_connection_max;
     limits.connections_max = pool.connections_max;
-    limits.tick = pool.stream.tick;
+    limits.tick = stream::tick_of(base::Duration::max(), pool.stream.tick);
     return limits;
   }
 

@@ -47,7 +47,9 @@ Settings draw_settings(faults::Exploration& run) {
   ClientPoolConfig& pool = settings.pool.pool;
   pool.stream.window = static_cast<std::uint32_t>(run.number("window", 1, 20));
   if (run.one_in("wide_window", 3)) pool.stream.window = 128;
-  pool.stream.tick = run.one_in("slow_tick", 2) ? base::Duration(1s) : run.duration("tick", 10ms, 1s);
+  if (run.one_in("fixed_tick", 2)) {
+    pool.stream.tick = run.one_in("slow_tick", 2) ? base::Duration(1s) : run.duration("tick", 10ms, 1s);
+  }
   pool.connections_max = static_cast<std::uint32_t>(run.number("connections_max", 1, 4));
   pool.idle_timeout = run.duration("idle_timeout", 2s, 60s);
   pool.queue_calls_max = run.one_in("short_queue", 4) ? 8 : 1024;

@@ -62,7 +62,7 @@ static_assert(std::is_trivially_copyable_v<ClientPoolConfig>);
 /// After which an idle connection is closed when it is looked at, which is once a tick: in the last one before its time is
 /// over, not in the first after it.
 inline base::Duration idle_limit(const ClientPoolConfig& config) {
-  return config.idle_timeout - std::min(config.stream.tick, config.idle_timeout);
+  return config.idle_timeout - std::min(stream::tick_of(base::Duration::max(), config.stream.tick), config.idle_timeout);
 }
 
 }  // namespace razor::pool

@@ -93,6 +93,9 @@ class PoolCall final : public stream::DeadlineEntry,
   bool has_attempts() const { return first != nullptr || hedge != nullptr; }
   void drop(Attempt& attempt) { (first == &attempt ? first : hedge) = nullptr; }
 
+  /// It was submitted when nothing was left of its time.
+  bool has_no_time() const { return *options.timeout <= base::Duration::zero(); }
+
   // What only a call in trouble has.
   struct Tried {
     runtime::Address address;

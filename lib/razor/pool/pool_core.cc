@@ -37,7 +37,7 @@ PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, co
       budget_(config.pool.retry.budget_percent, config.pool.retry.budget_burst),
       selector_(config.balance, runtime.random().seed_for("pool selector")),
       jitter_(runtime.random().seed_for("pool retry")),
-      deadlines_(std::max(config.pool.stream.tick, stream::kTickMin)),
+      deadlines_(config.pool.stream.tick),
       has_connection_since_(clock_.now()),
       looking_(*this),
       delivering_(*this),
@@ -74,9 +74,9 @@ void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
   all_.push_back(call);
   call.stage_since = last_submitted_ = now;
   stream::CallOptions& options = call.options;
-  if (options.timeout <= Duration::zero()) options.timeout = config_.pool.stream.call_timeout;
-  if (options.hedge_after <= Duration::zero()) options.hedge_after = config_.hedge_after;
-  call.deadline = std::min(options.deadline, base::saturating_add(now, options.timeout));
+  if (!options.timeout) options.timeout = config_.pool.stream.call_timeout;
+  if (!options.hedge_after) options.hedge_after = config_.hedge_after;
+  call.deadline = std::min(options.deadline, base::saturating_add(now, *options.timeout));
   if (call.deadline == options.deadline && now < call.deadline) options.timeout = call.deadline - now;
   accept(call, std::move(blob), now);
   if (!needs_token_.empty()) schedule_look();
@@ -138,7 +138,7 @@ void PoolCore::wait_for_room(PoolCall& call, WaitingCalls& list) {
   const TimePoint now = clock_.now();
   if (!call.waits()) {
     ++waiting_;
-    deadlines_.insert(call, call.deadline);
+    deadlines_.insert(call, call.deadline, now);
   }
   call.state = PoolCall::State::queued;
   if (call.ran == Ran::no) carry(*call.user, &call);  // as if it had never been sent
@@ -368,8 +368,8 @@ void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hed
   });
   if (!has_memory) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
   channel.commit(*attempt, std::move(blob));
-  if (!is_hedge && call.options.idempotent && call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
-    trouble_of(call).timer.arm(base::saturating_add(now, call.options.hedge_after));
+  if (!is_hedge && call.options.idempotent && *call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
+    trouble_of(call).timer.arm(base::saturating_add(now, *call.options.hedge_after));
   }
 }
 
@@ -479,7 +479,7 @@ bool PoolCore::may_wait_for(const PoolCall& call, Duration delay, TimePoint now)
 void PoolCore::back_off(PoolCall& call, Duration delay) {
   const TimePoint now = clock_.now();
   ++waiting_;
-  deadlines_.insert(call, call.deadline);
+  deadlines_.insert(call, call.deadline, now);
   call.state = PoolCall::State::backing_off;
   call.stage_since = now;
   trouble_of(call).timer.arm(now + delay);
@@ -630,7 +630,7 @@ void PoolCore::hedge(PoolCall& call) {
     // Nobody has room, or who would take it has no connection yet: once more, later.
     call.avoid = asked;
     demand_for(call);
-    call.trouble->timer.arm(base::saturating_add(now, std::max(call.options.hedge_after, kHedgeAgainLeast)));
+    call.trouble->timer.arm(base::saturating_add(now, std::max(*call.options.hedge_after, kHedgeAgainLeast)));
     return;
   }
   if (!budget_.take(now)) return;
@@ -685,12 +685,14 @@ void PoolCore::fail_expired(PoolCall& call) {
     case PoolCall::State::failing: break;
   }
   fail_later(call, CallError(Errc::deadline_exceeded, call.ran,
-                             base::format("no answer within {}: {}", span_text(call.options.timeout), why)));
+                             call.has_no_time() ? "its time was over when it was submitted"
+                                                : base::format("no answer within {}: {}",
+                                                               span_text(*call.options.timeout), why)));
 }
 
 // A stream's errors begin with the name of the call, which the pool's say once.
 std::string PoolCore::cause(const PoolCall& call, const CallError& error) {
-  if (error.errc() == Errc::deadline_exceeded) return "no answer within " + span_text(call.options.timeout);
+  if (error.errc() == Errc::deadline_exceeded) return "no answer within " + span_text(*call.options.timeout);
   const std::string name = "call " + call.user->describe();
   std::string_view detail = error.detail();
   if (detail.starts_with(name)) {
@@ -827,14 +829,21 @@ void PoolCore::look() {
   arm_tick();
 }
 
+// For the deadlines of calls that wait, and at least once a tick while there is anything to look after.
 void PoolCore::arm_tick() {
-  if (tick_.armed() || state_ == State::ended) return;
-  const bool has_temporary = std::ranges::any_of(endpoints_, &Known::is_temporary);
-  const bool has_connections = std::ranges::any_of(
-      endpoints_, [](const Known& known) { return !known.endpoint->is_unused(); });
-  if (waiting_ > 0 || has_temporary || has_connections || !retired_.empty()) {
-    tick_.arm(deadlines_.next_tick(clock_.now()));
+  if (state_ == State::ended) return;
+  const TimePoint now = clock_.now();
+  TimePoint next = waiting_ > 0 ? deadlines_.next_tick(now) : TimePoint::max();
+  if (!tick_.armed()) {
+    const bool has_temporary = std::ranges::any_of(endpoints_, &Known::is_temporary);
+    const bool has_connections = std::ranges::any_of(
+        endpoints_, [](const Known& known) { return !known.endpoint->is_unused(); });
+    if (waiting_ > 0 || has_temporary || has_connections || !retired_.empty()) {
+      const Duration tick = stream::tick_of(Duration::max(), config_.pool.stream.tick);
+      next = std::min(next, TimePoint(tick * (now.time_since_epoch() / tick + 1)));
+    }
   }
+  if (next != TimePoint::max() && (!tick_.armed() || next < tick_.at())) tick_.arm(next);
 }
 
 void PoolCore::on_tick() {

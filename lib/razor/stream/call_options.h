@@ -1,6 +1,7 @@
 #pragma once
 // What a caller may say about one call.
 
+#include <optional>
 #include <type_traits>
 
 #include "razor/base/time.h"
@@ -8,15 +9,17 @@
 namespace razor::stream {
 
 struct CallOptions {
-  /// From submission on; zero: the `call_timeout` of the stream or the pool.
-  base::Duration timeout = base::Duration::zero();
-  /// On the Runtime's clock; the earlier of both counts.
+  /// From submission on; none: the `call_timeout` of the stream or the pool. Zero or less, as what is left of a spent budget
+  /// may be, is no time at all: the call fails, deadline_exceeded, and is not sent.
+  std::optional<base::Duration> timeout = std::nullopt;
+  /// On the Runtime's clock; the earlier of both counts. One that has passed leaves no time either.
   base::TimePoint deadline = base::TimePoint::max();
   /// The call may run more than once: a pool sends it again when it may or may not have run. Methods that are listed in
   /// RAZOR_IDEMPOTENT are so anyway. A single stream never sends anything twice.
   bool idempotent = false;
-  /// A pool asks another address too when an idempotent call has no answer after this time; zero: never.
-  base::Duration hedge_after = base::Duration::zero();
+  /// A pool asks another address too when an idempotent call has no answer after this time; none: as the pool is set;
+  /// zero or less: never.
+  std::optional<base::Duration> hedge_after = std::nullopt;
 };
 static_assert(std::is_trivially_copyable_v<CallOptions>);
 

@@ -17,7 +17,7 @@ class ClientSession {
   explicit ClientSession(const ClientStreamConfig& config, wire::Seq first_seq = 1)
       : window_(config.window),
         in_flight_(config.window),
-        deadlines_(std::max(config.tick, kTickMin)),
+        deadlines_(config.tick),
         keepalive_(config.ping_interval, config.ping_timeout),
         next_seq_(first_seq) {}
 

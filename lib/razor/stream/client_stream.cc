@@ -105,6 +105,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   bool can_send() const {
     return session_.has_room() && session_.has_seqs() && out_.queued() < config_.write_buffer_max;
   }
+  bool has_no_time(const PendingCall& call) const;
   wire::RequestHead head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const;
   void enqueue(PendingCall& call, base::Bytes&& blob);
   void admit_queued();
@@ -246,7 +247,7 @@ void ClientStreamCore::transition(State to, std::string why) {
 
 wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& action, const CallOptions& options) {
   call.channel_ = this;
-  call.timeout_ = options.timeout > base::Duration::zero() ? options.timeout : config_.call_timeout;
+  call.timeout_ = options.timeout.value_or(config_.call_timeout);
   call.deadline_ = options.deadline;
   begun_.action = wire::action_field(action);
   begun_.name_bytes = action.name().size();
@@ -301,6 +302,13 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
                            })));
     return;
   }
+  if (has_no_time(call)) [[unlikely]] {
+    refuse(call, CallError(Errc::deadline_exceeded, Ran::no, base::text_with_memory([&] {
+                             return base::format("call {} on {}: its time was over when it was submitted",
+                                                 call.describe(), peer_);
+                           })));
+    return;
+  }
   if (!begun_.direct) {
     enqueue(call, std::move(blob));
     return;
@@ -321,6 +329,11 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
   }
   fresh_.push_back(call);
   schedule_settling();
+}
+
+bool ClientStreamCore::has_no_time(const PendingCall& call) const {
+  if (call.timeout_ <= base::Duration::zero()) return true;
+  return call.deadline_ != base::TimePoint::max() && call.deadline_ <= clock_.now();
 }
 
 void ClientStreamCore::refuse(PendingCall& call, CallError why) {
@@ -555,7 +568,7 @@ void ClientStreamCore::settle() {
   while (DeadlineEntry* entry = fresh_.pop_front()) {
     auto& call = static_cast<PendingCall&>(*entry);
     call.deadline_ = std::min(call.deadline_, base::saturating_add(now, call.timeout_));
-    session_.deadlines().insert(call, call.deadline_);
+    session_.deadlines().insert(call, call.deadline_, now);
   }
   stats_.in_flight_peak = std::max(stats_.in_flight_peak, session_.window().used());
   if (session_.owes()) session_.keepalive().on_owed(now);

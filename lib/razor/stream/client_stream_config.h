@@ -3,10 +3,12 @@
 // the system refuses memory below these limits: base/out_of_memory.h.
 
 #include <chrono>
+#include <optional>
 #include <type_traits>
 
 #include "razor/base/bytes.h"
 #include "razor/base/time.h"
+#include "razor/stream/deadline_wheel.h"
 #include "razor/wire/frame.h"
 
 namespace razor::stream {
@@ -21,11 +23,13 @@ struct ClientStreamConfig {
   /// Bytes that the transport has not taken yet, above which calls wait in the queue. (client_stream.cc)
   base::ByteCount write_buffer_max = 256 * base::kKiB;
 
-  /// Deadline of a call that names none, counted from its submission. (client_stream.cc)
+  /// Deadline of a call that names none, counted from its submission. (client_stream.cc) Zero or less leaves such a call no
+  /// time: it fails, unsent.
   base::Duration call_timeout = std::chrono::seconds(20);
-  /// Deadlines are checked in batches, once a tick: a call ends up to one tick after its deadline, never before it.
-  /// At least 10 ms. (deadline_wheel.h)
-  base::Duration tick = std::chrono::seconds(1);
+  /// Deadlines are checked in batches, once a tick: a call ends up to one tick after its deadline, never before it. Without
+  /// a setting a tick is an eighth of the call's timeout, between 10 ms and 1 s; a setting (of 10 ms at least) is the tick
+  /// of all calls: 1 s wakes the fewest times. (deadline_wheel.h)
+  std::optional<base::Duration> tick;
   /// Silence of the server, while it owes an answer, after which it is asked for a sign of life, and how long it has
   /// for that. Then the connection is dead. (keepalive.h)
   base::Duration ping_interval = std::chrono::seconds(1);
@@ -38,8 +42,6 @@ struct ClientStreamConfig {
   wire::FrameLimits limits{};
 };
 static_assert(std::is_trivially_copyable_v<ClientStreamConfig>);
-
-inline constexpr base::Duration kTickMin = std::chrono::milliseconds(10);
 
 }  // namespace razor::stream
 
