@@ -679,7 +679,8 @@ struct Impatient {
       callers.spawn("ask", ask(runtime, work, random));
       if (random.one_in(5)) co_await runtime.clock().sleep_for(random.between(0ns, 50ms));
     }
-    co_await runtime.clock().sleep_for(remote ? 1min : 5s);
+    const base::Duration enough = remote ? 1min : 5s;
+    co_await runtime.clock().sleep_for(enough);
     last = pool.state();
     co_await pool.close(1s);
     finished = true;

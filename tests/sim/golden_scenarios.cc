@@ -138,7 +138,8 @@ Task<void> ask(Runtime& runtime, Address server, int first, Answers& answers) {
   if (!stream) co_return;
   Client<Adder> adder(*stream);
   for (int i = first; i < first + 20; ++i) {
-    const Reply<int, std::string> sum = co_await adder.add(i % 7 == 0 ? -1 : i, 1);
+    const int summand = i % 7 == 0 ? -1 : i;  // g++ 12 may evaluate both where a co_await stands
+    const Reply<int, std::string> sum = co_await adder.add(summand, 1);
     const std::string text(static_cast<std::size_t>(i), 'x');
     const Reply<std::string> later = co_await adder.with({.timeout = 35ms}).later(text);
     const bool is_right = sum.ok() ? *sum == i + 1 : sum.has_error() && i % 7 == 0;
