@@ -52,6 +52,53 @@ TEST_F(DispatchTest, SaysWhatItDoesNotKnow) {
   run(expect_failure(*stream, "test.Store.slow", Errc::decode));
 }
 
+// The reference splits an action at its first dot. Split at the last one, "Other.add.x" asks for a service "Other.add" that
+// nobody knows. Services of ours may have dots in their names, so "test" alone is none.
+TEST_F(DispatchTest, FindsTheServiceInFrontOfAnyDot) {
+  ASSERT_TRUE(server.add(std::make_shared<OtherImpl>()));
+  run(expect_failure(*stream, "Other.add.x", Errc::method_not_found));
+  run(expect_failure(*stream, "Other..", Errc::method_not_found));
+  run(expect_failure(*stream, "test.Store.add.x.y", Errc::method_not_found));
+  run(expect_failure(*stream, "test.add", Errc::service_not_found));
+  run(expect_failure(*stream, "test.Stores.add", Errc::service_not_found));
+  run(expect_failure(*stream, "Others.add", Errc::service_not_found));
+  run(expect_failure(*stream, "..", Errc::service_not_found));
+}
+
+struct Dotted {
+  virtual Call<int> plain() = 0;
+  virtual Call<int> dotted() = 0;
+  RAZOR_SERVICE_AS(Dotted, "test", plain, RAZOR_METHOD_AS(dotted, "deep.down"))
+};
+struct DottedImpl final : Dotted {
+  Call<int> plain() override { return 1; }
+  Call<int> dotted() override { return 2; }
+};
+struct Deep {
+  virtual Call<int> down() = 0;
+  RAZOR_SERVICE_AS(Deep, "test.deep", down)
+};
+struct DeepImpl final : Deep {
+  Call<int> down() override { return 3; }
+};
+
+Task<void> call_dotted(Client<Store>& store, Client<Dotted>& dotted) {
+  const Reply<int> sum = co_await store.add(1, 2);
+  EXPECT_EQ(*sum, 3);
+  const Reply<int> plain = co_await dotted.plain();
+  EXPECT_EQ(*plain, 1);
+  const Reply<int> deep = co_await dotted.dotted();
+  EXPECT_EQ(*deep, 2);
+}
+
+TEST_F(DispatchTest, ServesNamesWithDotsInThem) {
+  ASSERT_TRUE(server.add(std::make_shared<DottedImpl>()));
+  EXPECT_FALSE(server.add(std::make_shared<DeepImpl>())) << "test.deep.down is there already";
+  Client<Dotted> dotted(*stream);
+  run(call_dotted(*client, dotted));
+  run(expect_failure(*stream, "test.deep.up", Errc::method_not_found));
+}
+
 struct Fallback final : Dispatch {
   void dispatch(const Request& request, Responder respond) override {
     seen.push_back(request.action.is_name() ? std::string(request.action.name()) : std::to_string(request.action.number()));

@@ -6,7 +6,11 @@ namespace razor::api {
 
 bool ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
                                   std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes) {
-  if (!services_.emplace(std::string(service), std::move(owner)).second) return false;
+  if (services_.contains(service)) return false;
+  for (const std::string_view method : methods) {
+    if (entries_.contains(MethodName{service, method}.full())) return false;
+  }
+  services_.emplace(std::string(service), std::move(owner));
   for (std::size_t i = 0; i < methods.size(); ++i) {
     entries_.emplace(MethodName{service, methods[i]}.full(), Entry{implementation, invokes[i], methods[i]});
   }
@@ -31,13 +35,20 @@ void ServiceDispatch::dispatch(const stream::Request& request, stream::Responder
 
 void ServiceDispatch::refuse(const stream::Request& request, stream::Responder respond) const {
   const std::string_view name = request.action.name();
-  const std::size_t dot = name.rfind('.');
-  if (dot == name.npos) {
+  if (name.find('.') == name.npos) {
     if (fallback_ != nullptr) return fallback_->dispatch(request, std::move(respond));
     return respond.fail(base::Errc::decode);
   }
-  const bool known = services_.find(name.substr(0, dot)) != services_.end();
-  respond.fail(known ? base::Errc::method_not_found : base::Errc::service_not_found);
+  respond.fail(names_a_service(name) ? base::Errc::method_not_found : base::Errc::service_not_found);
+}
+
+// The reference takes what stands before the first dot for the service. Between two of ours services may have dots in their
+// names, so any service whose name the action begins with is the one that was meant.
+bool ServiceDispatch::names_a_service(std::string_view action) const {
+  for (std::size_t dot = action.find('.'); dot != action.npos; dot = action.find('.', dot + 1)) {
+    if (services_.contains(action.substr(0, dot))) return true;
+  }
+  return false;
 }
 
 std::vector<std::string> ServiceDispatch::methods() const {

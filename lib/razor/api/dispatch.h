@@ -1,7 +1,7 @@
 #pragma once
 // ServiceDispatch: routes requests to services by name. "CalculatorService.add" goes to `add` of the service that was
 // added as CalculatorService: its arguments are decoded, the handler is started, and its outcome is encoded into the
-// answer.
+// answer. Names with dots in them are found whole: "pkg.Store.put" is `put` of pkg.Store.
 //
 // A plain handler costs no frame. A coroutine is started right here; only one that suspends is registered, with the
 // Runtime and the server, and answers when it has finished (call.h).
@@ -33,7 +33,8 @@ struct InvokeTable;
 
 class ServiceDispatch final : public stream::Dispatch {
  public:
-  /// Serves `implementation` under its service's name. False when a service of that name is there already.
+  /// Serves `implementation` under its service's name. False when a service of that name is there already, or when, with
+  /// dots in names, one of its methods has the full name of a method that is.
   /// Owns:    one reference, until the dispatch is destroyed.
   template <class Implementation>
   bool add(std::shared_ptr<Implementation> implementation);
@@ -65,6 +66,8 @@ class ServiceDispatch final : public stream::Dispatch {
   bool add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
                    std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes);
   void refuse(const stream::Request& request, stream::Responder respond) const;
+  /// Whether `action` begins with the name of a service and a dot.
+  bool names_a_service(std::string_view action) const;
 
   ByName<std::shared_ptr<void>> services_;
   ByName<Entry> entries_;                                // by full name; never iterated in an order that shows
