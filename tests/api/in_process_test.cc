@@ -1,4 +1,5 @@
-// An implementation behind the stub, without a network: how services are mocked.
+// An implementation behind the stub, without a network: how services are mocked. An exception that escaped a completion once
+// ended the program, or was thrown out of `then`: the tests at the end would do the same.
 
 #include "tests/api/service_fixture.h"
 
@@ -35,6 +36,8 @@ Task<void> use(Client<Greeter> greeter) {
   EXPECT_EQ(nobody.error(), "nobody");
   const auto thrown = co_await greeter.greet("throw");
   EXPECT_EQ(thrown.call_error().errc(), Errc::internal);
+  EXPECT_EQ(thrown.call_error().ran(), Ran::yes);
+  EXPECT_EQ(thrown.call_error().detail(), "the handler threw: mocked");
   auto moved = greeter.later(5);
   auto later = std::move(moved);
   const auto value = co_await std::move(later);
@@ -58,6 +61,16 @@ TEST(InProcess, CallsOfPlainHandlersMayBlock) {
   EXPECT_EQ(*greeter.blocking.greet("you"), "hello you");
 }
 
+TEST(DroppedTask, ExceptionsOfItsCompletionAreLogged) {
+  testing::internal::CaptureStderr();
+  { const ClientTask dropped(7u, [](const Answer&) { throw std::runtime_error("dropped"); }); }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "razor error: the completion of action 7 threw: dropped\n");
+}
+
+Task<void> until_set(runtime::Clock& clock, const int& value) {
+  while (value == 0) co_await clock.sleep_for(1ms);
+}
+
 TEST(InProcess, CallbacksWork) {
   AsioRuntime runtime;
   const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
@@ -67,13 +80,42 @@ TEST(InProcess, CallbacksWork) {
   int later = 0;
   greeter.later.start([&later](const Reply<int>& reply) { later = *reply; }, 8);
   EXPECT_EQ(later, 0);
-  struct Wait {
-    static Task<void> until(runtime::Clock& clock, const int& value) {
-      while (value == 0) co_await clock.sleep_for(1ms);
-    }
-  };
-  runtime.block_on(Wait::until(runtime.clock(), later));
+  runtime.block_on(until_set(runtime.clock(), later));
   EXPECT_EQ(later, 8);
+}
+
+TEST(InProcess, ABlockingCallOfAThrowingHandlerGivesAnError) {
+  AsioRuntime runtime;
+  const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
+  const Reply<std::string, std::string> reply = greeter.blocking.greet("throw");
+  EXPECT_EQ(reply.call_error().errc(), Errc::internal);
+  EXPECT_EQ(reply.call_error().ran(), Ran::yes);
+}
+
+TEST(InProcess, ExceptionsOfCompletionsAreLogged) {
+  AsioRuntime runtime;
+  const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
+  testing::internal::CaptureStderr();
+  greeter.greet.start([](const Reply<std::string, std::string>&) { throw std::runtime_error("at once"); }, "you");
+  greeter.greet("you").then([](const Reply<std::string, std::string>&) { throw 1; });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "razor error: the completion of Greeter.greet threw: at once\n"
+            "razor error: the completion of Greeter.greet threw\n");
+}
+
+TEST(InProcess, ExceptionsOfCompletionsOfCoroutinesAreLogged) {
+  AsioRuntime runtime;
+  const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));
+  testing::internal::CaptureStderr();
+  int later = 0;
+  greeter.later.start(
+      [&later](const Reply<int>& reply) {
+        later = *reply;
+        throw std::runtime_error("later");
+      },
+      8);
+  runtime.block_on(until_set(runtime.clock(), later));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "razor error: the completion of Greeter.later threw: later\n");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // an io_context that the program owns.
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -42,7 +43,8 @@ class InteropTest : public ::testing::Test {
   }
 
   net::io_context context;
-  AsioRuntime runtime{context};
+  CountingLog log;
+  AsioRuntime runtime{context, AsioConfig{.log = &log}};
   std::shared_ptr<StoreImpl> store = std::make_shared<StoreImpl>(runtime.clock());
   Server server{runtime};
   Address address;
@@ -88,6 +90,39 @@ net::awaitable<void> starts(InteropTest&, Client<Store> store) {
 }
 
 TEST_F(InteropTest, CallsAreStartedWithAnyCompletionToken) { run(starts); }
+
+// What escaped a handler ended the program: it escaped the task of the library that calls the handler.
+net::awaitable<void> throws_in_handlers(InteropTest& test, Client<Store> store) {
+  asio::start(store.add(1, 2), [](const Reply<int>&) { throw std::runtime_error("in a handler"); });
+  net::cancellation_signal signal;
+  asio::start(store.slow(60'000, "never"),
+              net::bind_cancellation_slot(signal.slot(), [](const Reply<std::string>&) { throw 1; }));
+  signal.emit(net::cancellation_type::terminal);
+  const Reply<int> sum = co_await asio::use(store.add(3, 4));
+  EXPECT_EQ(*sum, 7) << "the connection works on";
+  EXPECT_EQ(test.log.lines, (std::vector<std::string>{"the completion of test.Store.slow threw",
+                                                      "the completion of test.Store.add threw: in a handler"}));
+}
+
+TEST_F(InteropTest, ExceptionsOfHandlersAreLogged) { run(throws_in_handlers); }
+
+// With an executor of their own, handlers are Asio's affair: what they throw comes out of io_context::run.
+net::awaitable<void> throws_on_its_executor(InteropTest& test, Client<Store> store) {
+  asio::start(store.add(1, 2), net::bind_executor(test.context.get_executor(), [](const Reply<int>&) {
+                throw std::runtime_error("out of run");
+              }));
+  const Reply<int> sum = co_await asio::use(store.add(3, 4));
+  EXPECT_EQ(*sum, 7);
+}
+
+TEST_F(InteropTest, ExceptionsOfHandlersWithAnExecutorAreThrownThere) {
+  bool ended = false;
+  net::co_spawn(context, connected(*this, throws_on_its_executor, ended), net::detached);
+  EXPECT_THROW(context.run_for(5s), std::runtime_error);
+  context.run_for(5s);
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(log.lines.empty());
+}
 
 net::awaitable<void> cancels(InteropTest&, Client<Store> store) {
   net::cancellation_signal signal;

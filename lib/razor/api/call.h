@@ -19,6 +19,7 @@
 #include "razor/api/error_codec.h"
 #include "razor/api/reply.h"
 #include "razor/base/format.h"
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"
 
@@ -36,6 +37,9 @@ using Outcome = std::variant<Held<T>, E, base::Errc>;
 /// Answers a request with how its handler ended.
 template <class T, class E>
 void respond_with_outcome(stream::Responder& respond, const Outcome<T, E>& outcome);
+
+template <class T, class E>
+Reply<T, E> reply_of_thrown(const std::exception_ptr& exception);
 
 template <class T, class E, class U>
 concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<Held<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
@@ -257,16 +261,24 @@ Reply<T, E> Call<T, E>::reply_of(Outcome&& outcome) {
   }
 }
 
+/// What escaped a handler in this process, for its caller.
 template <class T, class E>
-Reply<T, E> Call<T, E>::reply_of(promise_type& finished) {
-  if (!finished.exception()) return reply_of(*std::move(finished.outcome()));
+Reply<T, E> detail::reply_of_thrown(const std::exception_ptr& exception) {
   try {
-    std::rethrow_exception(finished.exception());
+    std::rethrow_exception(exception);
   } catch (const std::exception& error) {
-    return base::CallError(base::Errc::internal, base::Ran::yes, base::format("the handler threw: {}", error.what()));
+    return base::CallError(base::Errc::internal, base::Ran::yes, base::text_with_memory([&] {
+      return base::format("the handler threw: {}", error.what());
+    }));
   } catch (...) {
     return base::CallError(base::Errc::internal, base::Ran::yes, "the handler threw");
   }
+}
+
+template <class T, class E>
+Reply<T, E> Call<T, E>::reply_of(promise_type& finished) {
+  if (!finished.exception()) return reply_of(*std::move(finished.outcome()));
+  return detail::reply_of_thrown<T, E>(finished.exception());
 }
 
 }  // namespace razor::api

@@ -55,7 +55,8 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
   Reply<T, E> await_resume() { return *std::move(reply_); }
 
   /// Instead of awaiting: `done(Reply<T, E>)` is called when the call has ended, on the runtime's thread, never inside
-  /// `then` (but by a plain handler in this process). An exception that escapes `done` is logged.
+  /// `then` (but by a plain handler in this process). An exception that escapes `done` is logged, with the method's name;
+  /// by a call in this process, which has no runtime, to stderr.
   ///
   ///   calc.add(1, 2).then([](razor::Reply<int> sum) { … });
   template <class Done>
@@ -73,13 +74,16 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
 
   // A handler in this process that suspended.
   struct LocalCall final : runtime::Continuation {
-    LocalCall(Call<T, E> running, ClientCall& waiting) : call(std::move(running)), owner(&waiting) {}
+    LocalCall(std::string_view method, Call<T, E> running, ClientCall& waiting)
+        : action(method), call(std::move(running)), owner(&waiting) {}
     void child_finished() override {
       Reply<T, E> reply = Call<T, E>::reply_of(*call.coroutine());
       if (owner != nullptr) return owner->finish_local(std::move(reply));
-      done(std::move(reply));
+      base::run_user_code(nullptr, [this] { return "the completion of " + std::string(action); },
+                          [&] { done(std::move(reply)); });
       delete this;
     }
+    std::string_view action;
     Call<T, E> call;
     ClientCall* owner;  // null once `done` waits instead; then the call owns itself
     base::UniqueFunction<void(Reply<T, E>)> done;
@@ -94,13 +98,16 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
                        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
   }
 
+  /// A call that has ended.
+  ClientCall(std::string_view action, Reply<T, E> reply) : action_(action) { finish_local(std::move(reply)); }
+
   /// Calls an implementation in this process.
   ClientCall(std::string_view action, Call<T, E> call) : action_(action) {
     if (call.coroutine() == nullptr) {
       finish_local(Call<T, E>::reply_of(*std::move(call.immediate())));
       return;
     }
-    local_ = std::make_unique<LocalCall>(std::move(call), *this);
+    local_ = std::make_unique<LocalCall>(action, std::move(call), *this);
     auto& coroutine = *local_->call.coroutine();
     coroutine.set_continuation(local_.get());
     coroutine.resume();
@@ -161,11 +168,7 @@ class CompletedCall final : public stream::PendingCall {
   ~CompletedCall() = default;
 
   void complete(Reply<T, E>&& reply) {
-    try {
-      done_(std::move(reply));
-    } catch (...) {
-      log_thrown(std::current_exception());
-    }
+    run_completion([&] { done_(std::move(reply)); });
     delete this;
   }
 
@@ -257,7 +260,12 @@ class AsyncMode {
   template <class... Args>
   static Returned call(const StubTarget& target, const Args&... args) {
     if (target.implementation == nullptr) return Returned(Action::full(), target, options(target), args...);
-    return Returned(Action::full(), call_local(target, args...));
+    // As over the network: what escapes a handler reaches its caller as an error.
+    try {
+      return Returned(Action::full(), enter(target, args...));
+    } catch (...) {
+      return Returned(Action::full(), reply_of_thrown<T, E>(std::current_exception()));
+    }
   }
 
   template <class Done, class... Args>
@@ -276,14 +284,10 @@ class AsyncMode {
     return options;
   }
 
+  /// The handler in this process.
   template <class... Args>
-  static Call<T, E> call_local(const StubTarget& target, const Args&... args) {
-    // As over the network: what escapes a handler reaches its caller as an error.
-    try {
-      return (static_cast<Service*>(target.implementation)->*Method)(Args(args)...);
-    } catch (...) {
-      return base::Errc::internal;
-    }
+  static Call<T, E> enter(const StubTarget& target, const Args&... args) {
+    return (static_cast<Service*>(target.implementation)->*Method)(Args(args)...);
   }
 };
 
@@ -305,10 +309,14 @@ class BlockingMode : AsyncMode<Method, Index> {
                   "blocking call of {} on the thread of its runtime, or while nobody runs that: it would never end", action);
       return BlockingCall<T, E>(action, target, AsyncMode<Method, Index>::options(target), args...).wait();
     }
-    Call<T, E> local = AsyncMode<Method, Index>::call_local(target, args...);
-    RAZOR_CHECK(local.coroutine() == nullptr,
-                "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
-    return Call<T, E>::reply_of(*std::move(local.immediate()));
+    try {
+      Call<T, E> local = AsyncMode<Method, Index>::enter(target, args...);
+      RAZOR_CHECK(local.coroutine() == nullptr,
+                  "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
+      return Call<T, E>::reply_of(*std::move(local.immediate()));
+    } catch (...) {
+      return reply_of_thrown<T, E>(std::current_exception());
+    }
   }
 };
 
@@ -330,8 +338,8 @@ class StubMethod<Method, Mode, std::tuple<Args...>> {
     return Mode::call(*target_, as_argument<Args>(given)...);
   }
 
-  /// Instead of awaiting: `calc.add.start(done, 1, 2)` calls `done(Reply)` when the call has ended, on the runtime's
-  /// thread and never inside `start`. The cheapest way to call: no coroutine, nothing that moves.
+  /// Instead of awaiting: `calc.add.start(done, 1, 2)` calls `done(Reply)` when the call has ended, as `then` does, and
+  /// never inside `start` (but by a plain handler in this process). The cheapest way to call: no coroutine, nothing that moves.
   template <class Done, class... Given>
     requires(sizeof...(Given) == sizeof...(Args) && requires(Mode mode) { typename Mode::Completes; })
   void start(Done done, Given&&... given) const {
@@ -377,7 +385,7 @@ void ClientCall<T, E>::then(Done done) && {
     return;
   }
   if (reply_) {
-    done(*std::move(reply_));
+    run_completion([&] { done(*std::move(reply_)); });
     return;
   }
   new detail::CompletedCall<T, E, Done>(std::move(*this), action_, std::move(done));

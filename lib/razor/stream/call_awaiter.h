@@ -2,6 +2,9 @@
 // CallAwaiter: a call that a coroutine awaits. The call is under way from the moment it is made, so calls are pipelined
 // by making several before the first is awaited; no frame, no allocation.
 
+#include <string>
+
+#include "razor/base/check.h"
 #include "razor/runtime/coroutine.h"
 #include "razor/stream/channel.h"
 
@@ -20,8 +23,13 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
   /// True once awaiting gives the result at once.
   bool done() const { return done_; }
 
-  /// Of the runtime that the call is made on. Not for a call in this process.
-  runtime::Spawner& spawner() const { return channel()->spawner(); }
+  /// The one that the call is made on. Not for a call in this process, which has none.
+  runtime::Runtime& runtime() const {
+    RAZOR_CHECK(channel() != nullptr, "the runtime of {} was asked for, but it is a call in this process and has none", name());
+    return channel()->runtime();
+  }
+  /// What it calls: "CalculatorService.add".
+  std::string name() const { return describe(); }
 
   /// Stops waiting, as destroying the call does; awaiting it gives `cancelled` then. The server may still run the
   /// request. Nothing happens when the call is done.
@@ -54,7 +62,7 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
     done_ = true;
     if (!suspended_) return;
     if (channel() == nullptr) return resume_now();  // a call in this process: it has no runtime of its own
-    spawner().make_ready(*this);
+    channel()->spawner().make_ready(*this);
   }
 
  private:

@@ -94,11 +94,7 @@ void ClientTask::Call::answered(const wire::ResponseFrame& frame) { complete(Ans
 void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move(error))); }
 
 void ClientTask::Call::complete(const Answer& answer) {
-  try {
-    if (completion) completion(answer);
-  } catch (...) {
-    log_thrown(std::current_exception());
-  }
+  if (completion) run_completion([&] { completion(answer); });
   delete this;
 }
 

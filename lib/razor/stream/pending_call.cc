@@ -25,16 +25,6 @@ void PendingCall::abandon() {
   if (under_way()) channel_->abandon(*this);
 }
 
-void PendingCall::log_thrown(const std::exception_ptr& exception) const {
-  if (channel_ == nullptr) return;
-  base::LogSink& log = channel_->runtime().log();
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    log.log(base::LogLevel::error, "the completion of {} threw: {}", describe(), error.what());
-  } catch (...) {
-    log.log(base::LogLevel::error, "the completion of {} threw", describe());
-  }
-}
+base::LogSink* PendingCall::log() const { return channel_ != nullptr ? &channel_->runtime().log() : nullptr; }
 
 }  // namespace razor::stream

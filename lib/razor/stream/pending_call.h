@@ -2,13 +2,15 @@
 // PendingCall: a call under way, seen by the channel that carries it. The links of every list it can be in are inside
 // it, so a call costs no allocation: it is part of an awaiter in the caller's coroutine, or of a ClientTask.
 
-#include <exception>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "razor/base/bytes.h"
 #include "razor/base/error.h"
 #include "razor/base/intrusive_list.h"
+#include "razor/base/user_code.h"
 #include "razor/runtime/trace.h"
 #include "razor/stream/deadline_wheel.h"
 #include "razor/stream/failover.h"
@@ -47,8 +49,11 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   bool was_sent() const { return where_ == Where::in_flight || where_ == Where::carried_and_sent; }
   /// As the destructor does.
   void abandon();
-  /// What the caller does with the end of the call threw.
-  void log_thrown(const std::exception_ptr& exception) const;
+  /// Runs what the caller does with the end of the call: an exception that escapes it is logged with the call's name.
+  template <class Code>
+  void run_completion(Code&& code) const noexcept {
+    base::run_user_code(log(), [this] { return "the completion of " + describe(); }, std::forward<Code>(code));
+  }
   /// The one that carries the call, or did last; null before.
   Channel* channel() const { return channel_; }
 
@@ -56,6 +61,9 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   friend class ClientStreamCore;
   friend class ClientSession;
   friend class Channel;
+
+  // Null for a call that no channel has carried.
+  base::LogSink* log() const;
 
   // The first four: on a connection. A pool carries the call, and sends it over connections in a call of its own.
   enum class Where : std::uint8_t { nowhere, queued, in_flight, refused, carried, carried_and_sent };
