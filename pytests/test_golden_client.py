@@ -77,6 +77,8 @@ CALLS = {
     "action_without_dot": framework_error("decode"),
     "wrong_arg_type": framework_error("decode"),
     "wrong_err_type": error("division by zero"),
+    "unit_struct": result([]),
+    "method_with_a_dot": framework_error("method_not_found"),
     "open_ok": result(None),
     "open_enoent": error(2),
     "open_handler_err": framework_error("decode"),

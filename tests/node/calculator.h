@@ -22,6 +22,9 @@ struct TooMany {
   RAZOR_NEWTYPE(TooMany, count)
 };
 using CustomError = std::variant<NoSuchFile, TooMany>;
+struct Marker {
+  RAZOR_UNIT(Marker)
+};
 
 struct CalculatorService {
   /// Unit on overflow.
@@ -34,6 +37,7 @@ struct CalculatorService {
   /// The same by a coroutine.
   virtual Call<std::string> echo_coroutine(std::string text) = 0;
   virtual Call<std::vector<std::uint8_t>> echo_bytes(std::vector<std::uint8_t> bytes) = 0;
+  virtual Call<Marker> echo_unit(Marker marker) = 0;
   virtual Call<> noop() = 0;
   /// These answer their argument as an error.
   virtual Call<void, std::int32_t> fail_i32(std::int32_t value) = 0;
@@ -45,8 +49,8 @@ struct CalculatorService {
   virtual Call<> fail_internal(std::uint32_t index) = 0;
   virtual Call<> sleep_ms(std::uint32_t milliseconds) = 0;
 
-  RAZOR_SERVICE(CalculatorService, add, div, might_fail_with_errno, echo, echo_coroutine, echo_bytes, noop, fail_i32,
-                fail_u32, fail_str, fail_custom, fail_internal, sleep_ms)
+  RAZOR_SERVICE(CalculatorService, add, div, might_fail_with_errno, echo, echo_coroutine, echo_bytes, echo_unit, noop,
+                fail_i32, fail_u32, fail_str, fail_custom, fail_internal, sleep_ms)
 };
 
 class Calculator final : public CalculatorService {
@@ -73,6 +77,7 @@ class Calculator final : public CalculatorService {
   Call<std::string> echo(std::string text) override { return text; }
   Call<std::string> echo_coroutine(std::string text) override { co_return std::move(text); }
   Call<std::vector<std::uint8_t>> echo_bytes(std::vector<std::uint8_t> bytes) override { return bytes; }
+  Call<Marker> echo_unit(Marker marker) override { return marker; }
   Call<> noop() override { return {}; }
   Call<void, std::int32_t> fail_i32(std::int32_t value) override { return Fail{value}; }
   Call<void, std::uint32_t> fail_u32(std::uint32_t value) override { return Fail{value}; }

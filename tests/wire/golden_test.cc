@@ -36,6 +36,9 @@ struct TooMany {
   bool operator==(const TooMany&) const = default;
 };
 using CustomError = std::variant<NoSuchFile, TooMany>;
+struct Marker {
+  RAZOR_UNIT(Marker)
+};
 
 struct OpenRequest {
   std::string path;
@@ -167,6 +170,8 @@ const std::map<std::string, Exchange>& exchanges() {
       {"api/wrong_err_type", {call(SERVICE "div", 1, 0), text("division by zero")}},
       {"api/ping_0", {ping(), nothing()}},
       {"api/ping_1", {ping(), nothing()}},
+      {"api/unit_struct", {call(SERVICE "echo_unit", Marker()), result(Marker())}},
+      {"api/method_with_a_dot", {call(SERVICE "add.x", 1, 2), failure(Errc::method_not_found)}},
       {"stream/ping_0", {ping(), nothing()}},
       {"stream/open_ok", {task(1, OpenRequest("/tmp/test_file.txt")), nothing()}},
       {"stream/open_enoent", {task(1, OpenRequest("/nofile")), number(ENOENT)}},

@@ -146,10 +146,9 @@ struct HoldsBareAggregate {
   }();
 };
 template <template <class...> class Container, class... T>
-  requires(wire::detail::is_a<Container<T...>, std::vector> || wire::detail::is_a<Container<T...>, std::optional> ||
-           wire::detail::is_a<Container<T...>, std::pair> || wire::detail::is_a<Container<T...>, std::tuple> ||
-           wire::detail::is_a<Container<T...>, std::variant> || wire::detail::is_a<Container<T...>, std::map> ||
-           wire::detail::is_a<Container<T...>, std::unordered_map>)
+  requires(wire::detail::Sequence<Container<T...>> || wire::detail::Map<Container<T...>> ||
+           wire::detail::Set<Container<T...>> || wire::detail::TupleLike<Container<T...>> ||
+           wire::detail::is_a<Container<T...>, std::optional> || wire::detail::is_a<Container<T...>, std::variant>)
 struct HoldsBareAggregate<Container<T...>> {
   static constexpr bool value = (HoldsBareAggregate<std::remove_cv_t<T>>::value || ...);
 };

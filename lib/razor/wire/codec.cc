@@ -15,13 +15,14 @@ std::size_t find_field(std::span<const FieldRef> fields, std::string_view name, 
 
 }  // namespace
 
-bool decode_fields(Decoder& from, std::span<FieldRef> fields) {
+bool decode_fields(Decoder& from, std::span<FieldRef> fields, std::uint64_t& seen) {
   FieldsProgress progress;
-  if (!from.read_map(progress.entries) || !from.enter()) return false;
-  return decode_other_fields(from, fields, progress);
+  if (!from.read_map(progress.entries) || !from.enter() || !decode_other_fields(from, fields, progress)) return false;
+  seen = progress.seen;
+  return true;
 }
 
-bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress progress) {
+bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress& progress) {
   static_assert(kFieldsMax <= 64, "`seen` has a bit for each field");
   for (; progress.entries_read < progress.entries; ++progress.entries_read) {
     std::string_view name = std::exchange(progress.name, {});
@@ -39,10 +40,19 @@ bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgre
   }
   for (std::size_t index = 0; index < fields.size(); ++index) {
     const bool missing = (progress.seen & (std::uint64_t{1} << index)) == 0;
-    if (missing && !fields[index].may_be_absent) return from.fail("a required field is missing", fields[index].name());
+    if (missing && !fields[index].may_be_absent()) return from.fail("a required field is missing", fields[index].name());
   }
   from.leave();
   return true;
+}
+
+void take_absent_fields(std::span<const FieldRef> fields, std::uint64_t seen, void* object, void* fresh) {
+  for (std::size_t index = 0; index < fields.size(); ++index) {
+    if ((seen & (std::uint64_t{1} << index)) != 0) continue;
+    const FieldRef& field = fields[index];
+    const auto offset = static_cast<const std::byte*>(field.address) - static_cast<const std::byte*>(object);
+    field.take(field.address, fresh == nullptr ? nullptr : static_cast<std::byte*>(fresh) + offset);
+  }
 }
 
 bool decode_elements(Decoder& from, std::span<FieldRef> fields) {

@@ -1,19 +1,30 @@
 #pragma once
 // encode and decode: user types to msgpack and back, without an object tree in between.
 //
-// Directly: integers, enums, floats, bool, std::string, Bytes (as bin), std::vector, std::array, std::map,
-// std::unordered_map, std::optional, std::pair, std::tuple, std::variant, Unit, types named by the macros of fields.h,
-// and types with MSGPACK_DEFINE_MAP, MSGPACK_DEFINE_ARRAY or MSGPACK_DEFINE. Every other type that msgpack-cxx has an
-// adaptor for goes through msgpack-cxx, with the same limits.
+// Directly: integers, enums, floats, bool, std::string, Bytes (as bin), std::vector, std::list, std::deque, arrays, the
+// maps and sets of the standard library, std::optional, std::pair, std::tuple, std::variant, Unit, types named by the
+// macros of fields.h, and types with MSGPACK_DEFINE_MAP, MSGPACK_DEFINE_ARRAY or MSGPACK_DEFINE. Every other type that
+// msgpack-cxx has an adaptor for goes through msgpack-cxx, with the same limits.
+//
+// A value is decoded afresh: what it was before does not show in what it is after. Of a key that comes twice in a map the
+// last value stands, alone; a struct that names a field twice is refused.
+//
+// Time: decoding n bytes costs O(n log n) at worst; keys that are chosen to collide in a hash table are refused
+// (hash_guard.h).
 //
 // Source: protocol.md, "msgpack".
 
+#include <algorithm>
+#include <deque>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
@@ -21,6 +32,8 @@
 #include "razor/wire/decoder.h"
 #include "razor/wire/encoder.h"
 #include "razor/wire/fields.h"
+#include "razor/wire/hash_guard.h"
+#include "razor/wire/msgpack_headers.h"
 
 namespace razor::wire {
 
@@ -30,6 +43,7 @@ template <class T>
 void encode(Encoder& to, const T& value);
 
 /// Reads one value into `value`, which is partly written when that fails. False on failure: see `from.error_message()`.
+/// What does not travel of it, such as members that RAZOR_FIELDS does not name, keeps its value.
 /// Errors: throws std::bad_alloc, and what an adaptor of the user's throws.
 template <class T>
 bool decode(Decoder& from, T& value);
@@ -100,13 +114,20 @@ template <class T, std::size_t N>
 inline constexpr bool is_std_array<std::array<T, N>> = true;
 
 template <class T>
-concept Map = is_a<T, std::map> || is_a<T, std::unordered_map>;
+concept Sequence = is_a<T, std::vector> || is_a<T, std::list> || is_a<T, std::deque>;
+template <class T>
+concept Map = is_a<T, std::map> || is_a<T, std::multimap> || is_a<T, std::unordered_map> || is_a<T, std::unordered_multimap>;
+template <class T>
+concept Set = is_a<T, std::set> || is_a<T, std::multiset> || is_a<T, std::unordered_set> || is_a<T, std::unordered_multiset>;
 template <class T>
 concept TupleLike = is_a<T, std::tuple> || is_a<T, std::pair>;
 template <class T>
 concept Text = std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> || std::is_same_v<T, const char*>;
 template <class T>
 concept ByteElement = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::byte>;
+/// Of an array of the language: char holds a text that ends with a zero or the array, the others hold bytes.
+template <class T>
+concept RawElement = std::is_same_v<T, char> || ByteElement<T>;
 template <class T>
 concept Named = requires { T::razor_shape(); };
 
@@ -121,8 +142,9 @@ struct FieldRef {
   std::size_t name_size;
   void* address;
   bool (*decode)(Decoder& from, void* address);
-  bool may_be_absent;
+  void (*take)(void* to, void* from);  ///< for a field that may be absent: `*from` goes to `*to`; null for the others
 
+  bool may_be_absent() const { return take != nullptr; }
   std::string_view name() const { return {name_data, name_size}; }
 };
 static_assert(std::is_trivially_default_constructible_v<FieldRef>);
@@ -130,6 +152,22 @@ static_assert(std::is_trivially_default_constructible_v<FieldRef>);
 template <class T>
 bool decode_at(Decoder& from, void* address) {
   return decode(from, *static_cast<T*>(address));
+}
+
+/// `from` may be null, for nothing.
+template <class Optional>
+void take_optional(void* to, void* from) {
+  auto& taking = *static_cast<Optional*>(to);
+  taking.reset();
+  if (from == nullptr) return;
+  if (auto& taken = *static_cast<Optional*>(from)) taking.emplace(*std::move(taken));
+}
+
+template <class T>
+FieldRef field_ref(std::string_view name, T& field) {
+  FieldRef ref{name.data(), name.size(), &field, &decode_at<T>, nullptr};
+  if constexpr (may_be_absent<T>) ref.take = &take_optional<T>;
+  return ref;
 }
 
 inline constexpr std::size_t kFieldsMax = 64;
@@ -142,12 +180,37 @@ struct FieldsProgress {
   std::string_view name;           ///< of the entry that is being read; without data until its name was
 };
 
-/// Reads a map into `fields`, whose order is that in which a peer is expected to send them; any order works.
-bool decode_fields(Decoder& from, std::span<FieldRef> fields);
+/// Reads a map into `fields`, whose order is that in which a peer is expected to send them; any order works. `seen` has a
+/// bit for each field that came.
+bool decode_fields(Decoder& from, std::span<FieldRef> fields, std::uint64_t& seen);
 /// The rest of a map that is not as expected: other fields, another order, too few.
-bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress progress);
+bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress& progress);
 /// Reads an array with exactly these fields.
 bool decode_elements(Decoder& from, std::span<FieldRef> fields);
+
+inline bool all_seen(std::size_t fields, std::uint64_t seen) {
+  return fields == kFieldsMax ? seen == ~std::uint64_t{0} : seen == (std::uint64_t{1} << fields) - 1;
+}
+/// Gives the fields of `object` that did not come what they have in `fresh`; nothing where that is null.
+void take_absent_fields(std::span<const FieldRef> fields, std::uint64_t seen, void* object, void* fresh);
+
+/// Fields that did not come are as in a new T, whatever `value` was before.
+template <class T>
+void reset_absent_fields(std::span<const FieldRef> fields, std::uint64_t seen, T& value) {
+  if (all_seen(fields.size(), seen)) return;
+  if constexpr (std::default_initializable<T>) {
+    T fresh{};
+    take_absent_fields(fields, seen, &value, &fresh);
+  } else {
+    take_absent_fields(fields, seen, &value, nullptr);
+  }
+}
+
+/// The text that an array of char holds.
+template <std::size_t N>
+std::string_view text_in(const char (&array)[N]) {
+  return {array, static_cast<std::size_t>(std::find(array, array + N, '\0') - array)};
+}
 
 #define RAZOR_UNSIGNED_PACKERS_                                                                              \
   pack_uint8, pack_uint16, pack_uint32, pack_uint64, pack_fix_uint8, pack_fix_uint16, pack_fix_uint32,        \
@@ -174,21 +237,19 @@ class FieldCollector {
 
   template <class T>
   FieldCollector& pack(const T& value) {
-    if constexpr (std::is_array_v<T>) {
-      if (is_map_ && !has_key_ && std::is_same_v<std::remove_cv_t<std::remove_extent_t<T>>, char>) {
-        key_ = std::string_view(value);
+    const char* at = reinterpret_cast<const char*>(&value);
+    const bool lies_in_object = at >= begin_ && at + sizeof(T) <= end_;
+    if constexpr (std::is_array_v<T> && std::is_same_v<std::remove_extent_t<T>, char>) {
+      if (is_map_ && !has_key_ && !lies_in_object) {
+        key_ = text_in(value);
         has_key_ = true;
         return *this;
       }
-      return give_up();
-    } else {
-      const char* at = reinterpret_cast<const char*>(&value);
-      const bool lies_in_object = at >= begin_ && at + sizeof(T) <= end_;
-      if (!lies_in_object || (is_map_ && !has_key_) || count_ == kFieldsMax) return give_up();
-      fields_[count_++] = {key_.data(), key_.size(), const_cast<T*>(&value), &decode_at<T>, may_be_absent<T>};
-      has_key_ = false;
-      return *this;
     }
+    if (!lies_in_object || (is_map_ && !has_key_) || count_ == kFieldsMax) return give_up();
+    fields_[count_++] = field_ref(key_, const_cast<T&>(value));
+    has_key_ = false;
+    return *this;
   }
   template <class T>
   FieldCollector& operator<<(const T& value) {
@@ -257,7 +318,15 @@ bool decode_by_adaptor(Decoder& from, T& value) {
   if (!from.read_raw(raw)) return false;  // also checks the limits, so that what msgpack-cxx sees is well formed
   const msgpack::object_handle object = msgpack::unpack(reinterpret_cast<const char*>(raw.data()), raw.size());
   try {
-    object.get().convert(value);
+    if constexpr (std::default_initializable<T> && std::movable<T>) {
+      T fresh{};  // an adaptor may leave parts of a value as they are
+      object.get().convert(fresh);
+      value = std::move(fresh);
+    } else {
+      object.get().convert(value);
+    }
+  } catch (const KeysCollide&) {
+    return from.fail(HashGuard::kRefused);
   } catch (const msgpack::type_error&) {
     return from.fail("the value does not fit the type");
   }
@@ -272,11 +341,7 @@ class DirectPacker {
 
   template <class T>
   DirectPacker& pack(const T& value) {
-    if constexpr (std::is_array_v<T>) {
-      to_.put_text(value);
-    } else {
-      encode(to_, value);
-    }
+    encode(to_, value);
     return *this;
   }
   template <class T>
@@ -353,7 +418,7 @@ template <class Variant, class Alternative>
 bool decode_alternative(Decoder& from, Variant& value, bool has_content) {
   if constexpr (is_unit_alternative<Alternative>()) {
     value.template emplace<Alternative>();
-    return !has_content || from.read_nil();
+    return !has_content || from.read_unit();
   } else {
     if (!has_content) return from.fail("the alternative lacks its content", name_of_alternative<Alternative>());
     return decode(from, value.template emplace<Alternative>());
@@ -391,14 +456,14 @@ void reserve_some(Container& container, std::uint32_t count) {
   container.reserve(std::min<std::size_t>(count, kAtOnce));
 }
 
-template <class T>
-bool decode_vector(Decoder& from, std::vector<T>& value) {
+template <Sequence T>
+bool decode_sequence(Decoder& from, T& value) {
   std::uint32_t count = 0;
   value.clear();
   if (!from.read_array(count) || !from.enter()) return false;
-  reserve_some(value, count);
+  if constexpr (is_a<T, std::vector>) reserve_some(value, count);
   for (std::uint32_t i = 0; i < count; ++i) {
-    if constexpr (std::is_same_v<T, bool>) {
+    if constexpr (std::is_same_v<typename T::value_type, bool>) {
       bool element = false;
       if (!decode(from, element)) return false;
       value.push_back(element);
@@ -411,8 +476,8 @@ bool decode_vector(Decoder& from, std::vector<T>& value) {
 }
 
 /// Bytes arrive as bin or as an array of integers.
-template <ByteElement T>
-bool decode_bytes(Decoder& from, std::vector<T>& value) {
+template <ByteElement T, class Allocator>
+bool decode_bytes(Decoder& from, std::vector<T, Allocator>& value) {
   if (!from.next_is_array()) {
     base::ByteView bytes;
     if (!from.read_binary(bytes)) return false;
@@ -437,12 +502,89 @@ bool decode_map(Decoder& from, T& value) {
   std::uint32_t count = 0;
   value.clear();
   if (!from.read_map(count) || !from.enter()) return false;
+  [[maybe_unused]] HashGuard guard;
   for (std::uint32_t i = 0; i < count; ++i) {
     typename T::key_type key{};
-    if (!decode(from, key) || !decode(from, value[std::move(key)])) return false;
+    if (!decode(from, key)) return false;
+    if constexpr (HashTable<T>) {
+      if (!guard.admits(value, key)) return from.fail(HashGuard::kRefused);
+    }
+    if (!decode(from, new_value_of(value, std::move(key)))) return false;
   }
   from.leave();
   return true;
+}
+
+template <Set T>
+bool decode_set(Decoder& from, T& value) {
+  std::uint32_t count = 0;
+  value.clear();
+  if (!from.read_array(count) || !from.enter()) return false;
+  [[maybe_unused]] HashGuard guard;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    typename T::key_type key{};
+    if (!decode(from, key)) return false;
+    if constexpr (HashTable<T>) {
+      if (!guard.admits(value, key)) return from.fail(HashGuard::kRefused);
+    }
+    value.insert(std::move(key));
+  }
+  from.leave();
+  return true;
+}
+
+// Arrays of the language may be filled in part, as msgpack-cxx does it; the rest is as in a new one.
+
+template <class T>
+void value_initialise(T& value) {
+  if constexpr (std::is_array_v<T>) {
+    for (auto& element : value) value_initialise(element);
+  } else {
+    value = T{};
+  }
+}
+
+template <class T, std::size_t N>
+void encode_array(Encoder& to, const T (&value)[N]) {
+  if constexpr (std::is_same_v<T, char>) {
+    to.put_text(text_in(value));
+  } else if constexpr (ByteElement<T>) {
+    to.put_binary(std::as_bytes(std::span(value)));
+  } else {
+    to.put_array(N);
+    for (const T& element : value) encode(to, element);
+  }
+}
+
+template <class T, std::size_t N>
+bool decode_array(Decoder& from, T (&value)[N]) {
+  if constexpr (RawElement<T>) {
+    base::ByteView bytes;
+    std::string_view text;
+    if (from.next_is_text()) {
+      if (!from.read_text(text)) return false;
+      bytes = base::as_bytes(text);
+    } else if (!from.read_binary(bytes)) {
+      return false;
+    }
+    if (bytes.size() > N) return from.fail("too many bytes for the array");
+    std::fill(std::begin(value), std::end(value), T{});
+    std::copy_n(reinterpret_cast<const T*>(bytes.data()), bytes.size(), value);
+    return true;
+  } else {
+    std::uint32_t count = 0;
+    if (!from.read_array(count) || !from.enter()) return false;
+    if (count > N) return from.fail("too many elements for the array");
+    for (std::size_t i = 0; i < N; ++i) {
+      if (i < count) {
+        if (!decode(from, value[i])) return false;
+      } else {
+        value_initialise(value[i]);
+      }
+    }
+    from.leave();
+    return true;
+  }
 }
 
 /// `elements` visits each element of a tuple or array: exactly those, in order.
@@ -473,7 +615,7 @@ void put_field_name(Encoder& to) {
 template <Named T>
 void encode_named(Encoder& to, const T& value) {
   if constexpr (T::razor_shape() == Shape::unit) {
-    to.put_nil();
+    to.put_array(0);
   } else if constexpr (T::razor_shape() == Shape::newtype) {
     encode(to, std::get<0>(value.razor_fields()));
   } else if constexpr (T::razor_shape() == Shape::tuple) {
@@ -516,17 +658,17 @@ bool decode_map_of_fields(Decoder& from, T& value) {
       return true;
     }
     if (!from.ok()) return false;
-    FieldRef refs[] = {{names[I].data(), names[I].size(), &std::get<I>(fields),
-                        &decode_at<std::remove_reference_t<decltype(std::get<I>(fields))>>,
-                        may_be_absent<std::remove_reference_t<decltype(std::get<I>(fields))>>}...};
-    return decode_other_fields(from, refs, progress);
+    FieldRef refs[] = {field_ref(names[I], std::get<I>(fields))...};
+    if (!decode_other_fields(from, refs, progress)) return false;
+    reset_absent_fields(std::span<const FieldRef>(refs), progress.seen, value);
+    return true;
   }(std::make_index_sequence<names.size()>{});
 }
 
 template <Named T>
 bool decode_named(Decoder& from, T& value) {
   if constexpr (T::razor_shape() == Shape::unit) {
-    return from.read_nil();
+    return from.read_unit();
   } else if constexpr (T::razor_shape() == Shape::newtype) {
     return decode(from, std::get<0>(value.razor_fields()));
   } else if constexpr (T::razor_shape() == Shape::tuple) {
@@ -542,7 +684,11 @@ bool decode_msgpack_type(Decoder& from, T& value) {
   FieldCollector collector(&value, sizeof value);
   value.msgpack_pack(collector);
   if (!collector.understood()) return decode_by_adaptor(from, value);
-  return collector.is_map() ? decode_fields(from, collector.fields()) : decode_elements(from, collector.fields());
+  if (!collector.is_map()) return decode_elements(from, collector.fields());
+  std::uint64_t seen = 0;
+  if (!decode_fields(from, collector.fields(), seen)) return false;
+  reset_absent_fields<T>(collector.fields(), seen, value);
+  return true;
 }
 
 template <class T>
@@ -577,7 +723,9 @@ void encode(Encoder& to, const T& value) {
     } else {
       to.put_nil();
     }
-  } else if constexpr (is_a<T, std::vector> || is_std_array<T>) {
+  } else if constexpr (std::is_array_v<T>) {
+    encode_array(to, value);
+  } else if constexpr (Sequence<T> || Set<T> || is_std_array<T>) {
     to.put_array(value.size());
     for (const auto& element : value) {
       encode<typename T::value_type>(to, element);
@@ -636,23 +784,27 @@ bool decode(Decoder& from, T& value) {
   } else if constexpr (std::is_same_v<T, std::string_view> || std::is_same_v<T, base::ByteView>) {
     static_assert(!sizeof(T), "a view cannot be decoded into: it would point into a buffer that is used again");
   } else if constexpr (std::is_same_v<T, Unit> || std::is_same_v<T, std::monostate>) {
-    return from.read_nil();
+    return from.read_unit();
   } else if constexpr (is_a<T, std::optional>) {
     if (from.next_is_nil()) {
       value.reset();
       return from.read_nil();
     }
     return decode(from, value.emplace());
-  } else if constexpr (is_a<T, std::vector>) {
-    if constexpr (ByteElement<typename T::value_type>) {
+  } else if constexpr (Sequence<T>) {
+    if constexpr (is_a<T, std::vector> && ByteElement<typename T::value_type>) {
       return decode_bytes(from, value);
     } else {
-      return decode_vector(from, value);
+      return decode_sequence(from, value);
     }
+  } else if constexpr (std::is_array_v<T>) {
+    return decode_array(from, value);
   } else if constexpr (is_std_array<T>) {
     return decode_tuple<std::tuple_size_v<T>>(from, value);
   } else if constexpr (Map<T>) {
     return decode_map(from, value);
+  } else if constexpr (Set<T>) {
+    return decode_set(from, value);
   } else if constexpr (TupleLike<T>) {
     return decode_tuple<std::tuple_size_v<T>>(from, value);
   } else if constexpr (is_a<T, std::variant>) {

@@ -101,6 +101,18 @@ bool Decoder::read_nil() {
   return true;
 }
 
+bool Decoder::read_unit() {
+  constexpr const char* kUnit = "expected nil or an empty array";
+  if (next_is_nil()) return read_nil();
+  if (!next_is_array()) return expected(kUnit);
+  const std::byte* const from = position_;
+  std::uint32_t count = 0;
+  if (!read_array(count)) return false;
+  if (count == 0) return true;
+  position_ = from;
+  return expected(kUnit);
+}
+
 bool Decoder::read_bool(bool& value) {
   if (position_ == end_ || (*position_ != std::byte{0xc2} && *position_ != std::byte{0xc3})) {
     return expected("expected a boolean");

@@ -41,6 +41,8 @@ class Decoder {
   bool next_is_map() const;
 
   bool read_nil();
+  /// What a unit is sent as: nil, or an array without elements.
+  bool read_unit();
   bool read_bool(bool& value);
   /// Any integer form, within [least, most].
   bool read_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {

@@ -5,7 +5,7 @@
 //   struct Point { int x; int y; RAZOR_FIELDS(Point, x, y) };                  // {"x": 1, "y": 2}
 //   struct Rgb { int r, g, b; RAZOR_TUPLE(Rgb, r, g, b) };                     // [1, 2, 3]
 //   struct UserId { std::uint64_t id; RAZOR_NEWTYPE(UserId, id) };             // 7
-//   struct Nothing { RAZOR_UNIT(Nothing) };                                    // nil
+//   struct Nothing { RAZOR_UNIT(Nothing) };                                    // []
 //   using Shape = std::variant<Nothing, UserId, Point>;                        // "Nothing", {"UserId": 7}, {"Point": {…}}
 //
 // A variant travels as the reference sends its enums: the name of the alternative, with its content unless it has none.
@@ -24,9 +24,25 @@
 
 namespace razor::wire {
 
+/// What msgpack-cxx does with a type without content, as a member of others: it reads nil, or an array without elements.
+inline void unpack_unit(const msgpack::object& from) {
+  const bool is_empty_array = from.type == msgpack::type::ARRAY && from.via.array.size == 0;
+  if (!from.is_nil() && !is_empty_array) throw msgpack::type_error();
+}
+
 /// No content: an error without details, a result that says nothing. Travels as nil; as an error, as number 0.
 struct Unit {
   bool operator==(const Unit&) const = default;
+
+  template <class Packer>
+  void msgpack_pack(Packer& packer) const {
+    packer.pack_nil();
+  }
+  void msgpack_unpack(const msgpack::object& from) { unpack_unit(from); }
+  template <class Object>
+  void msgpack_object(Object* to, msgpack::zone&) const {
+    to->type = msgpack::type::NIL;
+  }
 };
 
 /// How a type that was named by a macro of this file travels.
@@ -72,7 +88,18 @@ using wire::Unit;
 /// Travels as its only field does.
 #define RAZOR_NEWTYPE(Type, field) RAZOR_NAMED_FIELDS_(Type, newtype, field)
 
-/// Travels as nil.
+/// Travels as an empty array, as the reference sends a unit struct; read from nil too.
 #define RAZOR_UNIT(Type)                               \
   RAZOR_NAMED_SHAPE_(Type, unit)                       \
-  bool operator==(const Type&) const { return true; }
+  bool operator==(const Type&) const { return true; }  \
+  template <class RazorPacker>                         \
+  void msgpack_pack(RazorPacker& razor_packer) const { \
+    razor_packer.pack_array(0);                        \
+  }                                                    \
+  void msgpack_unpack(const msgpack::object& razor_from) { ::razor::wire::unpack_unit(razor_from); } \
+  template <class RazorObject>                         \
+  void msgpack_object(RazorObject* razor_to, msgpack::zone&) const { \
+    razor_to->type = msgpack::type::ARRAY;             \
+    razor_to->via.array.ptr = nullptr;                 \
+    razor_to->via.array.size = 0;                      \
+  }

@@ -5,3 +5,5 @@
 #define MSGPACK_NO_BOOST
 #endif
 #include <msgpack.hpp>
+
+#include "razor/wire/msgpack_guards.h"
