@@ -25,7 +25,8 @@ class RandomStream {
 
   /// 0 .. bound - 1; `bound` is not 0.
   constexpr std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(bits()) * bound) >> 64);
+    __extension__ using Product = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<Product>(bits()) * bound) >> 64);
   }
   /// least .. most, both included.
   constexpr base::Duration between(base::Duration least, base::Duration most) {

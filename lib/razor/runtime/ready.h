@@ -15,7 +15,7 @@ class Ready : public base::ListLink<ReadyQueueTag> {
  public:
   using Run = void (*)(Ready&);
 
-  explicit Ready(Run run) : run_(run) {}
+  explicit Ready(Run function) : run_(function) {}
 
   /// Called by the Runtime; `this` is in no list by then and may destroy itself.
   void run() { run_(*this); }

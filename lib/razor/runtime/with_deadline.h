@@ -58,8 +58,8 @@ class [[nodiscard]] WithDeadline final : public ChildAwaiter {
 
  private:
   struct DeadlineTimer final : Timer {
-    DeadlineTimer(Clock& clock, WithDeadline& owner)
-        : Timer(clock, [](Timer& timer) { static_cast<DeadlineTimer&>(timer).owner.give_up(); }), owner(owner) {}
+    DeadlineTimer(Clock& clock, WithDeadline& waiting)
+        : Timer(clock, [](Timer& timer) { static_cast<DeadlineTimer&>(timer).owner.give_up(); }), owner(waiting) {}
     WithDeadline& owner;
   };
 

@@ -38,7 +38,7 @@ class Channel {
 
  protected:
   explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), spawner_(runtime.spawner()) {}
-  ~Channel() = default;
+  virtual ~Channel() = default;
 
   // --- For channels that carry calls over other channels: what they know of a call is in a record of their own.
   /// From `begin` on, until `release`.

@@ -2,9 +2,6 @@
 // ClientSession: what a client knows of the calls on one connection: their seqs, the window, who waits for which
 // answer, and until when. Pure; the loops of client_stream.cc do what it says.
 
-#include <algorithm>
-#include <array>
-
 #include "razor/stream/client_stream_config.h"
 #include "razor/stream/deadline_wheel.h"
 #include "razor/stream/in_flight.h"
@@ -37,19 +34,16 @@ class ClientSession {
     in_flight_.insert(seq, call);
     return seq;
   }
-  /// False at the end of all seqs.
-  bool may_ping() const { return next_seq_ <= kSeqEnd; }
-  /// A ping goes out now. Only while it may.
+  /// A ping goes out now.
   wire::Seq send_ping() {
-    const wire::Seq seq = take_seq();
-    pings_[pings_sent_++ % pings_.size()] = seq;
-    in_flight_.skip(seq);
-    return seq;
+    ping_seq_ = take_seq();
+    in_flight_.skip(ping_seq_);
+    return ping_seq_;
   }
 
   enum class Answer {
     expected,    ///< `call` gets it
-    pong,        ///< of one of the last pings
+    pong,        ///< of the last ping
     late,        ///< of a call that has ended, or a second one: skipped and counted
     never_sent,  ///< the peer breaks the protocol
   };
@@ -62,10 +56,7 @@ class ClientSession {
       return Answer::expected;
     }
     if (seq == 0 || seq >= next_seq_) return Answer::never_sent;
-    if (std::ranges::find(pings_, seq) == pings_.end()) return Answer::late;
-    // Ahead of a call that was sent before it: a later silence is not that of one who answers in order.
-    if (!keepalive_.is_known() && in_flight_.has_before(seq)) keepalive_.on_known();
-    return Answer::pong;
+    return seq == ping_seq_ ? Answer::pong : Answer::late;
   }
 
   /// The call ends without an answer: its place in the window is free. The peer owes a sign of life all the same.
@@ -91,7 +82,6 @@ class ClientSession {
 
   DeadlineWheel& deadlines() { return deadlines_; }
   Keepalive& keepalive() { return keepalive_; }
-  const Keepalive& keepalive() const { return keepalive_; }
   const Window& window() const { return window_; }
 
  private:
@@ -110,8 +100,7 @@ class ClientSession {
   DeadlineWheel deadlines_;
   Keepalive keepalive_;
   wire::Seq next_seq_;
-  std::array<wire::Seq, 8> pings_{};  // the last ones; more may be unanswered, and their pongs count as late
-  std::size_t pings_sent_ = 0;
+  wire::Seq ping_seq_ = 0;
 };
 
 }  // namespace razor::stream

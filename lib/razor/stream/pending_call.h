@@ -43,7 +43,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   /// Takes the other call's place in its channel.
   PendingCall(PendingCall&& other) noexcept;
   /// Stops waiting: the channel frees the call's place in the window when the answer or the deadline comes.
-  ~PendingCall();
+  virtual ~PendingCall();
 
   bool under_way() const { return where_ != Where::nowhere; }
   bool was_sent() const { return where_ == Where::in_flight || where_ == Where::carried_and_sent; }
