@@ -69,6 +69,8 @@ struct NetworkOracle::Connection {
   std::optional<TimePoint> over_window_since{};
   TimePoint owed_since{};  // of the client's clock
   TimePoint heard_at{};    // likewise: bytes came
+  TimePoint acknowledged_at{};  // likewise: the server's system had bytes, and could say so
+  TimePoint nothing_under_way_at{};  // likewise: there was nothing that its system could have acknowledged
   std::optional<TimePoint> took_call_at{};  // the last time
   std::vector<std::uint64_t> said_no{};     // numbers whose callers were told that they did not run
   bool client_ended = false;   // it sent its end or a reset, or is gone
@@ -292,6 +294,13 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
     const Duration silence = connection.client.clock_now() - connection.heard_at;
     RAZOR_RULE(26, silence >= limits_.ping_interval + limits_.ping_timeout - limits_.at_once,
                "{}: given up, and bytes had come {} ago: {}", connection.name(), rounded(silence), end.detail);
+    const Duration unacknowledged = connection.client.clock_now() - connection.acknowledged_at;
+    RAZOR_RULE(26, unacknowledged >= limits_.ping_timeout - limits_.at_once,
+               "{}: given up, and its machine had acknowledged bytes {} ago: {}", connection.name(),
+               rounded(unacknowledged), end.detail);
+    sim::Connection* real = world_.fabric().find_connection(connection.number);
+    RAZOR_RULE(26, real == nullptr || real->from(0).unacknowledged().bytes > 0,
+               "{}: given up, and its machine had acknowledged everything: {}", connection.name(), end.detail);
   }
   // One that was older than another, or had to leave, says nothing of the address as it is.
   const bool is_newest = std::ranges::none_of(connections_, [&connection](const auto& entry) {
@@ -332,7 +341,13 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
   switch (occurrence.what) {
     case sim::What::connected: connected(host_of(occurrence.where), occurrence.value); break;
     case sim::What::arrived:
-      if (!by_server) break;
+      if (!by_server) {
+        Connection* connection = find(occurrence.where >> 1);
+        if (connection != nullptr && !world_.fabric().link(connection->server, connection->client).is_cut()) {
+          connection->acknowledged_at = connection->client.clock_now();
+        }
+        break;
+      }
       if (Connection* connection = find(occurrence.where >> 1)) {
         connection->heard_at = connection->client.clock_now();
         Connects& connects = connects_of(connection->client, connection->server, connection->server_port);
@@ -419,7 +434,7 @@ void NetworkOracle::connected(const sim::Host& client, std::uint64_t number) {
   auto connection = std::unique_ptr<Connection>(new Connection{
       number, client, server, client_port, server_port, !facts_of(client.number()).is_stranger,
       !facts_of(server.number()).is_stranger, world_.now()});
-  connection->heard_at = client.clock_now();
+  connection->heard_at = connection->acknowledged_at = connection->nothing_under_way_at = client.clock_now();
   // What the server did with it at once may have come before.
   connection->client_was_told = made->from(1).end_arrived() || made->socket(0).is_dead();
   connection->server_ended = made->from(1).ended();
@@ -480,12 +495,25 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
                limits_.window);
   }
   if (client_runs && connection.asks_open > 0) {
-    const TimePoint since = std::max({connection.owed_since, connection.heard_at, client.resumed_at_local});
-    const Duration silence = connection.client.clock_now() - since;
+    const sim::Connection* real = world_.fabric().find_connection(connection.number);
+    const auto unacknowledged = real == nullptr ? std::nullopt : real->socket(0).unacknowledged();
+    const TimePoint local_now = connection.client.clock_now();
+    if (!unacknowledged || unacknowledged->under_way == 0) connection.nothing_under_way_at = local_now;
+    const TimePoint since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
+                                      connection.nothing_under_way_at, client.resumed_at_local});
+    const Duration silence = local_now - since;
     const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + limits_.tick + limits_.at_once;
     connection.told = connection.told || is_dead;
-    RAZOR_RULE(26, !is_dead, "{}: {} calls wait, and nothing came for {}", connection.name(), connection.asks_open,
-               rounded(silence));
+    RAZOR_RULE(26, !is_dead, "{}: {} calls wait, and for {} nothing came or was acknowledged", connection.name(),
+               connection.asks_open, rounded(silence));
+    // A live machine's process that owes is asked again and again, so that its machine may show that it died.
+    const TimePoint asked_since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
+                                            client.resumed_at_local});
+    const bool is_not_asked = unacknowledged && unacknowledged->bytes == 0 &&
+                              local_now - asked_since > 2 * (limits_.ping_interval + limits_.ping_timeout) + limits_.at_once;
+    connection.told = connection.told || is_not_asked;
+    RAZOR_RULE(26, !is_not_asked, "{}: {} calls wait, nothing came for {}, and nothing was asked", connection.name(),
+               connection.asks_open, rounded(local_now - connection.heard_at));
   }
   if (!connection.answer_since || connection.server_ended || connection.server_told_at) return;
   if (!connection.server.is_up() || connection.server.is_paused()) return;

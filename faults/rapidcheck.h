@@ -39,7 +39,7 @@ inline Plan draw_plan(const Cast& cast, base::Duration span, std::uint64_t fault
     const FaultKind& kind = *chosen[random.below(chosen.size())];
     fault.what = kind.name();
     Draw draw{cast, random, hardness, span};
-    if (!kind.draw(fault, draw)) continue;
+    if (!kind.lacks(draw.cast).empty() || !kind.draw(fault, draw)) continue;
     fault.lasts = std::min(fault.lasts, span);
     fault.at = random.between(base::Duration::zero(), span - fault.lasts) / milliseconds(1) * milliseconds(1);
     fault.number = static_cast<std::uint32_t>(plan.faults.size() + 1);

@@ -260,7 +260,7 @@ bool Direction::deliver(const Segment& segment) {
   const std::size_t count = std::min(room, static_cast<std::size_t>(segment.end - arrived_));
   if (count > 0) {
     arrived_ += count;
-    note_acknowledged();
+    if (acknowledgements_pass()) acknowledged_ = arrived_;
     engine.occurred(What::arrived, number(), count);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (!link_.rules().empty()) [[unlikely]] {
@@ -282,17 +282,16 @@ bool Direction::deliver(const Segment& segment) {
   return is_whole;
 }
 
-// An acknowledgement covers all that arrived, and is sent again while the sender does not have it.
-void Direction::note_acknowledged() {
-  const Link& back = connection_.from(1 - from_).link();
-  if (!back.is_cut() && !connection_.is_severed()) acknowledged_ = arrived_;
+bool Direction::acknowledgements_pass() const {
+  return !connection_.from(1 - from_).link().is_cut() && !connection_.is_severed();
 }
 
-runtime::Unacknowledged Direction::unacknowledged() {
-  note_acknowledged();
-  const std::uint64_t bytes = written_ - acknowledged_;
+runtime::Unacknowledged Direction::unacknowledged() const {
+  // An acknowledgement covers all that arrived, and is sent again while the sender does not have it.
+  const base::ByteCount acknowledged = acknowledgements_pass() ? arrived_ : acknowledged_;
+  const std::uint64_t bytes = written_ - acknowledged;
   // What arrived and is not known to have arrived is sent again and again; what waits for room has not left.
-  return {bytes, window_is_closed_ ? arrived_ - acknowledged_ : bytes};
+  return {bytes, window_is_closed_ ? arrived_ - acknowledged : bytes};
 }
 
 void Direction::acknowledge() { connection_.socket(from_).room_appeared(); }

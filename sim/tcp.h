@@ -43,7 +43,7 @@ class Direction {
   // --- The sender's side
   std::size_t room() const;
   /// What the sender's system has not seen acknowledged.
-  runtime::Unacknowledged unacknowledged();
+  runtime::Unacknowledged unacknowledged() const;
   /// Takes `count` bytes from the front of `buffers`: at most `room()`.
   void write(std::span<const base::ByteView> buffers, std::size_t count);
   /// The end comes behind what was written.
@@ -103,7 +103,7 @@ class Direction {
   void send_again(Segment& segment);
   bool deliver(const Segment& segment);
   void acknowledge();
-  void note_acknowledged();
+  bool acknowledgements_pass() const;
   bool has_segments() const { return segments_begin_ < segments_.size(); }
   void pop_segment();
   /// Of this direction, in occurrences.

@@ -35,6 +35,7 @@ class AllocationFailure final : public FaultKind {
     return allocations_are_watched() ? lacks_own_servers(cast) : "a program that links razor::faults_allocation";
   }
   bool draw(Fault& fault, Draw& draw) const override {
+    if (!lacks_own_servers(draw.cast).empty()) return false;
     fault.where = {draw.own_host()};
     fault.lasts = draw.duration(100ms, 60s);
     fault.set("nth", static_cast<std::int64_t>(1 + draw.random.below(100)));

@@ -18,6 +18,7 @@ class HandlerFault : public RuleFault {
   /// A server, a while, and one_in.
   static bool draw(Fault& fault, Draw& draw) {
     using namespace std::chrono_literals;
+    if (!lacks_own_servers(draw.cast).empty()) return false;
     fault.where = {draw.own_server()};
     // Long and often enough to meet some of what a few callers ask.
     fault.lasts = draw.duration(2s, 60s);

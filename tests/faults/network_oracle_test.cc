@@ -65,6 +65,12 @@ struct Talk {
     runtime.spawner().spawn("write", write_one(stream));
   }
 
+  /// From now on the server's machine acknowledges nothing, and something of the caller's is under way.
+  void lose_what_is_sent() {
+    world.cut_one_way(caller, server);
+    write(caller, *made[0]);
+  }
+
   SpanId begin(sim::Host& host, SpanStart::Side side, std::size_t connection, std::string_view name) {
     const Address client = made[connection]->local_address();
     const Address address = made[connection]->peer_address();
@@ -130,6 +136,7 @@ TEST(NetworkOracle, IsSilentAboutRightCalls) {
                 talk.end_call(call, "ok");
                 talk.end_call(ping, "ok");
               }
+              talk.lose_what_is_sent();
               const SpanId late = talk.ask(21);
               talk.world.run_for(3s);
               talk.end_call(late, "connection_lost (ran: maybe)");
@@ -323,9 +330,10 @@ TEST(NetworkOracle, SeesTwoConnectsAtATime) {
 }
 
 TEST(NetworkOracle, SeesThatSilenceIsEndured) {
-  const auto wait_for = [](base::Duration span, bool bytes_come) {
+  const auto wait_for = [](base::Duration span, bool bytes_come, bool is_lost = true) {
     return rules_on_a_connection([=](Talk& talk) {
       const SpanId call = talk.ask(1);
+      if (is_lost) talk.lose_what_is_sent();
       for (base::Duration waited{}; waited < span; waited += 1s) {
         if (bytes_come) talk.write(talk.server, *talk.accepted[0]);
         talk.world.run_for(1s);
@@ -337,13 +345,19 @@ TEST(NetworkOracle, SeesThatSilenceIsEndured) {
   EXPECT_EQ(wait_for(4s, false), "");
   EXPECT_EQ(wait_for(5s, false), "26");
   EXPECT_EQ(wait_for(20s, true), "");
+  // Its machine has acknowledged everything: whether it is still there is asked now and then.
+  EXPECT_EQ(wait_for(6s, false, false), "");
+  EXPECT_EQ(wait_for(7s, false, false), "26");
 }
 
 TEST(NetworkOracle, SeesThatALivingConnectionIsGivenUp) {
-  const auto give_up_after = [](base::Duration span) {
-    return rules_on_a_connection([span](Talk& talk) {
+  const auto give_up_after = [](base::Duration span, bool is_lost = true) {
+    return rules_on_a_connection([=](Talk& talk) {
       const SpanId call = talk.ask(1);
-      talk.world.run_for(5s);
+      talk.write(talk.caller, *talk.made[0]);
+      talk.world.run_for(2s);
+      if (is_lost) talk.lose_what_is_sent();
+      talk.world.run_for(3s);
       talk.write(talk.server, *talk.accepted[0]);
       talk.world.run_for(span);
       talk.end_call(call, "connection_lost (ran: maybe)");
@@ -351,6 +365,7 @@ TEST(NetworkOracle, SeesThatALivingConnectionIsGivenUp) {
   };
   EXPECT_EQ(give_up_after(2s), "26");
   EXPECT_EQ(give_up_after(3100ms), "");
+  EXPECT_EQ(give_up_after(3100ms, false), "26") << "its machine has acknowledged everything";
 }
 
 TEST(NetworkOracle, SeesACallToAnAddressThatWasLost) {

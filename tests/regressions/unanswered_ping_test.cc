@@ -10,6 +10,7 @@ namespace {
 class UnansweredPing : public ClientStreamFixture {};
 
 TEST_F(UnansweredPing, EndsTheConnectionAlsoWhenEveryCallEndsEarlier) {
+  server_->peer().in().hold();
   for (int i = 0; i < 20 && stream_->is_open(); ++i) {
     submit("", {.timeout = 300ms});
     advance(700ms);

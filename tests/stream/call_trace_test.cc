@@ -22,7 +22,7 @@ class Notes final : public runtime::TraceSink {
  public:
   runtime::SpanId begin_span(const runtime::SpanStart& start) override {
     const bool asks = start.side == runtime::SpanStart::Side::asks;
-    connections.push_back(fmt::format("{} > {}", start.client, start.server));
+    connections.push_back(fmt::format("{} > {}", start.client.to_string(), start.server.to_string()));
     spans.push_back(fmt::format("{} {}", asks ? "call" : "request", start.name));
     return spans.size();
   }

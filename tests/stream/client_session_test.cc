@@ -75,8 +75,24 @@ TEST_F(ClientSessionTest, PingsAreKnown) {
   EXPECT_EQ(session_.send_ping(), 2u);
   EXPECT_EQ(answer(2), Answer::pong);
   EXPECT_EQ(session_.send_ping(), 3u);
-  EXPECT_EQ(answer(2), Answer::late);
   EXPECT_EQ(answer(3), Answer::pong);
+  for (Seq seq = 4; seq < 12; ++seq) EXPECT_EQ(session_.send_ping(), seq);
+  EXPECT_EQ(answer(3), Answer::late);  // too long ago
+  EXPECT_EQ(answer(4), Answer::pong);
+}
+
+// Only a pong that overtook an earlier call tells that later ones will.
+TEST_F(ClientSessionTest, APeerIsKnownOnceAPongOvertookACall) {
+  const Seq alone = session_.send_ping();
+  EXPECT_EQ(answer(alone), Answer::pong);
+  EXPECT_FALSE(session_.keepalive().is_known());
+  const Seq before = session_.send_ping();
+  session_.send(one_);
+  EXPECT_EQ(answer(before), Answer::pong);
+  EXPECT_FALSE(session_.keepalive().is_known());
+  const Seq behind = session_.send_ping();
+  EXPECT_EQ(answer(behind), Answer::pong);
+  EXPECT_TRUE(session_.keepalive().is_known());
 }
 
 TEST_F(ClientSessionTest, SeqZeroAndSeqsOfTheFutureWereNeverSent) {
@@ -186,7 +202,9 @@ struct SessionAndModel {
   void ping() {
     const Seq seq = session.send_ping();
     RC_ASSERT(seq == last_seq + 1);
-    last_ping = last_seq = seq;
+    last_seq = seq;
+    pings.push_back(seq);
+    if (pings.size() > 8) pings.pop_front();
   }
   void answer(Seq seq) {
     PendingCall* call = nullptr;
@@ -202,7 +220,7 @@ struct SessionAndModel {
     if (seq == 0 || seq > last_seq) {
       RC_ASSERT(found == Answer::never_sent);
     } else {
-      RC_ASSERT(found == (seq == last_ping ? Answer::pong : Answer::late));
+      RC_ASSERT(found == (std::ranges::find(pings, seq) != pings.end() ? Answer::pong : Answer::late));
     }
   }
   void answer_nth(std::size_t n) {
@@ -232,7 +250,7 @@ struct SessionAndModel {
   ClientSession session;
   std::map<Seq, NotedCall*> owed;
   Seq last_seq = 0;
-  Seq last_ping = 0;
+  std::deque<Seq> pings;
 };
 
 RC_GTEST_PROP(ClientSession, AgreesWithAModel, ()) {

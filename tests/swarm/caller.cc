@@ -225,7 +225,7 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
   const auto most = static_cast<std::uint64_t>(settings.payload_most);
   call.order.fails = random.one_in(20) && call.kind != CallDraw::Kind::led;
   call.order.throws = random.one_in(60) && call.kind != CallDraw::Kind::led && !must_succeed_;
-  call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store;
+  call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store && !must_succeed_;
   const auto takes = random.between(0ns, settings.handler_most);
   call.order.milliseconds = random.one_in(2) ? 0 : static_cast<std::uint32_t>(takes / 1ms);
   call.order.answer_bytes = static_cast<std::uint32_t>(random.below(most + 1));

@@ -8,6 +8,11 @@
 //   }
 //   razor::Call<std::string> read(std::string path) override { co_return co_await disk_.read(path); }
 //
+// Either kind runs on its server's thread: while it computes, nobody else of that thread is served, and pings are not answered.
+// Callers lose nothing by that: what they sent waits until its own deadline, and new calls go to another address, if there
+// is one, after ping_interval + ping_timeout (stream/client_stream_config.h). Long computations belong in a thread of their own,
+// for which a coroutine waits.
+//
 // `Call<void>` has no result, `Call<T, razor::Unit>` an error without content. A coroutine of `Call<void, E>` ends with
 // `co_return {};`. A handler may also return a `razor::Errc`, which its caller sees as a failure of the framework.
 // Awaited in-process, a Call gives a Reply<T, E>.

@@ -26,7 +26,7 @@ struct RetryConfig {
 
 struct ClientPoolConfig {
   /// Of each connection: window, sizes, pings; also the tick and the default `call_timeout` of the pool's calls. Its queue
-  /// is not used: what waits, waits in the pool. Its `connect_timeout` is the pool's.
+  /// is not used: what waits, waits in the pool. Its `connect_timeout` and `acquaint_interval` are the pool's.
   stream::ClientStreamConfig stream{};
 
   /// Connections to an address, those included that take no more calls and still carry some. Another one is made while
@@ -40,6 +40,9 @@ struct ClientPoolConfig {
   base::Duration connect_timeout = std::chrono::seconds(1);
   /// How long an address that is probed has to answer a ping. (endpoint.cc)
   base::Duration probe_timeout = std::chrono::seconds(1);
+  /// The `acquaint_interval` of its connections. With max, an address whose process is stopped is noticed by the deadlines of
+  /// its calls only. (stream/client_stream.cc)
+  base::Duration acquaint_interval = std::chrono::seconds(1);
   /// From one attempt to connect to the next, while they fail, with equal jitter. (backoff.h)
   base::Duration reconnect_least = std::chrono::milliseconds(50);
   base::Duration reconnect_most = std::chrono::seconds(1);

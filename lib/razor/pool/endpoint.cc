@@ -13,6 +13,8 @@ using base::TimePoint;
 
 void Connection::on_room() { endpoint.owner_.on_room(); }
 void Connection::on_not_open() { endpoint.on_connection_over(*this); }
+void Connection::on_silent() { endpoint.on_connection_silent(*this); }
+void Connection::on_heard() { endpoint.on_connection_heard(); }
 
 Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id, runtime::Address address,
                    const FailoverPoolConfig& config, PoolStats& stats)
@@ -33,9 +35,14 @@ Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id
 
 Connection* Endpoint::connection_with_room() {
   for (const auto& connection : connections_) {
-    if (!connection->is_leaving && connection->stream.has_room()) return connection.get();
+    if (connection->is_usable() && connection->stream.has_room()) return connection.get();
   }
   return nullptr;
+}
+
+bool Endpoint::has_silent_connection() const {
+  const auto is_silent = [](const auto& one) { return one->attempts > 0 && one->stream.is_silent(); };
+  return std::ranges::any_of(connections_, is_silent) || std::ranges::any_of(leaving_, is_silent);
 }
 
 void Endpoint::on_attempt_over(Connection& connection, bool answered) {
@@ -76,7 +83,53 @@ void Endpoint::on_connection_over(Connection& connection) {
   owner_.on_endpoint_changed();
 }
 
+// Its process may serve other connections in other threads: one that was heard of lately, and owes, speaks for it.
+void Endpoint::on_connection_silent(const Connection& silent) {
+  ++stats_.silences;
+  const TimePoint now = clock_.now();
+  const bool another_lives = std::ranges::any_of(connections_, [&](const auto& one) {
+    return one.get() != &silent && one->is_usable() && one->attempts > 0 && one->stream.is_open() &&
+           now - one->stream.heard_at() < config_.pool.stream.ping_interval;
+  });
+  if (!another_lives && !silent.is_leaving && health_.is_healthy()) {
+    why_ = "its machine is alive, and its process does not answer pings: it is busy or stopped";
+    stop_waiting_to_grow();
+    health_.on_silence(now);
+    note_ejection();
+  }
+  owner_.on_endpoint_changed();
+}
+
+// Within the stream: only to be noted.
+void Endpoint::on_connection_heard() {
+  was_heard_ = true;
+  owner_.on_endpoint_changed();
+}
+
+// What was silent has spoken: whatever was thought of the address meanwhile, it is there, and nothing was lost.
+void Endpoint::use_again(TimePoint now) {
+  was_heard_ = false;
+  if (is_retired_) return;
+  if (!health_.is_healthy()) {
+    stop_work();
+    if (health_.state() != HealthState::probing) health_.on_probe_started(now);
+    on_probe_succeeded(now);
+    backoff_.reset();
+    not_before_ = TimePoint::min();
+  }
+  const auto lives = [](const std::unique_ptr<Connection>& one) {
+    return one->is_leaving && one->stream.is_open() && one->stream.has_seqs() && !one->stream.is_silent();
+  };
+  for (const auto& one : connections_) {
+    if (lives(one)) take_back(*one);  // it stays where it is
+  }
+  for (auto one = std::ranges::find_if(leaving_, lives); one != leaving_.end(); one = std::ranges::find_if(leaving_, lives)) {
+    take_back(**one);
+  }
+}
+
 void Endpoint::tidy(TimePoint now) {
+  if (was_heard_) use_again(now);
   const base::Duration idle_most = idle_limit(config_.pool);
   const auto is_over = [&](const std::unique_ptr<Connection>& one) {
     return is_retired_ || one->is_leaving || !one->stream.is_open() || !one->stream.has_seqs() ||
@@ -106,7 +159,7 @@ void Endpoint::demand() {
 }
 
 bool Endpoint::has_open_connection() const {
-  return std::ranges::any_of(connections_, [](const auto& one) { return !one->is_leaving && one->stream.is_open(); });
+  return std::ranges::any_of(connections_, [](const auto& one) { return one->is_usable() && one->stream.is_open(); });
 }
 
 // One that takes no more calls, and whose callers all wait no more.
@@ -123,7 +176,7 @@ Connection* Endpoint::connection_to_ask() const {
   if (health_.state() == HealthState::suspect) {
     Connection* open = nullptr;
     for (const auto& one : connections_) {
-      if (one->is_leaving || !can_tell(*one)) continue;
+      if (!one->is_usable() || !can_tell(*one)) continue;
       if (one->stream.has_room()) return one.get();
       open = open == nullptr ? one.get() : open;
     }
@@ -142,7 +195,7 @@ bool Endpoint::wants_work() const {
   if (is_retired_) return false;
   if (health_.is_healthy()) {
     const bool has_room = std::ranges::any_of(
-        connections_, [](const auto& one) { return !one->is_leaving && one->stream.has_room(); });
+        connections_, [](const auto& one) { return one->is_usable() && one->stream.has_room(); });
     if (!demanded_ || has_room) return false;
   } else if (!owner_.is_active()) {
     return false;
@@ -213,6 +266,7 @@ runtime::Task<void> Endpoint::connect() {
   if (!health_.is_healthy()) health_.on_probe_started(begun);
   stream::ClientStreamConfig config = config_.pool.stream;
   config.connect_timeout = config_.pool.connect_timeout;
+  config.acquaint_interval = config_.pool.acquaint_interval;
   auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
   if (!connected) {
     ++stats_.connects_failed;
@@ -246,7 +300,8 @@ void Endpoint::add(stream::ClientStream stream) {
   connections_.push_back(std::make_unique<Connection>(*this, std::move(stream), clock_.now()));
 }
 
-// Any byte that comes is a sign of life: a ping waits for room in the window, and that may be long in coming.
+// Any byte that comes is a sign of life: a ping waits for room in the window, and that may be long in coming. So is any that
+// goes, while the ping is still behind it: it says nothing before it has left.
 runtime::Task<void> Endpoint::ask(Connection& connection) {
   struct Asking {
     explicit Asking(Connection& owner) : asked(owner) { asked.is_asked = true; }
@@ -258,10 +313,12 @@ runtime::Task<void> Endpoint::ask(Connection& connection) {
   bool is_alive = false;
   {
     const Asking asking(connection);
-    const base::ByteCount received_before = connection.stream.stats().bytes_received;
+    const stream::ClientStats before = connection.stream.stats();
     const bool answers = co_await answers_ping(connection.stream);
+    const stream::ClientStats after = connection.stream.stats();
+    const bool is_uploading = after.bytes_unsent > 0 && after.bytes_sent > before.bytes_sent;
     is_alive = connection.stream.is_open() &&
-               (answers || connection.stream.stats().bytes_received > received_before);
+               (answers || after.bytes_received > before.bytes_received || is_uploading);
   }
   if (!is_alive) {
     failed(begun, base::format("no answer to a ping within {}", span_text(config_.pool.probe_timeout)));
@@ -347,6 +404,9 @@ AddressState Endpoint::state(TimePoint now) const {
   state.share = health_.weight(now);
   state.connections = static_cast<std::uint32_t>(connections_.size());
   state.leaving = static_cast<std::uint32_t>(leaving_.size());
+  const auto is_silent = [](const auto& one) { return one->stream.is_silent(); };
+  state.silent = static_cast<std::uint32_t>(std::ranges::count_if(connections_, is_silent) +
+                                            std::ranges::count_if(leaving_, is_silent));
   state.connecting = working_;
   state.in_flight = in_flight_;
   state.next_attempt_in = next_attempt_in(now);

@@ -6,6 +6,10 @@
 // A connection that takes no more calls still has its socket until what it carries has ended, and so counts against the
 // cap. At the cap it is not cut, which would leave its calls `maybe`: one for which nobody waits is ended, and any other is
 // asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines.
+//
+// A connection may be silent: the machine is alive, and the process answers no pings, since it is stopped or computes. Its
+// calls stay until their own deadlines, and it takes no new ones. When none of the others shows life, the address is suspect,
+// as after a lost connection, and is probed; as soon as bytes come on any connection that was silent it is healthy again.
 
 #include <memory>
 #include <string>
@@ -32,6 +36,10 @@ struct Connection final : stream::ClientStreamWatcher {
 
   void on_room() override;
   void on_not_open() override;
+  void on_silent() override;
+  void on_heard() override;
+  /// Takes calls, if it has room.
+  bool is_usable() const { return !is_leaving && !stream.is_silent(); }
 
   Endpoint& endpoint;
   bool is_leaving = false;  // takes no more calls
@@ -71,6 +79,8 @@ class Endpoint {
   const Health& health() const { return health_; }
   std::uint32_t in_flight() const { return in_flight_; }
   bool has_connections() const { return !connections_.empty(); }
+  /// One of its connections is silent, and may carry calls that could be tried elsewhere.
+  bool has_silent_connection() const;
   /// A connection will be of use: there was none yet, or the last that was lost had carried calls.
   bool misses_connection() const { return misses_connection_; }
   /// It is what a call may be waiting for.
@@ -120,6 +130,9 @@ class Endpoint {
   friend struct Connection;
 
   void on_connection_over(Connection& connection);
+  void on_connection_silent(const Connection& connection);
+  void on_connection_heard();
+  void use_again(base::TimePoint now);
   bool has_open_connection() const;
   bool has_free_place() const { return connections_.size() + leaving_.size() < config_.pool.connections_max; }
   Connection* forgotten_connection() const;
@@ -166,6 +179,7 @@ class Endpoint {
   bool waits_to_grow_ = false;
   std::uint64_t answers_ = 0;
   bool is_retired_ = false;
+  bool was_heard_ = false;  // one that was silent is not any more, and nobody has looked since
   std::uint64_t ejections_seen_ = 0;
   std::uint64_t connects_ = 0;
   std::uint64_t attempts_ = 0;

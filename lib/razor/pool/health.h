@@ -1,7 +1,7 @@
 #pragma once
 // Health: whether an address may be given calls, and how many. Pure: it is told what happens and when.
 //
-//   healthy --connection lost, owing answers--> suspect --probe--> probing --> healthy
+//   healthy --connection lost, or silent, owing answers--> suspect --probe--> probing --> healthy
 //      ^  \---timeouts in a row, connect failed--> down --back-off--> probing --> healthy, by a gentle ramp
 //      |                                            ^                    |
 //      |                                            \-----probe failed---/
@@ -21,7 +21,7 @@ namespace razor::pool {
 
 enum class HealthState : std::uint8_t {
   healthy,
-  suspect,  ///< it lost a connection that owed answers: probed at once
+  suspect,  ///< a connection that owed answers was lost, or is silent: probed at once
   down,     ///< a probe failed, or too many calls timed out in a row: probed after a back-off
   probing,
 };
@@ -81,6 +81,8 @@ class Health {
   void on_connection_lost(base::TimePoint now) {
     if (is_healthy()) transition(HealthState::suspect, now);
   }
+  /// Its machine is alive, and its process does not answer.
+  void on_silence(base::TimePoint now) { on_connection_lost(now); }
   void on_connect_failed(base::TimePoint now) {
     if (state_ != HealthState::down) transition(HealthState::down, now);
   }

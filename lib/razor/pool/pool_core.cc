@@ -617,15 +617,21 @@ bool PoolCore::redirected(Attempt& attempt, const wire::ResponseFrame& answer) {
   return true;
 }
 
+// A healthy address for another attempt; null when there is none.
+Endpoint* PoolCore::other_than(AddressId asked, TimePoint now) {
+  look_at_candidates(now);
+  const auto index = selector_.pick(candidates_, asked);
+  Endpoint* other = index ? endpoints_[*index].endpoint.get() : nullptr;
+  return other == nullptr || other->id() == asked ? nullptr : other;
+}
+
 void PoolCore::hedge(PoolCall& call) {
   const TimePoint now = clock_.now();
   if (now >= call.deadline) return;  // its time was over while its host stood still
   if (call.hedge != nullptr || call.first == nullptr || !retry_policy_.may_attempt(call.attempts)) return;
   const AddressId asked = call.first->connection().endpoint.id();
-  look_at_candidates(now);
-  const auto index = selector_.pick(candidates_, asked);
-  Endpoint* other = index ? endpoints_[*index].endpoint.get() : nullptr;
-  Connection* connection = other == nullptr || other->id() == asked ? nullptr : other->connection_with_room();
+  Endpoint* other = other_than(asked, now);
+  Connection* connection = other == nullptr ? nullptr : other->connection_with_room();
   if (connection == nullptr) {
     // Nobody has room, or who would take it has no connection yet: once more, later.
     call.avoid = asked;
@@ -636,6 +642,25 @@ void PoolCore::hedge(PoolCall& call) {
   if (!budget_.take(now)) return;
   ++stats_.hedges;
   start_attempt(call, *connection, true, now);
+}
+
+// Idempotent calls on connections that are silent: the first answer wins. What nobody can take now is looked at again.
+void PoolCore::try_elsewhere() {
+  if (endpoints_.size() < 2) return;
+  const auto has_silent = [](const auto& one) { return one.endpoint->has_silent_connection(); };
+  if (!std::ranges::any_of(endpoints_, has_silent) && !std::ranges::any_of(retired_, has_silent)) return;
+  const TimePoint now = clock_.now();
+  all_.for_each([&](PoolCall& call) {
+    if (call.state != PoolCall::State::under_way || !call.options.idempotent || call.left_silence) return;
+    if (call.first == nullptr || call.hedge != nullptr || !call.first->connection().stream.is_silent()) return;
+    if (now >= call.deadline || !retry_policy_.may_attempt(call.attempts)) return;
+    Endpoint* other = other_than(call.first->connection().endpoint.id(), now);
+    Connection* connection = other == nullptr ? nullptr : other->connection_with_room();
+    if (connection == nullptr || !budget_.take(now)) return;
+    call.left_silence = true;
+    ++stats_.hedges;
+    start_attempt(call, *connection, true, now);
+  });
 }
 
 // --- Ends of calls ---------------------------------------------------------------------------------------------------
@@ -817,6 +842,7 @@ void PoolCore::look() {
     go_on(call);
   }
   pump();
+  try_elsewhere();
   if (config_.pool.fail_fast && !any_healthy()) {
     for (WaitingCalls* list : {&queue_, &particular_}) {
       while (!list->empty()) {

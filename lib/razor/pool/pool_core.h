@@ -74,6 +74,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   // --- Choosing
   void look_at_candidates(base::TimePoint now);
   Endpoint* choose(PoolCall& call, base::TimePoint now);
+  Endpoint* other_than(AddressId asked, base::TimePoint now);
   Endpoint* find(AddressId id) const;
   Known* find(const runtime::Address& address);
   bool any_healthy() const;
@@ -97,6 +98,7 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   Endpoint* named_by(const Failover& wish, const Endpoint& from, base::TimePoint now);
   bool retried(Attempt& attempt, const wire::ResponseFrame& answer);
   void hedge(PoolCall& call);
+  void try_elsewhere();
   PoolCall::Trouble& trouble_of(PoolCall& call);
   void note_tried(PoolCall& call, const runtime::Address& address, std::string said);
 

@@ -20,6 +20,7 @@ std::string AddressState::to_string() const {
   if (from_redirect) text += ", named by an error";
   text += base::format(", {} connection{}{}, {} in flight", connections, connections == 1 ? "" : "s",
                       connecting && next_attempt_in == base::Duration::zero() ? " and one on its way" : "", in_flight);
+  if (silent > 0) text += base::format(", {} silent", silent);
   if (leaving > 0) text += base::format(", {} more that end", leaving);
   if (!why.empty()) text += base::format("; last trouble: {}", why);
   if (health != HealthState::healthy) text += attempts_text(failures, next_attempt_in);
@@ -29,10 +30,10 @@ std::string AddressState::to_string() const {
 std::string PoolState::to_string() const {
   std::string text = base::format(
       "{} calls: {} answered, {} failed, {} abandoned, {} in flight, {} waiting ({} B); {} attempts: {} retries, {} moves, "
-      "{} redirects, {} hedges ({} won), {} tokens left for more; {} connects, {} failed; {} ejections",
+      "{} redirects, {} hedges ({} won), {} tokens left for more; {} connects, {} failed; {} silences, {} ejections",
       stats.calls_submitted, stats.calls_answered, stats.calls_failed_total(), stats.calls_abandoned, in_flight, waiting,
       bytes, stats.attempts, stats.retries, stats.moves, stats.redirects, stats.hedges, stats.hedges_won, retry_tokens,
-      stats.connects, stats.connects_failed, stats.ejections);
+      stats.connects, stats.connects_failed, stats.silences, stats.ejections);
   for (const auto& [errc, count] : stats.calls_failed) text += base::format("\n  {} {}", count, base::name_of(errc));
   for (const AddressState& address : addresses) text += "\n  " + address.to_string();
   return text;

@@ -27,6 +27,7 @@ struct PoolStats {
   std::uint64_t hedges_won = 0;
   std::uint64_t connects = 0;
   std::uint64_t connects_failed = 0;
+  std::uint64_t silences = 0;                  ///< connections whose process answered no pings, though its machine was alive
   std::uint64_t ejections = 0;                 ///< how often an address was healthy and is so no more
 
   std::uint64_t calls_failed_total() const {
@@ -45,6 +46,7 @@ struct AddressState {
   std::string why;                   ///< what went wrong last; empty: nothing yet
   std::uint32_t share = 0;           ///< of the calls, in hundredths; 0 while not healthy
   std::uint32_t connections = 0;     ///< that take calls
+  std::uint32_t silent = 0;          ///< of all: whose process answers no pings, though its machine is alive
   std::uint32_t leaving = 0;         ///< that take none any more, until those that they carry have ended
   bool connecting = false;           ///< or being probed, now or after a back-off
   base::Duration next_attempt_in{};  ///< the rest of that back-off

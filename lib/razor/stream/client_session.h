@@ -2,6 +2,9 @@
 // ClientSession: what a client knows of the calls on one connection: their seqs, the window, who waits for which
 // answer, and until when. Pure; the loops of client_stream.cc do what it says.
 
+#include <algorithm>
+#include <array>
+
 #include "razor/stream/client_stream_config.h"
 #include "razor/stream/deadline_wheel.h"
 #include "razor/stream/in_flight.h"
@@ -34,16 +37,19 @@ class ClientSession {
     in_flight_.insert(seq, call);
     return seq;
   }
-  /// A ping goes out now.
+  /// False at the end of all seqs.
+  bool may_ping() const { return next_seq_ <= kSeqEnd; }
+  /// A ping goes out now. Only while it may.
   wire::Seq send_ping() {
-    ping_seq_ = take_seq();
-    in_flight_.skip(ping_seq_);
-    return ping_seq_;
+    const wire::Seq seq = take_seq();
+    pings_[pings_sent_++ % pings_.size()] = seq;
+    in_flight_.skip(seq);
+    return seq;
   }
 
   enum class Answer {
     expected,    ///< `call` gets it
-    pong,        ///< of the last ping
+    pong,        ///< of one of the last pings
     late,        ///< of a call that has ended, or a second one: skipped and counted
     never_sent,  ///< the peer breaks the protocol
   };
@@ -56,7 +62,10 @@ class ClientSession {
       return Answer::expected;
     }
     if (seq == 0 || seq >= next_seq_) return Answer::never_sent;
-    return seq == ping_seq_ ? Answer::pong : Answer::late;
+    if (std::ranges::find(pings_, seq) == pings_.end()) return Answer::late;
+    // Ahead of a call that was sent before it: a later silence is not that of one who answers in order.
+    if (!keepalive_.is_known() && in_flight_.has_before(seq)) keepalive_.on_known();
+    return Answer::pong;
   }
 
   /// The call ends without an answer: its place in the window is free. The peer owes a sign of life all the same.
@@ -82,6 +91,7 @@ class ClientSession {
 
   DeadlineWheel& deadlines() { return deadlines_; }
   Keepalive& keepalive() { return keepalive_; }
+  const Keepalive& keepalive() const { return keepalive_; }
   const Window& window() const { return window_; }
 
  private:
@@ -100,7 +110,8 @@ class ClientSession {
   DeadlineWheel deadlines_;
   Keepalive keepalive_;
   wire::Seq next_seq_;
-  wire::Seq ping_seq_ = 0;
+  std::array<wire::Seq, 8> pings_{};  // the last ones; more may be unanswered, and their pongs count as late
+  std::size_t pings_sent_ = 0;
 };
 
 }  // namespace razor::stream

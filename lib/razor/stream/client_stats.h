@@ -16,9 +16,11 @@ struct ClientStats {
   std::uint64_t answers_late = 0;     ///< skipped: the call had ended
   std::uint64_t answers_control = 0;  ///< skipped: seq 0
   std::uint64_t pings_sent = 0;
+  std::uint64_t silences = 0;         ///< how often the peer's machine was alive and its process did not answer pings
   std::uint64_t writes = 0;           ///< batches that went to the transport
   std::uint64_t reads = 0;
   base::ByteCount bytes_sent = 0;
+  base::ByteCount bytes_unsent = 0;   ///< now: of frames that the transport has not taken
   base::ByteCount bytes_received = 0;
   std::uint32_t in_flight = 0;        ///< now: sent and unanswered
   std::uint32_t in_flight_peak = 0;

@@ -74,6 +74,8 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
     return has_room;
   }
   bool has_seqs() const { return session_.has_seqs(); }
+  bool is_silent() const { return state_ != State::ended && session_.keepalive().is_silent(); }
+  base::TimePoint heard_at() const { return session_.keepalive().silent_since(); }
   void watch(ClientStreamWatcher* watcher) { watcher_ = watcher; }
 
   static runtime::Task<void> close(Ref<ClientStreamCore> self, base::Duration limit);
@@ -125,6 +127,10 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   void fail_due();
   void expire(PendingCall& call);
   void look_at_peer(base::TimePoint now);
+  SentBytes sent_bytes() const;
+  void note_bytes(base::TimePoint now);
+  void get_acquainted(base::TimePoint now);
+  bool append_ping();
 
   // --- Ends of calls
   void abandon(PendingCall& call) override;
@@ -206,6 +212,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
   Delivering delivering_;
   SessionTimer timer_;
 
+  base::TimePoint acquaint_at_ = base::TimePoint::min();
   ClientStreamWatcher* watcher_ = nullptr;
   bool room_missed_ = false;  // somebody was told that there is none
 
@@ -272,6 +279,7 @@ wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& a
 
 wire::RequestHead ClientStreamCore::head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const {
   wire::RequestHead head;
+  if (action == 0) head.format = wire::kPromptPingFormat;
   head.action = action;
   head.client_id = client_id_;
   head.msg_bytes = static_cast<std::uint32_t>(frame.size() - wire::kRequestHeadBytes - head.name_bytes());
@@ -501,7 +509,7 @@ bool ClientStreamCore::read_some(std::size_t count) {
   reader_.commit(count);
   ++stats_.reads;
   stats_.bytes_received += count;
-  session_.on_bytes(clock_.now());
+  note_bytes(clock_.now());
   while (true) {
     switch (reader_.next()) {
       case wire::ResponseReader::Found::frame:
@@ -565,6 +573,7 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
 // Once after each batch of submissions: one look at the clock for all their deadlines, one write for all their frames.
 void ClientStreamCore::settle() {
   const base::TimePoint now = clock_.now();
+  if (!fresh_.empty() && !session_.keepalive().is_known()) get_acquainted(now);
   while (DeadlineEntry* entry = fresh_.pop_front()) {
     auto& call = static_cast<PendingCall&>(*entry);
     call.deadline_ = std::min(call.deadline_, base::saturating_add(now, call.timeout_));
@@ -626,33 +635,71 @@ void ClientStreamCore::expire(PendingCall& call) {
   fail_later(call, CallError(Errc::deadline_exceeded, was_sent ? Ran::maybe : Ran::no, why));
 }
 
+SentBytes ClientStreamCore::sent_bytes() const {
+  if (!can_write_) return {0, 1};  // nothing that is sent will be acknowledged any more
+  const base::ByteCount taken = out_.consumed();
+  const std::optional<runtime::Unacknowledged> unacknowledged = stream_->unacknowledged();
+  if (!unacknowledged) return {taken, 0};
+  return {taken - std::min<base::ByteCount>(unacknowledged->bytes, taken), unacknowledged->under_way};
+}
+
+void ClientStreamCore::note_bytes(base::TimePoint now) {
+  const bool was_silent = session_.keepalive().is_silent();
+  session_.on_bytes(now);
+  if (was_silent && watcher_ != nullptr) watcher_->on_heard();
+}
+
+// Right behind calls, so that a peer that answers pings at once shows it even if it answers the calls as they come.
+void ClientStreamCore::get_acquainted(base::TimePoint now) {
+  if (now < acquaint_at_ || state_ != State::open || !session_.owes() || !session_.has_seqs()) return;
+  acquaint_at_ = base::saturating_add(now, config_.acquaint_interval);
+  if (config_.acquaint_interval != base::Duration::max()) append_ping();  // without memory the next one will do
+}
+
+bool ClientStreamCore::append_ping() {
+  wire::RequestHead ping;
+  ping.format = wire::kPromptPingFormat;
+  ping.client_id = client_id_;
+  std::array<std::byte, wire::kRequestHeadBytes> frame;
+  ping.seq = session_.send_ping();
+  wire::store_head(frame.data(), ping);
+  if (!base::with_memory([&] { out_.append_copy(frame); })) return false;
+  ++stats_.pings_sent;
+  trace_event(runtime::kNoSpan, "ping");
+  write_wanted_.set();
+  return true;
+}
+
 void ClientStreamCore::look_at_peer(base::TimePoint now) {
-  switch (session_.keepalive().check(now)) {
+  Keepalive& keepalive = session_.keepalive();
+  if (now < keepalive.next_check()) return;
+  const Keepalive::Verdict verdict = keepalive.check(now, sent_bytes());
+  switch (verdict) {
     case Keepalive::Verdict::alive: return;
-    case Keepalive::Verdict::send_ping: {
-      wire::RequestHead ping;
-      ping.seq = session_.send_ping();
-      ping.client_id = client_id_;
-      std::array<std::byte, wire::kRequestHeadBytes> frame;
-      wire::store_head(frame.data(), ping);
-      if (!base::with_memory([&] { out_.append_copy(frame); })) {
-        end(Errc::connection_lost, base::format("no memory for a ping to {}", peer_));
-        return;
-      }
-      ++stats_.pings_sent;
-      trace_event(runtime::kNoSpan, "ping");
-      write_wanted_.set();
+    case Keepalive::Verdict::send_ping:
+      if (!can_write_ || !session_.may_ping()) return;
+      if (!append_ping()) return end(Errc::connection_lost, base::format("no memory for a ping to {}", peer_));
+      keepalive.on_ping(out_.appended());
       return;
-    }
+    case Keepalive::Verdict::silent:
     case Keepalive::Verdict::dead: break;
   }
   if (stream_->bytes_readable() > 0) {
-    session_.on_bytes(now);  // they count, though nobody has read them yet
+    // They count, though nobody has read them yet.
+    verdict == Keepalive::Verdict::silent ? session_.on_bytes(now) : note_bytes(now);
     return;
   }
-  end(Errc::connection_lost, base::format("{} sent nothing for {} and did not answer a ping within {}", peer_,
-                                         in_seconds(now - session_.keepalive().silent_since()),
-                                         in_seconds(config_.ping_timeout)));
+  const std::string silence = in_seconds(now - keepalive.silent_since());
+  if (verdict == Keepalive::Verdict::dead) {
+    end(Errc::connection_lost, base::format("{} sent nothing for {}, and its machine acknowledges nothing", peer_, silence));
+    return;
+  }
+  ++stats_.silences;
+  runtime().log().log(LogLevel::info,
+                      "connection to {}: nothing came for {}, and a ping that arrived is not answered; its process is busy "
+                      "or stopped",
+                      peer_, silence);
+  if (watcher_ != nullptr) watcher_->on_silent();
 }
 
 // --- Ends ------------------------------------------------------------------------------------------------------------
@@ -750,6 +797,7 @@ runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Du
 ClientStats ClientStreamCore::stats() const {
   ClientStats stats = stats_;
   stats.bytes_sent = out_.consumed();
+  stats.bytes_unsent = out_.queued();
   stats.in_flight = session_.window().used();
   stats.queued = static_cast<std::uint32_t>(queued_);
   stats.queued_bytes = queued_bytes_;
@@ -833,6 +881,8 @@ StreamCall ClientStream::ping(const CallOptions& options) {
 }
 
 bool ClientStream::has_room() const { return core_->has_room(); }
+bool ClientStream::is_silent() const { return core_->is_silent(); }
+base::TimePoint ClientStream::heard_at() const { return core_->heard_at(); }
 bool ClientStream::has_seqs() const { return core_->has_seqs(); }
 void ClientStream::watch(ClientStreamWatcher* watcher) { core_->watch(watcher); }
 bool ClientStream::is_open() const { return core_->is_open(); }
@@ -849,9 +899,9 @@ std::string StreamCall::describe() const {
 std::string ClientStats::to_string() const {
   return base::format(
       "{} calls: {} answered, {} failed, {} abandoned, {} in flight (peak {}), {} queued ({} B); {} B sent in {} writes, "
-      "{} B received in {} reads; {} pings, {} late answers",
+      "{} B received in {} reads; {} pings, {} silences, {} late answers",
       calls_submitted, calls_answered, calls_failed, calls_abandoned, in_flight, in_flight_peak, queued, queued_bytes,
-      bytes_sent, writes, bytes_received, reads, pings_sent, answers_late + answers_control);
+      bytes_sent, writes, bytes_received, reads, pings_sent, silences, answers_late + answers_control);
 }
 
 }  // namespace razor::stream

@@ -3,8 +3,9 @@
 //
 // Requests go out in the order they are submitted, as many as the window admits; all that became ready together goes
 // out in one write. Answers come in any order. Deadlines are checked once a tick. A server that stays silent while it
-// owes an answer is pinged, and given up when it does not react. When the connection ends, every call on it ends, each
-// with an error that says whether it may have run; a ClientStream never reconnects.
+// owes an answer is pinged. When its machine acknowledges nothing, the connection ends; when its process does not answer,
+// which a long computation does as well, calls wait until their own deadlines (keepalive.h). When the connection ends,
+// every call on it ends, each with an error that says whether it may have run; a ClientStream never reconnects.
 //
 // Where a call goes next: client_session.h (window, seq, deadline) -> wire/output_buffer.h -> runtime/byte_stream.h;
 // its answer comes back by `read_loop` in client_stream.cc.
@@ -70,6 +71,11 @@ class ClientStream {
   std::string end_reason() const;
   /// True while a call would go out at once; false while it would wait, or be refused.
   bool has_room() const;
+  /// The server's process has not answered pings for a while, though its machine is alive. What was sent may still be
+  /// answered.
+  bool is_silent() const;
+  /// When bytes came last, or the server began to owe an answer, whichever was later.
+  base::TimePoint heard_at() const;
   /// False once its seqs are used up: it stays open, and takes no more calls.
   bool has_seqs() const;
   /// `watcher` is told from now on, and lives until another one is, or null.

@@ -30,10 +30,14 @@ struct ClientStreamConfig {
   /// a setting a tick is an eighth of the call's timeout, between 10 ms and 1 s; a setting (of 10 ms at least) is the tick
   /// of all calls: 1 s wakes the fewest times. (deadline_wheel.h)
   std::optional<base::Duration> tick;
-  /// Silence of the server, while it owes an answer, after which it is asked for a sign of life, and how long it has
-  /// for that. Then the connection is dead. (keepalive.h)
+  /// Silence of the server, while it owes an answer, after which it is sent a ping, and how long its machine has to
+  /// acknowledge bytes and its process to answer. A machine that does not is dead, and the connection ends. A process that
+  /// does not is silent: nothing ends before its own deadline, but a pool sends new calls elsewhere. (keepalive.h)
   base::Duration ping_interval = std::chrono::seconds(1);
   base::Duration ping_timeout = std::chrono::seconds(2);
+  /// A process counts as silent only if it answers pings ahead of earlier calls. Until it has shown that, a ping goes out
+  /// right behind a call so often: with the first calls, and then again; max: never. A pool has its own. (client_stream.cc)
+  base::Duration acquaint_interval = base::Duration::max();
   /// For `ClientStream::connect`. (client_stream.cc)
   base::Duration connect_timeout = std::chrono::seconds(10);
 

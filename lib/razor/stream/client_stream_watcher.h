@@ -12,6 +12,11 @@ class ClientStreamWatcher {
   /// The stream is not open any more, whatever the reason (ClientStream::end_reason). What it carries may still be answered.
   /// Called from anywhere within the stream: only to be noted.
   virtual void on_not_open() = 0;
+  /// The server's machine acknowledges what is sent, and its process does not answer pings: it is stopped, or busy with a
+  /// long computation. The stream stays open, and what was sent may still be answered. Only to be noted, as above.
+  virtual void on_silent() {}
+  /// Bytes came after `on_silent`. Only to be noted, as above.
+  virtual void on_heard() {}
 
  protected:
   ~ClientStreamWatcher() = default;

@@ -43,6 +43,13 @@ class InFlight {
     return overflow_.empty() ? nullptr : take_overflow(seq);
   }
 
+  /// There is one with a seq below this. Looks at all that are in flight.
+  bool has_before(wire::Seq seq) const {
+    return !overflow_.empty() || std::ranges::any_of(slots_, [seq](const Slot& slot) {
+      return slot.call != nullptr && slot.seq < seq;
+    });
+  }
+
   /// Another object stands for the call with this seq, which is in the table, from now on.
   void replace(wire::Seq seq, PendingCall& call);
 
