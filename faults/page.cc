@@ -22,9 +22,9 @@ constexpr std::size_t kMessageBytesMax = 64 * 1024;
 constexpr std::size_t kSettingsShown = 8;
 constexpr std::size_t kCallsMost = 5;
 
-bool is_word_letter(char letter) {
-  return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         letter == '_' || letter == '-' || letter == '.';
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \n"), text.size());
+  return text.substr(begin, text.find_last_not_of(" \n") + 1 - begin);
 }
 
 // Where "rule 12:" stands in a message, and how far it goes.
@@ -38,18 +38,12 @@ std::optional<RulePlace> find_rule(std::string_view message) {
   constexpr std::string_view kRule = "rule ";
   for (std::size_t at = message.find(kRule); at != message.npos; at = message.find(kRule, at + 1)) {
     if (at != 0 && !message.substr(0, at).ends_with(": ")) continue;
-    const std::size_t word = at + kRule.size();
-    std::size_t end = word;
-    while (end < message.size() && is_word_letter(message[end])) ++end;
-    if (end == word || end == message.size() || message[end] != ':') continue;
-    return RulePlace{at, end + 1, message.substr(word, end - word)};
+    const std::size_t name = at + kRule.size();
+    const std::size_t end = std::min(message.find_first_of(":\n", name), message.size());
+    if (end == message.size() || message[end] != ':' || trimmed(message.substr(name, end - name)).empty()) continue;
+    return RulePlace{at, end + 1, message.substr(name, end - name)};
   }
   return std::nullopt;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = std::min(text.find_first_not_of(" \n"), text.size());
-  return text.substr(begin, text.find_last_not_of(" \n") + 1 - begin);
 }
 
 std::string seconds_text(base::Duration at) {

@@ -13,6 +13,7 @@
 
 #include "faults/diagram.h"
 #include "faults/page_rules.h"
+#include "faults/rule.h"
 
 namespace razor::faults {
 namespace {
@@ -139,6 +140,9 @@ TEST(Page, SaysWhatWentWrongWhereNoRuleIsNamed) {
   EXPECT_THAT(page_of(content), HasSubstr("The run did not end"));
   content.failure.message = "expected: x: rule money: 3 are left";
   EXPECT_THAT(page_of(content), HasSubstr("The rule “money” is broken"));
+  content.failure.message = "expected: x: rule no <money> is lost: 3 are left";
+  EXPECT_THAT(page_of(content), HasSubstr("The rule “no &lt;money&gt; is lost” is broken"));
+  EXPECT_THAT(page_of(content), HasSubstr("of simulated time: 3 are left"));
   content.plan.faults.clear();
   EXPECT_THAT(page_of(content), HasSubstr("It takes no fault at all"));
 }
@@ -212,10 +216,34 @@ TEST(CallStories, ReadsWhatOraclesReport) {
 TEST(BrokenRule, IsFoundInMessages) {
   EXPECT_EQ(broken_rule("expected: runs <= 1: rule 12: call 17 ran twice"), "12");
   EXPECT_EQ(broken_rule("rule money: 3 of 4 are left"), "money");
+  EXPECT_EQ(broken_rule("expected: x: rule no money is lost: 3 of 4 are left"), "no money is lost");
+  EXPECT_EQ(broken_rule("rule Geld & „Gut“ (5 %): 3 of 4 are left"), "Geld & „Gut“ (5 %)");
+  EXPECT_EQ(broken_rule("expected: x: rule of two\nlines: y"), std::nullopt);
   EXPECT_EQ(broken_rule("expected: the rule is old"), std::nullopt);
   EXPECT_EQ(broken_rule("expected: x: rule"), std::nullopt);
   EXPECT_EQ(broken_rule("expected: x: rule : y"), std::nullopt);
   EXPECT_EQ(broken_rule(""), std::nullopt);
+}
+
+// From the macro to what is read back. Fails when a name that the macro takes is not the one on the page and in the summary.
+TEST(BrokenRule, IsTheOneThatTheMacroWasGiven) {
+  const std::string of_the_run = "of the run";
+  const auto failures = sim::run_scenario([&](sim::World&) {
+    RAZOR_RULE("no money is lost", false, "3 left");
+    RAZOR_RULE(12, false, "call {}: twice", 17);
+    RAZOR_RULE(of_the_run, false, "x");
+  }, 1).failures;
+  ASSERT_EQ(failures.size(), 3u);
+  EXPECT_EQ(broken_rule(failures[0].message), "no money is lost");
+  EXPECT_EQ(broken_rule(failures[1].message), "12");
+  EXPECT_EQ(broken_rule(failures[2].message), "of the run");
+}
+
+TEST(BrokenRuleDeathTest, ANameThatCannotBeReadBackIsRefused) {
+  const auto break_it = [](const std::string& name) {
+    sim::run_scenario([&name](sim::World&) { RAZOR_RULE(name, false, "x"); }, 1);
+  };
+  for (const char* name : {"", "a: b", "two\nlines", " "}) EXPECT_DEATH(break_it(name), "a rule's name");
 }
 
 TEST(BrokenRule, HasAMeaningWhereTheContractHasIt) {
