@@ -175,6 +175,86 @@ def test_replay_names_what_differs(troubled: ScenarioProgram, scenario: str, wha
     assert divergence["again"].endswith(f"--scenario {scenario} --seed 1 --replay")
 
 
+def test_nothing_carries_over_to_the_next_seed(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "counts_its_runs_quietly", "--seeds", "20", "--jobs", "2")
+    assert finished.status == OK, finished
+
+
+def test_what_carries_over_in_a_process_of_several_seeds_is_told(troubled: ScenarioProgram) -> None:
+    wanted = ["--scenario", "counts_its_runs_quietly", "--seeds", "20", "--jobs", "1", "--seeds-per-process", "5"]
+    finished = troubled.run(*wanted)
+    assert finished.json["failed"] == 16
+    told = [failure for failure in finished.json["failures"] if failure["fails_alone"] is not None]
+    assert {failure["fails_alone"] for failure in told} == {False}
+    assert "what the seeds before it left behind in its process" in finished.out
+
+
+def test_replay_compares_outcomes_too(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "counts_its_runs_quietly", "--seeds", "3", "--replay")
+    assert finished.json["failed"] == 3
+    for divergence in finished.json["failures"]:
+        assert divergence["kind"] == "divergence"
+        assert "end differently" in divergence["message"]
+        assert "first   passes" in divergence["message"] and "run 2" in divergence["message"]
+        assert divergence["fails_alone"] is True
+
+
+def test_in_one_process_seeds_are_not_alone_and_that_is_told(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "counts_its_runs_quietly", "--seeds", "2", "--in-process")
+    assert finished.json["failed"] == 1
+    assert "not tried alone: with --in-process" in finished.out
+
+
+@pytest.mark.parametrize("scenario", ["draws_from_rand", "depends_on_addresses"])
+def test_what_fails_in_a_sweep_fails_alone(troubled: ScenarioProgram, scenario: str) -> None:
+    sweeps = [
+        troubled.run("--scenario", scenario, "--seeds", "24", "--jobs", jobs).failures(scenario) for jobs in ("1", "2", "3")
+    ]
+    failed = [{failure["seed"] for failure in failures} for failures in sweeps]
+    assert 0 < len(failed[0]) < 24
+    assert failed[0] == failed[1] == failed[2]
+    assert {failure["fails_alone"] for failures in sweeps for failure in failures} <= {True, None}
+    for failure in sweeps[0]:
+        again = subprocess.run(shlex.split(failure["again"]), capture_output=True, text=True, check=False)
+        assert again.returncode == FAILED, failure["again"]
+
+
+def test_what_passes_alone_is_told(troubled: ScenarioProgram) -> None:
+    finished = troubled.run("--scenario", "fails_in_company", "--seeds", "2")
+    assert finished.json["failed"] == 2
+    for failure in finished.json["failures"]:
+        assert failure["fails_alone"] is False
+        assert troubled.run(*shlex.split(failure["again"])[1:]).status == OK
+    assert finished.out.count("but that passes: the outcome depends on more than the seed") == 2
+
+
+@pytest.mark.parametrize(
+    "scenario, host, function",
+    [
+        ("turns_without_end", "spinner", "turn_without_end"),
+        ("computes_without_end", "computer", "compute_without_end"),
+    ],
+)
+def test_a_run_that_does_not_end_names_who_turns(
+    troubled: ScenarioProgram, scenario: str, host: str, function: str
+) -> None:
+    if node.is_sanitized(troubled.path):
+        pytest.skip("a sanitizer keeps signals from a loop without calls, and frames of its own on the stack")
+    (hang,) = troubled.run("--scenario", scenario, "--seed", "1", "--time-limit", "0.5").json["failures"]
+    assert hang["kind"] == "time_limit"
+    assert f"the host '{host}' turns, in\n" in hang["message"]
+    assert f"{function}(" in hang["message"]
+
+
+def test_strict_clocks_name_who_reads_them(troubled: ScenarioProgram) -> None:
+    assert troubled.run("--scenario", "reads_a_clock", "--seed", "1").status == OK
+    if node.is_sanitized(troubled.path):
+        pytest.skip("a sanitizer stands in the guard's place")
+    (crash,) = troubled.run("--scenario", "reads_a_clock", "--seeds", "1", "--strict-clocks").json["failures"]
+    assert crash["kind"] == "crash"
+    assert crash["again"].endswith("--seed 1 --strict-clocks")
+
+
 def test_replay_finds_an_address_with_every_seed(troubled: ScenarioProgram) -> None:
     # An allocator likes to hand out what it just got back.
     finished = troubled.run("--scenario", "notes_an_address", "--seeds", "50", "--replay", "--jobs", "1")
@@ -434,6 +514,7 @@ WRONG: list[tuple[list[str], str]] = [
     *((["--minutes", text], "--minutes") for text in ("0", "-1", "", "soon", "nan", "inf", "1e7")),
     *((["--replay-one-in", text], "--replay-one-in") for text in ("0", "-1", "", "x")),
     (["--replay", "--replay-one-in", "2"], "--replay-one-in"),
+    *((["--seeds-per-process", text], "--seeds-per-process") for text in ("0", "-1", "", "x")),
     *((["--jobs", text], "--jobs") for text in ("0", "-1", "", "many", "1025")),
     *((["--shard", text], "--shard") for text in ("", "1", "2/2", "-1/2", "a/b", "1/", "/2", "0/0", "1/2/3")),
     *((["--time-limit", text], "--time-limit") for text in ("-1", "", "soon", "nan", "inf", "1e10")),
@@ -464,7 +545,7 @@ def test_help_is_no_error(troubled: ScenarioProgram) -> None:
         assert option in finished.out
     for option in ("--time-limit", "--trace", "--json", "--replay", "--digests", "--minutes", "--replay-one-in"):
         assert option in finished.out
-    assert "--require-sometimes" in finished.out
+    assert "--require-sometimes" in finished.out and "--strict-clocks" in finished.out
     assert "--trouble WORD" in finished.out  # what the program adds
 
 

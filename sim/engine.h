@@ -98,9 +98,12 @@ class Observer {
   virtual void on_span_end(const Host&, runtime::SpanId, const runtime::SpanEnd&) {}
 };
 
+/// The time of day at which every world begins, since 1970.
+inline constexpr std::int64_t kWallClockAtStartNs = 1'700'000'000'000'000'000;
+
 class Engine {
  public:
-  explicit Engine(Seed seed) : seed_(seed) {}
+  explicit Engine(Seed seed) : seed_(seed), entropy_(seed.of("scenario").stream("entropy")) {}
 
   base::TimePoint now() const { return now_; }
   const Seed& seed() const { return seed_; }
@@ -110,6 +113,13 @@ class Engine {
   void schedule(Event& event, base::TimePoint at) { queue_.schedule(event, at); }
   void schedule_after(Event& event, base::Duration span) { queue_.schedule(event, base::saturating_add(now_, span)); }
   void schedule_now(Event& event) { queue_.schedule_now(event); }
+
+  /// What the scenario's own code gets that asks the machine for chance; hosts have theirs.
+  std::uint64_t entropy() {
+    const std::uint64_t drawn = entropy_.bits();
+    occurred(What::drew, 0, drawn);
+    return drawn;
+  }
 
   /// Lets the next thing happen, if that is no later than `until`. False when nothing is left until then.
   bool run_one(base::TimePoint until) {
@@ -153,14 +163,31 @@ class Engine {
   /// Numbers hosts, connections and the like, from 1.
   std::uint64_t next_number() { return ++numbers_; }
 
+  // --- For what watches over a run that does not end
+  using Tell = void(const Host&);
+  /// Whose Runtime had the last turn; null before the first one.
+  const Host* last_to_turn() const { return last_to_turn_; }
+  void set_last_to_turn(const Host& host) { last_to_turn_ = &host; }
+  /// `tell` is called once, as soon as a program asks its Runtime to run again: from that program's code. May be called from a
+  /// signal handler of the world's thread.
+  void ask(Tell* tell) { question_ = tell; }
+  Tell* take_question() {
+    Tell* const tell = question_;
+    if (tell != nullptr) [[unlikely]] question_ = nullptr;
+    return tell;
+  }
+
  private:
   Seed seed_;
+  RandomStream entropy_;
   base::TimePoint now_{};
   std::uint64_t events_ = 0;
   std::uint64_t numbers_ = 0;
   runtime::SpanId spans_ = runtime::kNoSpan;
   Digest digest_;
   std::vector<Observer*> observers_;
+  const Host* volatile last_to_turn_ = nullptr;
+  Tell* volatile question_ = nullptr;
   EventQueue queue_;
 };
 

@@ -13,7 +13,6 @@ namespace {
 constexpr std::int64_t kMillion = 1'000'000;
 // Hosts' monotonic clocks begin anywhere within some days, so that nobody takes one's time for another's.
 constexpr base::Duration kClockOffsetMax = std::chrono::hours(72);
-constexpr std::int64_t kWallClockAtStart = 1'700'000'000'000'000'000;
 
 }  // namespace
 
@@ -84,6 +83,7 @@ Host::Host(Engine& engine, Fabric& fabric, std::string name, std::uint64_t numbe
       number_(number),
       ip_(fmt::format("10.0.{}.{}", number / 250, 1 + number % 250)),
       seed_(engine.seed().of("host").of(name_)),
+      entropy_(seed_.stream("entropy")),
       log_(std::make_unique<NamedLog>(*this, log)),
       trace_(std::make_unique<CallTrace>(*this)),
       trouble_(std::make_unique<Trouble>(*this)),
@@ -225,7 +225,13 @@ void Host::set_drift_ppm(std::int32_t ppm) {
 
 std::int64_t Host::wall_clock_ns() const {
   ++wall_clock_reads_;
-  return kWallClockAtStart + engine_.now().time_since_epoch().count() + wall_offset_.count();
+  return kWallClockAtStartNs + engine_.now().time_since_epoch().count() + wall_offset_.count();
+}
+
+std::uint64_t Host::entropy() const {
+  const std::uint64_t drawn = entropy_.bits();
+  engine_.occurred(What::drew, number_, drawn);
+  return drawn;
 }
 
 std::size_t Host::connection_count() const { return fabric_.connection_count(*this); }

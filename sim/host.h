@@ -74,7 +74,9 @@ class Host {
   std::int32_t drift_ppm() const { return drift_ppm_; }
   /// The time of day, in nanoseconds since 1970, which programs of the library never read.
   std::int64_t wall_clock_ns() const;
-  /// How often that was asked.
+  /// What programs get that ask the machine for chance (guard.h): a stream of the host's own, which goes on through restarts.
+  std::uint64_t entropy() const;
+  /// How often the time of day was asked.
   std::uint64_t wall_clock_reads() const { return wall_clock_reads_; }
   /// Sets the time of day; the monotonic clock does not move.
   void step_wall_clock(base::Duration by) { wall_offset_ += by; }
@@ -106,6 +108,7 @@ class Host {
   std::uint64_t number_;
   std::string ip_;
   Seed seed_;
+  mutable RandomStream entropy_;
   std::unique_ptr<NamedLog> log_;
   std::unique_ptr<CallTrace> trace_;
   std::unique_ptr<Trouble> trouble_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace razor::sim {
@@ -177,6 +178,45 @@ std::string Divergence::text() const {
   return text;
 }
 
+// "passes", or the first failure.
+std::string outcome_of(const ScenarioResult& result) {
+  if (result.ok()) return "passes";
+  return fmt::format("fails: {}", result.failures.empty() ? std::string() : result.failures.front().text());
+}
+
+template <class Value>
+std::string first_difference(std::string_view what, const std::map<std::string, Value, std::less<>>& first,
+                             const std::map<std::string, Value, std::less<>>& second) {
+  const auto in = [](const auto& all, const std::string& name) {
+    const auto found = all.find(name);
+    return found != all.end() ? fmt::format("{}", found->second) : std::string("not reported");
+  };
+  for (const auto* const all : {&first, &second}) {
+    for (const auto& [name, value] : *all) {
+      if (in(first, name) == in(second, name)) continue;
+      return fmt::format("\n    the {} '{}'\n    first   {}\n    second  {}", what, name, in(first, name), in(second, name));
+    }
+  }
+  return {};
+}
+
+// Empty when they are the same.
+std::string difference_of(const ScenarioResult& first, const ScenarioResult& second) {
+  constexpr std::string_view kHead = "two runs of this seed do the same, and end differently";
+  for (std::size_t i = 0; i < std::max(first.failures.size(), second.failures.size()); ++i) {
+    const auto text = [i](const ScenarioResult& result) {
+      return i < result.failures.size() ? "fails: " + result.failures[i].text() : i == 0 ? outcome_of(result) : "has no more failures";
+    };
+    if (text(first) != text(second)) return fmt::format("{}\n    first   {}\n    second  {}", kHead, text(first), text(second));
+  }
+  if (first.failure_count != second.failure_count) {
+    return fmt::format("{}\n    first   {} failures\n    second  {} failures", kHead, first.failure_count, second.failure_count);
+  }
+  std::string reports = first_difference("count", first.counts, second.counts);
+  if (reports.empty()) reports = first_difference("text", first.texts, second.texts);
+  return reports.empty() ? reports : std::string(kHead) + reports;
+}
+
 ReplayResult replay_scenario(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options) {
   ReplayResult result;
   EventLog log;
@@ -187,19 +227,28 @@ ReplayResult replay_scenario(const ScenarioBody& body, std::uint64_t seed, const
     return std::make_unique<Comparer>(world, log, result.divergence, options.on_failure);
   };
   with.on_text = nullptr;
-  if (!result.first.ok()) {
-    with.on_failure = nullptr;
-    with.on_stop = nullptr;
-  } else if (options.on_stop) {
-    with.on_stop = [&result, &options](const ScenarioResult& second) {
-      ScenarioResult told = second;
-      told.counts = result.first.counts;
-      told.texts = result.first.texts;
-      options.on_stop(told);
+  with.on_failure = nullptr;
+  if (result.first.ok() && options.on_failure) {
+    with.on_failure = [&result, &options](const ScenarioFailure& failure) {
+      if (result.divergence) options.on_failure(failure);  // what it led to
+    };
+  }
+  // A run that already did something else ends as it likes.
+  const auto compare = [&result, &options](const ScenarioResult& second) {
+    if (result.divergence) return;
+    result.other_outcome = difference_of(result.first, second);
+    if (result.other_outcome.empty() || !options.on_failure) return;
+    options.on_failure({ScenarioFailure::Kind::divergence, {}, second.elapsed, result.other_outcome});
+  };
+  if (options.on_stop) {
+    with.on_stop = [&result, &options, &compare](const ScenarioResult& second) {
+      compare(second);
+      options.on_stop(result.first);
     };
   }
   const OtherHeap other_heap;
   result.second = run_deeper(body, seed, with);
+  compare(result.second);
   return result;
 }
 

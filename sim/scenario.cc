@@ -1,8 +1,10 @@
 #include "sim/scenario.h"
 
 #include <fmt/format.h>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <utility>
 
@@ -84,6 +86,14 @@ class Run {
   std::set<std::string> places_;  // of failures
 };
 
+// Else what one run draws from rand() would depend on how often those before it did.
+void begin_chance_of_the_process(World& world) {
+  base::RandomStream draws = world.random("rand");
+  const std::uint64_t seed = draws.bits();
+  std::srand(static_cast<unsigned>(seed));  // random() too
+  ::srand48(static_cast<long>(seed >> 32));
+}
+
 std::vector<Scenario>& registered() {
   static std::vector<Scenario> all;  // made when the first registers: before main, in no order
   return all;
@@ -119,6 +129,7 @@ const Scenario* find_scenario(std::string_view name) {
 
 ScenarioResult run_scenario(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options) {
   World world(seed, {}, options.log);
+  begin_chance_of_the_process(world);
   Run run(world, options);
   const auto threw = [&run](std::string_view what) {
     run.fail({ScenarioFailure::Kind::exception, {}, run.elapsed(), fmt::format("exception: {}", what)});

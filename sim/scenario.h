@@ -103,8 +103,10 @@ struct ScenarioOptions {
 
 /// Runs `body` in a world of this seed, here and now.
 ///
+/// rand(), random() and drand48() begin anew, from the seed.
+///
 /// Errors:  an exception that leaves `body` is a failure of the result.
-/// Threads: several may run at a time, each in a thread of its own.
+/// Threads: several may run at a time, each in a thread of its own; what they draw from rand() cannot be repeated then.
 ScenarioResult run_scenario(const ScenarioBody& body, std::uint64_t seed, const ScenarioOptions& options = {});
 /// The one of this name, which must be there.
 ScenarioResult run_scenario(std::string_view name, std::uint64_t seed, const ScenarioOptions& options = {});

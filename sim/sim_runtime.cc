@@ -8,13 +8,11 @@ namespace razor::sim {
 
 class SimRuntime::Turn {
  public:
-  explicit Turn(SimRuntime& runtime) : runtime_(runtime), running_(&runtime.host_) {
+  Turn(SimRuntime& runtime, Cause cause) : runtime_(runtime), running_(&runtime.host_) {
     runtime.in_turn_ = true;
     runtime.at_once_ = 0;
-    if (runtime.instant_ != runtime.engine_.now()) {
-      runtime.instant_ = runtime.engine_.now();
-      runtime.turns_at_instant_ = 0;
-    }
+    runtime.count_turn(cause);
+    runtime.engine_.set_last_to_turn(runtime.host_);
   }
   ~Turn() {
     runtime_.in_turn_ = false;
@@ -70,6 +68,10 @@ base::TimePoint SimRuntime::now() const { return host_.clock_now(); }
 
 void SimRuntime::arm(runtime::Timer& timer, base::TimePoint at) {
   if (killed_) return;
+  if (in_turn_) {
+    tell_where_it_turns();
+    if (at < base::saturating_add(now(), kCreep)) armed_short_ = true;
+  }
   const Running simulator(nullptr);
   timers_.insert(timer, at);
   schedule_wake();
@@ -80,7 +82,8 @@ void SimRuntime::disarm(runtime::Timer& timer) { timers_.remove(timer); }
 void SimRuntime::schedule_wake() {
   if (killed_ || timers_.empty()) return;
   if (timers_.earliest() == base::TimePoint::max()) return;  // never: else a world without anything to do would end time
-  const base::TimePoint at = host_.world_time_of(timers_.earliest());
+  base::TimePoint at = host_.world_time_of(timers_.earliest());
+  if (creeps()) at = std::max(at, base::saturating_add(engine_.now(), kCreep));
   // A wake-up that comes too early is cheaper than moving the event each time.
   if (wake_.scheduled() && wake_.at() <= at) return;
   engine_.schedule(wake_, std::max(at, engine_.now()));
@@ -94,7 +97,7 @@ void SimRuntime::fire_timers() {
   const base::TimePoint reached = now();
   if (!timers_.empty() && timers_.earliest() <= reached) {
     engine_.occurred(What::timer, host_.number(), number_);
-    const Turn turn(*this);
+    const Turn turn(*this, Cause::timer);
     while (!killed_ && timers_.fire_one(reached)) {
     }
   }
@@ -113,6 +116,7 @@ bool SimRuntime::comes_first() {
 
 void SimRuntime::make_ready(runtime::Ready& work) {
   if (killed_) return;
+  if (in_turn_) tell_where_it_turns();
   if (ready_.empty()) {
     ready_.push_back(work);
     if (!in_turn_) schedule_turn();
@@ -135,11 +139,26 @@ void SimRuntime::post(runtime::Posted& work) {
 void SimRuntime::schedule_turn() {
   const Running simulator(nullptr);
   if (turn_.scheduled()) return;
-  if (instant_ == engine_.now() && ++turns_at_instant_ > kTurnsAtOneInstantMax) {
-    engine_.schedule_after(turn_, std::chrono::microseconds(1));
+  if (creeps()) {
+    crept_to_ = base::saturating_add(engine_.now(), kCreep);
+    engine_.schedule(turn_, crept_to_);
   } else {
     engine_.schedule_now(turn_);
   }
+}
+
+void SimRuntime::count_turn(Cause cause) {
+  const base::TimePoint now = engine_.now();
+  const bool goes_on = now == last_turn_at_ || now == crept_to_ || (cause == Cause::timer && armed_short_);
+  if (!goes_on) turns_in_row_ = 0;
+  if (!goes_on || cause == Cause::timer) armed_short_ = false;
+  last_turn_at_ = now;
+  if (cause != Cause::outside && turns_in_row_ < kTurnsInRowMax) ++turns_in_row_;
+}
+
+// Called where a program asks to run again: what it is doing is on the stack then.
+void SimRuntime::tell_where_it_turns() {
+  if (Engine::Tell* const tell = engine_.take_question()) [[unlikely]] tell(host_);
 }
 
 void SimRuntime::run_turn() {
@@ -148,7 +167,7 @@ void SimRuntime::run_turn() {
     return;
   }
   engine_.occurred(What::turn, host_.number(), number_);
-  const Turn turn(*this);
+  const Turn turn(*this, Cause::own_work);
   foreign_.run_all();
   // What becomes ready meanwhile waits for the next turn: nobody is passed over for ever.
   runtime::ReadyQueue batch;
@@ -169,7 +188,7 @@ void SimRuntime::run_soon(runtime::Ready& work) {
     if (paused_) withhold(turn_is_due_);
     return;
   }
-  const Turn turn(*this);
+  const Turn turn(*this, Cause::outside);
   work.run();
 }
 

@@ -2,8 +2,9 @@
 // SimRuntime: the Runtime of a simulated host. What production code does with it costs no time: time passes only between
 // events. Its ready work runs in an order that the seed chooses.
 //
-// Divergence: computing takes no time, unless the same instant goes on for a thousand turns; each further one takes 1 µs,
-// so that time passes for code that never waits.
+// Divergence: computing takes no time, unless a Runtime has had a thousand turns in a row that came of its own work at one
+// instant, or of timers that it armed for less than 1 µs. Each further turn of that row takes 1 µs, so that time passes for
+// code that never waits: `while (!done) co_await clock.sleep_for(0s)` takes 100 ms in 100,000 turns.
 
 #include <map>
 #include <string>
@@ -59,7 +60,8 @@ class SimRuntime final : public runtime::Runtime,
 
  private:
   static constexpr int kAtOnceMax = 16;
-  static constexpr int kTurnsAtOneInstantMax = 1000;
+  static constexpr int kTurnsInRowMax = 1000;
+  static constexpr base::Duration kCreep = std::chrono::microseconds(1);
 
   struct TurnEvent final : Event {
     explicit TurnEvent(SimRuntime& owner)
@@ -93,6 +95,11 @@ class SimRuntime final : public runtime::Runtime,
   void fire_timers();
   // From its construction to its destruction, programs run.
   class Turn;
+  enum class Cause : std::uint8_t { own_work, timer, outside };
+  void count_turn(Cause cause);
+  // Time passes for the next turn.
+  bool creeps() const { return turns_in_row_ >= kTurnsInRowMax && engine_.now() == last_turn_at_; }
+  void tell_where_it_turns();
   void schedule_turn();
   void schedule_wake();
   bool comes_first();
@@ -112,8 +119,11 @@ class SimRuntime final : public runtime::Runtime,
   RandomStream order_;
   std::uint64_t order_bits_ = 1;  // draws that are left, behind a 1
   TurnEvent turn_{*this};
-  base::TimePoint instant_ = base::TimePoint::min();
-  int turns_at_instant_ = 0;
+  // The row of turns that goes on without waiting.
+  base::TimePoint last_turn_at_ = base::TimePoint::min();
+  base::TimePoint crept_to_ = base::TimePoint::min();
+  bool armed_short_ = false;  // a timer, in this row
+  int turns_in_row_ = 0;
 
   runtime::TimerQueue timers_;
   WakeEvent wake_{*this};

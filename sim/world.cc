@@ -19,7 +19,10 @@ struct World::Action final : Event {
 World::World(std::uint64_t seed, const WorldConfig& config, base::LogSink* log)
     : engine_(Seed(seed)), fabric_(engine_, config.fabric, log != nullptr ? *log : stderr_log_) {}
 
-World::~World() { fabric_.kill_all(); }
+World::~World() {
+  const Simulating simulating(engine_);
+  fabric_.kill_all();
+}
 
 void World::cut(const Host& one, const Host& other) {
   cut_one_way(one, other);
@@ -38,14 +41,14 @@ void World::heal_all() {
 }
 
 void World::run_until_time(base::TimePoint time) {
-  const Simulating simulating;
+  const Simulating simulating(engine_);
   while (engine_.run_one(time)) {
   }
   engine_.advance_to(time);
 }
 
 bool World::run_until(const std::function<bool()>& done, base::Duration limit) {
-  const Simulating simulating;
+  const Simulating simulating(engine_);
   const base::TimePoint until = base::saturating_add(now(), limit);
   while (!done()) {
     if (!engine_.run_one(until)) {
@@ -57,7 +60,7 @@ bool World::run_until(const std::function<bool()>& done, base::Duration limit) {
 }
 
 bool World::run_until_idle(base::Duration limit) {
-  const Simulating simulating;
+  const Simulating simulating(engine_);
   const base::TimePoint until = base::saturating_add(now(), limit);
   while (engine_.run_one(until)) {
   }
@@ -65,7 +68,7 @@ bool World::run_until_idle(base::Duration limit) {
 }
 
 bool World::run_events(std::uint64_t count) {
-  const Simulating simulating;
+  const Simulating simulating(engine_);
   for (; count > 0; --count) {
     if (!engine_.run_one(base::TimePoint::max())) return false;
   }

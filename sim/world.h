@@ -6,7 +6,8 @@
 //   world.host("client").start(talk);
 //   world.run_for(10s);                      // of virtual time
 //
-// One thread. Nothing that runs in a world may read a real clock, real entropy, or start a thread (sim/guard.h).
+// One thread. What runs in a world and asks the machine for time or chance gets the world's; it must not block, start a
+// thread or use the machine's sockets (sim/guard.h).
 
 #include <functional>
 #include <optional>

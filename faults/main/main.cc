@@ -14,6 +14,7 @@
 #include "faults/main/minimise_command.h"
 #include "faults/run_in_child.h"
 #include "faults/sometimes.h"
+#include "sim/main/fixed_addresses.h"
 #include "sim/main/scenario_program.h"
 
 namespace {
@@ -147,6 +148,7 @@ int main(int argc, char** argv) {
     fmt::print("{}", list_of_kinds());
     return 0;
   }
+  razor::sim::fix_addresses();
   if (argc > 1 && std::strcmp(argv[1], "minimise") == 0) return minimise_command(argc, argv);
   return run(argv[0], {argv + 1, argv + argc});
 }

@@ -3,11 +3,14 @@
 // readable when a worker is gone.
 
 #include <sys/mman.h>
+#include <sys/types.h>
 
+#include <array>
 #include <atomic>
 #include <new>
 
 #include "razor/base/check.h"
+#include "sim/stack.h"
 
 namespace razor::sim {
 
@@ -18,10 +21,17 @@ class Board {
   /// What one worker says of itself.
   struct Place {
     std::atomic<std::uint64_t> job = kNoJob;
-    // Where the run was when the worker got a signal.
+    /// The process that runs it: a child of the worker's; 0: none yet.
+    std::atomic<pid_t> runner = 0;
+    // Where the run was when its process got a signal.
     std::atomic<bool> is_known = false;
     std::atomic<std::int64_t> virtual_ns = 0;
     std::atomic<std::uint64_t> events = 0;
+    // Which host's program runs (empty: the scenario itself), and what it does. It is replaced as soon as a program turns,
+    // and known then.
+    std::atomic<bool> turner_is_known = false;
+    std::array<char, 64> host{};
+    Stack stack{};
   };
 
   explicit Board(std::size_t workers) : size_(sizeof(State) + workers * sizeof(Place)) {

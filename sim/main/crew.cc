@@ -140,9 +140,8 @@ void Crew::look_at_time_limits() {
 void Crew::end_by_time_limit(std::size_t index) {
   Member& member = members_[index];
   Board::Place& place = board_.place(index);
-  ::kill(member.pid, SIGUSR1);
-  for (int i = 0; i < kLastWordMilliseconds && !place.is_known; ++i) pause_for(std::chrono::milliseconds(1));
-  // Looked at once more while it stands still: it may have gone on to another job, which must not be lost.
+  // Looked at once more while it stands still: it may have gone on to another job, which must not be lost. And while it does,
+  // nobody waits for the process that runs the job, so that its id is no one else's.
   ::kill(member.pid, SIGSTOP);
   siginfo_t info{};
   ::waitid(P_PID, static_cast<id_t>(member.pid), &info, WSTOPPED | WEXITED | WNOWAIT);
@@ -151,6 +150,13 @@ void Crew::end_by_time_limit(std::size_t index) {
   if (job != member.seen) {
     ::kill(member.pid, SIGCONT);
     return;
+  }
+  if (const pid_t runner = place.runner; runner > 0) {
+    ::kill(runner, SIGUSR1);
+    for (int i = 0; i < kLastWordMilliseconds && !(place.is_known && place.turner_is_known); ++i) {
+      pause_for(std::chrono::milliseconds(1));
+    }
+    ::kill(runner, SIGKILL);
   }
   ::kill(member.pid, SIGKILL);
   while (read_from(index)) pause_for(std::chrono::milliseconds(1));
@@ -204,6 +210,11 @@ void Crew::failed(std::size_t index, std::uint64_t job, ScenarioFailure::Kind ki
   const base::Duration at = place.is_known ? base::Duration(place.virtual_ns) : base::Duration::zero();
   const std::uint64_t events = place.is_known ? place.events.load() : 0;
   if (place.is_known) message += fmt::format(", at event {}", events);
+  if (place.stack.depth > 0) {
+    const std::string doing = stack_text(place.stack.all());
+    const std::string who = place.host[0] != '\0' ? fmt::format("the host '{}' turns", place.host.data()) : "the scenario itself runs";
+    message += fmt::format("; {}{}{}", who, doing.empty() ? "" : ", in", doing);
+  }
   message += output_of(member);
   if (member.output >= 0) ::close(std::exchange(member.output, -1));
   listener_.on_failed({job, {kind, {}, at, std::move(message)}});

@@ -123,7 +123,15 @@ void add_options(CLI::App& app, Arguments& arguments, MainOptions& options) {
   app.add_flag("--require-sometimes", options.require_sometimes,
                "Fail when something that must happen in some run did not: what the summary lists as never reached");
   app.add_flag("--digests", options.digests, "Print the digest of each run to stdout, and all else to stderr");
-  app.add_flag("--in-process", options.in_process, "Run in this process, for debuggers: a crash ends it all")
+  app.add_flag("--strict-clocks", options.strict_clocks,
+               "End a run where it reads the machine's clocks or chance, which are simulated by default");
+  app.add_option("--seeds-per-process", options.seeds_per_process,
+                 "How many seeds a process runs before another takes over; above 1 it is quicker where seeds take less than some\n"
+                 "ms, and what a seed leaves behind (statics, the heap) the next ones find")
+      ->check(kWhole)
+      ->capture_default_str();
+  app.add_flag("--in-process", options.in_process,
+               "Run in this process, for debuggers: a crash ends it all, and what a seed leaves behind the next ones find")
       ->excludes("--time-limit");
 }
 
@@ -145,6 +153,7 @@ void apply(const CLI::App& app, const Arguments& arguments, MainOptions& options
   }
   if (arguments.replay) options.replay_one_in = 1;
   if (app.count("--replay-one-in") > 0 && options.replay_one_in == 0) wrong("--replay-one-in: want at least 1");
+  if (options.seeds_per_process == 0) wrong("--seeds-per-process: want at least 1");
   if (app.count("--minutes") > 0) {
     options.ends_at = real_time() + std::chrono::nanoseconds(static_cast<std::int64_t>(arguments.minutes * 60e9));
   }

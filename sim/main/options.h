@@ -23,6 +23,8 @@ struct MainOptions {
   bool require_sometimes = false;
   bool digests = false;
   bool in_process = false;
+  bool strict_clocks = false;
+  std::uint64_t seeds_per_process = 1;
   std::string trace;  ///< a file; empty: none
   std::string json;   ///< a file; empty: none
 };

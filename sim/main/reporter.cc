@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "sim/main/cause.h"
+#include "sim/main/confirmation.h"
 #include "sim/main/real_time.h"
 #include "sim/main/text.h"
 
@@ -120,7 +121,7 @@ void Reporter::on_done(const RunDone& done) {
   if (options_.digests) runs_.emplace(done.number, done);
   if (failed) {
     const bool is_replayed = options_.replay_one_in > 0 && options_.sweep.is_one_in(options_.replay_one_in, done.number);
-    FailedRun run{job, is_replayed, name_of(job), std::move(open_[done.number]), 0, false};
+    FailedRun run{job, is_replayed, name_of(job), std::move(open_[done.number]), 0, false, {}};
     std::vector<ScenarioFailure>& failures = run.story.failures;
     if (!failures.empty()) run.cause = cause_of(name_of(job), failures.front());
     run.failures_more = done.failure_count - std::min<std::uint64_t>(done.failure_count, failures.size());
@@ -137,6 +138,7 @@ void Reporter::on_failed_run(FailedRun run) {
     cause.replay_line = replay_line(run);
   }
   run.shown_in_full = is_new || (failed_runs_.size() < kShownInFull && cause.runs <= kShownInFullOfACause);
+  if (run.shown_in_full) run.fails_alone = tried_alone(run);
   clear_progress();
   print_failed_run(run);
   std::vector<ScenarioFailure>& failures = run.story.failures;
@@ -172,6 +174,17 @@ void Reporter::print_failed_run(const FailedRun& run) const {
     print_failures(run);
     print_plan(run);
     fmt::print(out_, "  again: {}\n", replay_line(run));
+    if (run.fails_alone == false) {
+      fmt::print(out_, "  but that passes: the outcome depends on more than the seed: the command line or the environment, files,\n"
+                       "  real time, other processes, memory that was never written. --replay names the first event that differs.\n");
+      if (options_.seeds_per_process > 1) {
+        fmt::print(out_, "  With --seeds-per-process, also on what the seeds before it left behind in its process (statics, the heap):\n"
+                         "  without that option each seed runs as if it were alone.\n");
+      }
+    }
+    if (options_.in_process && options_.sweep.job_count() != 1) {
+      fmt::print(out_, "  not tried alone: with --in-process a seed finds what those before it left behind (statics, the heap)\n");
+    }
   }
   std::fflush(out_);
 }
@@ -347,10 +360,10 @@ std::string Reporter::json(bool interrupted) const {
     for (const ScenarioFailure& failure : run.story.failures) {
       text += fmt::format(
           "{}\n    {{\"scenario\": {}, \"seed\": {}, \"kind\": {}, \"place\": {}, \"virtual_seconds\": {:.9f}, "
-          "\"message\": {}, \"cause\": {}, \"texts\": {{{}}}, \"again\": {}}}",
+          "\"message\": {}, \"cause\": {}, \"texts\": {{{}}}, \"again\": {}, \"fails_alone\": {}}}",
           std::exchange(comma, ","), in_json(name_of(run.job)), run.job.seed, in_json(sim::name_of(failure.kind)),
           in_json(failure.place), seconds(failure.at), in_json(failure.message), in_json(run.cause), texts,
-          in_json(replay_line(run)));
+          in_json(replay_line(run)), run.fails_alone ? (*run.fails_alone ? "true" : "false") : "null");
     }
   }
   text += "\n  ]";
@@ -370,19 +383,37 @@ std::string Reporter::json(bool interrupted) const {
 std::string Reporter::name_of(const Job& job) const { return std::string(options_.sweep.scenarios[job.scenario]->name); }
 
 std::string Reporter::replay_line(const FailedRun& run) const {
-  std::string line = fmt::format("{} --scenario {} --seed {}", shell_quoted(options_.program), name_of(run.job), run.job.seed);
-  for (const std::string& word : options_.extras.replay_words) line += ' ' + shell_quoted(word);
+  std::string line = shell_quoted(options_.program);
+  for (const std::string& word : replay_words(run)) line += ' ' + shell_quoted(word);
+  return line;
+}
+
+std::vector<std::string> Reporter::replay_words(const FailedRun& run) const {
+  std::vector<std::string> words{"--scenario", name_of(run.job), "--seed", fmt::format("{}", run.job.seed)};
+  words.insert(words.end(), options_.extras.replay_words.begin(), options_.extras.replay_words.end());
+  if (options_.strict_clocks) words.push_back("--strict-clocks");
   for (const ScenarioFailure& failure : run.story.failures) {
     const bool is_of_the_process =
         failure.kind == ScenarioFailure::Kind::crash || failure.kind == ScenarioFailure::Kind::time_limit;
     // What ends the process of a replay may have done so in the second run.
-    if (failure.kind == ScenarioFailure::Kind::divergence || (is_of_the_process && run.is_replayed)) line += " --replay";
+    if (failure.kind == ScenarioFailure::Kind::divergence || (is_of_the_process && run.is_replayed)) words.push_back("--replay");
     if (failure.kind == ScenarioFailure::Kind::time_limit) {
-      line += fmt::format(" --time-limit {:g}", seconds(options_.time_limit));
+      words.insert(words.end(), {"--time-limit", fmt::format("{:g}", seconds(options_.time_limit))});
     }
     if (failure.kind == ScenarioFailure::Kind::divergence || is_of_the_process) break;
   }
-  return line;
+  return words;
+}
+
+// Alone, nothing else is to be said of it; one that takes too long would do so again.
+std::optional<bool> Reporter::tried_alone(const FailedRun& run) const {
+  if (options_.in_process || options_.sweep.job_count() == 1) return std::nullopt;
+  for (const ScenarioFailure& failure : run.story.failures) {
+    if (failure.kind == ScenarioFailure::Kind::time_limit) return std::nullopt;
+  }
+  std::vector<std::string> words = replay_words(run);
+  words.insert(words.end(), {"--time-limit", fmt::format("{:g}", seconds(options_.time_limit))});
+  return fails_alone(options_.program, words);
 }
 
 base::Duration Reporter::real_elapsed() const { return real_time() - started_at_; }

@@ -55,6 +55,7 @@ class Reporter final : public CrewListener {
     Story story;
     std::uint64_t failures_more;  // that were counted, and not kept
     bool shown_in_full;
+    std::optional<bool> fails_alone;  // empty: not tried
   };
   struct Cause {
     std::uint64_t runs = 0;
@@ -65,6 +66,8 @@ class Reporter final : public CrewListener {
   void on_failed_run(FailedRun run);
   void print_failed_run(const FailedRun& run) const;
   void print_failures(const FailedRun& run) const;
+  std::vector<std::string> replay_words(const FailedRun& run) const;
+  std::optional<bool> tried_alone(const FailedRun& run) const;
   void print_plan(const FailedRun& run) const;
   void print_counts() const;
   void print_causes() const;

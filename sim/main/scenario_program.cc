@@ -11,6 +11,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "sim/guard.h"
+#include "sim/main/fixed_addresses.h"
 #include "sim/main/real_time.h"
 #include "sim/main/reporter.h"
 
@@ -73,6 +75,7 @@ int run(const MainOptions& options) {
 }  // namespace
 
 int scenario_program(int argc, char** argv, const ProgramExtras& extras) {
+  fix_addresses();
   MainOptions options;
   options.extras = extras;
   if (const auto status = read_options(argc, argv, options)) return *status;
@@ -80,6 +83,7 @@ int scenario_program(int argc, char** argv, const ProgramExtras& extras) {
     for (const Scenario* scenario : options.sweep.scenarios) fmt::print("{}\n", scenario->name);
     return 0;
   }
+  set_strict_clocks(options.strict_clocks);
   try {
     return run(options);
   } catch (const std::exception& error) {

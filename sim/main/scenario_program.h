@@ -20,6 +20,9 @@ struct ProgramExtras {
 
 /// Runs what the command line says: `./prog --help`.
 ///
+/// Starts the program anew, with all of its command line, when addresses are not fixed yet (fixed_addresses.h): what main() did
+/// before is done again.
+///
 /// Returns the exit status: 0 when all passed, 1 when one failed, else as --help tells.
 /// Threads: none may run yet; it forks.
 int scenario_program(int argc, char** argv, const ProgramExtras& extras = {});

@@ -1,14 +1,23 @@
 #include "sim/main/worker.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
 
 #include "sim/main/trace_file.h"
 #include "sim/replay.h"
+#include "sim/running.h"
+#include "sim/stack.h"
 
 namespace razor::sim {
 namespace {
@@ -17,6 +26,15 @@ namespace {
 World* volatile world_at_work = nullptr;
 Board::Place* place_at_work = nullptr;
 
+void note_turner(const Host* host) {
+  Board::Place& place = *place_at_work;
+  const std::string_view name = host != nullptr ? std::string_view(host->name()) : std::string_view();
+  const std::size_t size = std::min(name.size(), place.host.size() - 1);
+  std::memcpy(place.host.data(), name.data(), size);
+  place.host[size] = '\0';
+  place.stack = Stack::here();
+}
+
 // Says where the run is. A world that is just then changing may show any number, and never more than that goes wrong.
 void note_position(int) {
   World* world = world_at_work;
@@ -24,6 +42,21 @@ void note_position(int) {
   place_at_work->virtual_ns = world->elapsed().count();
   place_at_work->events = world->events();
   place_at_work->is_known = true;
+}
+// Beside that, who turns and what it does: here and now if a program is running, else as soon as one is.
+void note_position_and_turner(int number) {
+  note_position(number);
+  World* world = world_at_work;
+  if (world == nullptr || place_at_work == nullptr) return;
+  note_turner(running_host());
+  if (running_host() != nullptr || world->engine().last_to_turn() == nullptr) {
+    place_at_work->turner_is_known = true;
+  } else {
+    world->engine().ask([](const Host& host) {
+      note_turner(&host);
+      place_at_work->turner_is_known = true;
+    });
+  }
 }
 void note_position_and_die(int number) {
   note_position(number);
@@ -40,7 +73,8 @@ void handle_signals() {
   ::sigaltstack(&alternative, nullptr);
   struct sigaction action {};
   action.sa_flags = SA_ONSTACK | SA_RESTART;
-  action.sa_handler = note_position;
+  action.sa_handler = note_position_and_turner;
+  Stack::prepare();
   ::sigaction(SIGUSR1, &action, nullptr);
   action.sa_handler = note_position_and_die;
   for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP}) {
@@ -102,28 +136,82 @@ void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell,
   tell_done(run_scenario(body, job.seed, with));
 }
 
-void work(const MainOptions& options, Board& board, Board::Place& place, int pipe) {
-  place_at_work = &place;
-  handle_signals();
-  const bool has_output_of_its_own = options.sweep.job_count() != 1;
+namespace {
+
+void begin(Board::Place& place, std::uint64_t number) {
+  place.is_known = false;
+  place.turner_is_known = false;
+  place.stack.depth = 0;
+  place.job = number;
+}
+
+// The next job that is ours; empty when there is none.
+std::optional<std::uint64_t> take(const MainOptions& options, Board& board) {
+  while (!board.is_stopped()) {
+    const std::uint64_t number = board.take();
+    if (!options.sweep.has(number)) break;
+    if (options.sweep.is_ours(number)) return number;
+  }
+  return std::nullopt;
+}
+
+// The life of the process that runs jobs, by default one: it has seen none before.
+[[noreturn]] void run_and_exit(const MainOptions& options, Board& board, Board::Place& place, int pipe, std::uint64_t number) {
   const auto tell = [pipe](const Message& message) { write_all(pipe, encode(message)); };
   const auto done = [&place] {
     std::fflush(nullptr);
     place.job = kNoJob;
   };
-  while (!board.is_stopped()) {
-    const std::uint64_t number = board.take();
-    if (!options.sweep.has(number)) break;
-    if (!options.sweep.is_ours(number)) continue;
-    place.is_known = false;
-    place.job = number;
-    if (has_output_of_its_own) forget_output();
+  for (std::uint64_t left = options.seeds_per_process; left > 0; --left) {
+    if (options.sweep.job_count() != 1) forget_output();
     // What a scenario leaves behind when it is stopped in the middle is gone with the process.
     run_job(options, number, tell, [&done] {
       done();
       ::_exit(0);
     }, &world_at_work);
     done();
+    if (left == 1) break;
+    const auto next = take(options, board);
+    if (!next) break;
+    begin(place, number = *next);
+  }
+  ::_exit(0);
+}
+
+// Ends this process as the one that ran the job has ended: who waits for us sees it.
+[[noreturn]] void end_likewise(int status) {
+  if (!WIFSIGNALED(status)) ::_exit(WEXITSTATUS(status));
+  const rlimit no_second_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_second_core);
+  ::signal(WTERMSIG(status), SIG_DFL);
+  ::raise(WTERMSIG(status));
+  ::_exit(1);
+}
+
+}  // namespace
+
+void work(const MainOptions& options, Board& board, Board::Place& place, int pipe) {
+  place_at_work = &place;
+  handle_signals();
+  const pid_t self = ::getpid();
+  while (const auto number = take(options, board)) {
+    place.runner = 0;
+    begin(place, *number);
+    const pid_t runner = ::fork();
+    if (runner < 0) {
+      fmt::print(stderr, "fork: {}\n", std::strerror(errno));
+      ::_exit(1);
+    }
+    if (runner == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != self) ::_exit(1);
+      run_and_exit(options, board, place, pipe, *number);
+    }
+    place.runner = runner;
+    int status = 0;
+    while (::waitpid(runner, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (status != 0 || place.job != kNoJob) end_likewise(status);
   }
   ::_exit(0);
 }

@@ -105,6 +105,38 @@ TEST(Replay, FindsThatARunEndsEarlier) {
   }
 }
 
+TEST(Replay, FindsAnotherOutcomeOfTheSameEvents) {
+  std::vector<ScenarioFailure> told;
+  ScenarioOptions options;
+  options.on_failure = [&told](const ScenarioFailure& failure) { told.push_back(failure); };
+  int runs = 0;
+  const ReplayResult result = replay_scenario([&runs](World&) { RAZOR_EXPECT(++runs == 1, "a static counter"); }, 1, options);
+  EXPECT_FALSE(result.ok());
+  EXPECT_FALSE(result.divergence);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].kind, ScenarioFailure::Kind::divergence);
+  EXPECT_THAT(told[0].message, HasSubstr("first   passes"));
+  EXPECT_THAT(told[0].message, HasSubstr("second  fails: "));
+  EXPECT_THAT(told[0].message, HasSubstr("a static counter"));
+}
+
+TEST(Replay, FindsAnotherReport) {
+  int runs = 0;
+  const ReplayResult counts = replay_scenario([&runs](World&) { report_count("calls", static_cast<std::uint64_t>(++runs)); }, 1);
+  EXPECT_THAT(counts.other_outcome, HasSubstr("the count 'calls'\n    first   1\n    second  2"));
+  const ReplayResult texts = replay_scenario([&runs](World&) { if (++runs == 4) report_text("story", "once"); }, 1);
+  EXPECT_THAT(texts.other_outcome, HasSubstr("the text 'story'\n    first   not reported\n    second  once"));
+}
+
+TEST(Replay, TheSameFailureTwiceIsNoDivergence) {
+  std::vector<ScenarioFailure::Kind> told;
+  ScenarioOptions options;
+  options.on_failure = [&told](const ScenarioFailure& failure) { told.push_back(failure.kind); };
+  const ReplayResult result = replay_scenario([](World&) { RAZOR_EXPECT(false, "always"); }, 1, options);
+  EXPECT_EQ(told, (std::vector{ScenarioFailure::Kind::expectation}));
+  EXPECT_EQ(result.other_outcome, "");
+}
+
 TEST(Replay, TellsOfTheDivergenceBeforeWhatItLeadsTo) {
   std::vector<ScenarioFailure::Kind> told;
   ScenarioOptions options;

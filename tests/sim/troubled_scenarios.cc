@@ -4,9 +4,12 @@
 // The program has an option of its own: `--trouble WORD`, which scenarios report.
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -121,6 +124,73 @@ RAZOR_SCENARIO(does_less) {
   static int runs = 0;
   world.host("here").start(sleep);
   world.run_for(++runs % 2 == 1 ? 2s : 500ms);
+}
+
+// --- What depends on more than its seed ---
+
+// No event tells of it. Alone, every seed passes.
+RAZOR_SCENARIO(counts_its_runs_quietly) {
+  static int runs = 0;
+  RAZOR_EXPECT(++runs == 1, "run {}", runs);
+}
+
+// Some seeds fail, always the same.
+RAZOR_SCENARIO(draws_from_rand) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t i = 0; i < world.seed() % 7; ++i) sum += static_cast<std::uint64_t>(std::rand());
+  RAZOR_EXPECT((sum + static_cast<std::uint64_t>(std::rand())) % 4 != 0, "it drew one of four");
+}
+
+int a_global = 0;
+
+// Seeds fail by where a global, the heap and a function lie.
+RAZOR_SCENARIO(depends_on_addresses) {
+  const auto on_heap = std::make_unique<int>();
+  std::uint64_t sum = world.seed() * 0x9e37'79b9'7f4a'7c15;
+  for (const void* address : {static_cast<const void*>(&a_global), static_cast<const void*>(on_heap.get())}) {
+    sum = (sum ^ reinterpret_cast<std::uintptr_t>(address) >> 12) * 0x9e37'79b9'7f4a'7c15;
+  }
+  RAZOR_EXPECT(sum >> 63 == 0, "the upper half");
+}
+
+// Alone, no seed fails.
+RAZOR_SCENARIO(fails_in_company) {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string words{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  RAZOR_EXPECT(words.find("--seeds") == words.npos, "it is not alone");
+}
+
+Task<void> turn_without_end(runtime::Runtime& runtime) {
+  while (true) co_await runtime.clock().sleep_for(0s);
+}
+
+// Time creeps, and never comes to an end.
+RAZOR_SCENARIO(turns_without_end) {
+  world.host("idle").start(sleep);
+  world.host("spinner").start(turn_without_end);
+  while (true) world.run_for(1h);
+}
+
+Task<void> compute_without_end(runtime::Runtime& runtime) {
+  co_await runtime.clock().sleep_for(1s);
+  const volatile bool for_ever = true;
+  while (for_ever) {
+  }
+}
+
+RAZOR_SCENARIO(computes_without_end) {
+  world.host("computer").start(compute_without_end);
+  world.run_for(1h);
+}
+
+Task<void> read_a_clock(runtime::Runtime& runtime) {
+  co_await runtime.clock().sleep_for(1s);
+  (void)std::chrono::steady_clock::now();
+}
+
+RAZOR_SCENARIO(reads_a_clock) {
+  world.host("reader").start(read_a_clock);
+  world.run_for(2s);
 }
 
 // --- What tells about itself ---
