@@ -55,6 +55,22 @@ TEST(InProcess, ImplementationIsCalledThroughTheSameStub) {
   EXPECT_EQ(mock->names.size(), 3u);
 }
 
+Task<void> use_without_time(Client<Greeter> greeter) {
+  const auto hello = co_await greeter.greet("you");
+  EXPECT_EQ(hello.call_error().errc(), Errc::deadline_exceeded);
+  EXPECT_EQ(hello.ran(), Ran::no);
+}
+
+// A spent timeout was taken for none at all, and the call was carried out.
+TEST(InProcess, ACallWithoutTimeLeftIsNotMade) {
+  AsioRuntime runtime;
+  auto mock = std::make_shared<MockGreeter>(runtime.clock());
+  const Client<Greeter> greeter = Client<Greeter>(mock).with({.timeout = -1ns});
+  runtime.block_on(use_without_time(greeter));
+  EXPECT_EQ(greeter.blocking.greet("you").call_error().errc(), Errc::deadline_exceeded);
+  EXPECT_TRUE(mock->names.empty());
+}
+
 TEST(InProcess, CallsOfPlainHandlersMayBlock) {
   AsioRuntime runtime;
   const Client<Greeter> greeter(std::make_shared<MockGreeter>(runtime.clock()));

@@ -13,6 +13,7 @@
 
 #include "razor/api/error_codec.h"
 #include "razor/api/method.h"
+#include "razor/base/format.h"
 #include "razor/base/unique_function.h"
 #include "razor/runtime/thread_signal.h"
 #include "razor/stream/call_awaiter.h"
@@ -260,6 +261,7 @@ class AsyncMode {
   template <class... Args>
   static Returned call(const StubTarget& target, const Args&... args) {
     if (target.implementation == nullptr) return Returned(Action::full(), target, options(target), args...);
+    if (has_no_time(target)) return Returned(Action::full(), Reply<T, E>(no_time()));
     // As over the network: what escapes a handler reaches its caller as an error.
     try {
       return Returned(Action::full(), enter(target, args...));
@@ -282,6 +284,15 @@ class AsyncMode {
     stream::CallOptions options = target.options;
     if constexpr (is_idempotent<Service, Index>()) options.idempotent = true;
     return options;
+  }
+
+  /// A spent timeout is spent in this process too; deadlines need a clock, which a call in this process does not have.
+  static bool has_no_time(const StubTarget& target) {
+    return target.options.timeout && *target.options.timeout <= base::Duration::zero();
+  }
+  static base::CallError no_time() {
+    return base::CallError(base::Errc::deadline_exceeded, base::Ran::no,
+                           base::format("call {}: its time was over when it was submitted", Action::full()));
   }
 
   /// The handler in this process.
@@ -310,6 +321,7 @@ class BlockingMode : AsyncMode<Method, Index> {
       return BlockingCall<T, E>(action, target, AsyncMode<Method, Index>::options(target), args...).wait();
     }
     try {
+      if (AsyncMode<Method, Index>::has_no_time(target)) return AsyncMode<Method, Index>::no_time();
       Call<T, E> local = AsyncMode<Method, Index>::enter(target, args...);
       RAZOR_CHECK(local.coroutine() == nullptr,
                   "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
