@@ -197,8 +197,13 @@ class Fabric::HandshakeDone final : public runtime::Waiter {
 };
 
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> Fabric::connect(SimRuntime& from, Address address) {
+  using Connected = base::Result<std::unique_ptr<ByteStream>>;
+  if (const auto usable = address.to_connect(); !usable) co_return Connected(usable.error(), usable.message());
   Host* to = find_host(from.host(), address);
-  if (to == nullptr) co_return make_error_code(std::errc::address_not_available);
+  if (to == nullptr) {
+    co_return Connected(make_error_code(runtime::LookupError::no_such_name),
+                        fmt::format("no host of this world is called \"{}\"", address.host()));
+  }
   Handshake handshake(*this, from, *to, std::move(address));
   co_await HandshakeDone(handshake);
   co_return std::move(handshake.result);
@@ -253,6 +258,8 @@ class SimListener final : public runtime::Listener {
 
 base::Result<std::unique_ptr<runtime::Listener>> Fabric::listen(SimRuntime& runtime, const Address& address,
                                                                 runtime::ListenOptions options) {
+  using Listened = base::Result<std::unique_ptr<runtime::Listener>>;
+  if (const auto usable = address.to_listen(); !usable) return Listened(usable.error(), usable.message());
   Host& host = runtime.host();
   const bool is_unix = address.family() == Address::Family::unix_socket;
   const std::string& name = address.host();
@@ -310,9 +317,12 @@ Host& Fabric::host(std::string_view name) {
 }
 
 Host* Fabric::find_host(const Host& from, const Address& address) {
-  const bool is_here = address.family() == Address::Family::unix_socket || is_loopback(address.host());
+  // A dot at the end: the name as it stands, without a domain to complete it.
+  std::string_view name = address.host();
+  if (address.family() == Address::Family::tcp && name.ends_with('.')) name.remove_suffix(1);
+  const bool is_here = address.family() == Address::Family::unix_socket || is_loopback(name);
   for (const auto& host : hosts_) {
-    if (is_here ? host.get() == &from : host->name() == address.host() || host->ip() == address.host()) return host.get();
+    if (is_here ? host.get() == &from : host->name() == name || host->ip() == name) return host.get();
   }
   return nullptr;
 }

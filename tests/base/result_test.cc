@@ -45,6 +45,16 @@ TEST(Result, PassesOnWhatCanOnlyBeMoved) {
   EXPECT_EQ(*taken, 7);
 }
 
+// The error tells programs what kind of failure it is; only the text can name the thing that failed.
+TEST(Result, CarriesATextForPeopleBesideTheError) {
+  const Result<std::string> failed(make_error_code(std::errc::invalid_argument), "\"10.0.0.2\" has no port");
+  EXPECT_EQ(failed.error(), std::errc::invalid_argument);
+  EXPECT_EQ(failed.message(), "\"10.0.0.2\" has no port");
+  EXPECT_EQ(greeting(false).message(), "Connection refused");
+  EXPECT_EQ(Result<int>(std::errc::broken_pipe).message(), "Broken pipe");
+  static_assert(std::is_trivially_destructible_v<Result<std::size_t>>, "reads and writes pay nothing for it");
+}
+
 TEST(Result, OfVoidIsSuccessOrAnError) {
   const Result<void> fine;
   EXPECT_TRUE(fine.ok());
@@ -58,6 +68,8 @@ TEST(ResultDeathTest, TheValueOfAFailureIsABugThatNamesTheError) {
   Result<int> failed = std::errc::broken_pipe;
   EXPECT_DEATH((void)failed.value(), "value\\(\\) of a failed Result: Broken pipe");
   EXPECT_DEATH((void)*failed, "value\\(\\) of a failed Result");
+  const Result<std::string> told(make_error_code(std::errc::invalid_argument), "what failed");
+  EXPECT_DEATH((void)*told, "value\\(\\) of a failed Result: what failed");
   EXPECT_DEATH((void)*std::as_const(failed), "value\\(\\) of a failed Result");
   Result<std::string> text = std::errc::broken_pipe;
   EXPECT_DEATH((void)text->size(), "value\\(\\) of a failed Result");

@@ -134,7 +134,7 @@ Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteVi
   auto stream = co_await ClientStream::connect(runtime, address, config);
   if (!stream) {
     print_call_error(CallError(Errc::unreachable, Ran::no,
-                               fmt::format("connect {}: {}", address, why_not_connected(address, stream.error()))));
+                               fmt::format("connect {}: {}", address, stream.message())));
     co_return kFrameworkError;
   }
   CallOptions options;

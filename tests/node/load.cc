@@ -52,7 +52,7 @@ Task<void> keep_connected(Load& load, Address address) {
       co_await callers.run();
       if (callers.has_answered()) continue;
     } else {
-      ++load.counters.connects_failed["connect: " + why_not_connected(address, connected.error())];
+      ++load.counters.connects_failed["connect: " + connected.message()];
     }
     // Whoever cannot be reached, or only breaks connections, is not asked again at once.
     co_await load.runtime.clock().sleep_for(kReconnectPause);

@@ -40,8 +40,7 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   for (const Address& address : *addresses) {
     const auto listening = server.listen(address);
     if (!listening) {
-      fmt::print(stderr, "razor_node: listen on {}: {}\n", address,
-                 why_not_listening(address, listening.error()));
+      fmt::print(stderr, "razor_node: listen on {}: {}\n", address, listening.message());
       return kFrameworkError;
     }
     fmt::print("listening {}\n", *listening);

@@ -3,12 +3,27 @@
 // bugs. Differs from std::expected in its fixed error type, and in checking every access.
 
 #include <optional>
+#include <string>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include "razor/base/check.h"
 
 namespace razor::base {
+namespace detail {
+
+// The text of a failed Result. Results of plain values, such as those of each read and write, have no room for one and
+// stay trivial to destroy.
+template <class T>
+inline constexpr bool kHasFailureText = !std::is_trivially_destructible_v<T>;
+
+struct NoFailureText {};
+
+template <class T>
+using FailureText = std::conditional_t<kHasFailureText<T>, std::string, NoFailureText>;
+
+}  // namespace detail
 
 template <class T>
 class [[nodiscard]] Result {
@@ -19,10 +34,24 @@ class [[nodiscard]] Result {
     requires(std::is_error_code_enum_v<Enum> || std::is_same_v<Enum, std::errc>)
   Result(Enum error) : Result(std::error_code(make_error_code(error))) {}
 
+  /// `text` is for people and names what the error's own message cannot know: which text, which address, which name.
+  Result(std::error_code error, std::string text)
+    requires(detail::kHasFailureText<T>)
+      : Result(error) {
+    text_ = std::move(text);
+  }
+
   bool ok() const { return value_.has_value(); }
   explicit operator bool() const { return ok(); }
   /// No error when there is a value.
   std::error_code error() const { return error_; }
+  /// What went wrong, for people: the text that came with the error, else the error's own message.
+  std::string message() const {
+    if constexpr (detail::kHasFailureText<T>) {
+      if (!text_.empty()) return text_;
+    }
+    return error_.message();
+  }
 
   T& value() & { return checked(); }
   const T& value() const& { return const_cast<Result&>(*this).checked(); }
@@ -35,12 +64,13 @@ class [[nodiscard]] Result {
 
  private:
   T& checked() {
-    RAZOR_CHECK(value_.has_value(), "value() of a failed Result: {}", error_.message());
+    RAZOR_CHECK(value_.has_value(), "value() of a failed Result: {}", message());
     return *value_;
   }
 
   std::optional<T> value_;
   std::error_code error_;
+  [[no_unique_address]] detail::FailureText<T> text_;
 };
 
 /// Success without a value, or the error.

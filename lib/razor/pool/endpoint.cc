@@ -270,7 +270,7 @@ runtime::Task<void> Endpoint::connect() {
   auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
   if (!connected) {
     ++stats_.connects_failed;
-    failed(begun, base::format("connect: {}", connected.error().message()));
+    failed(begun, base::format("connect: {}", connected.message()));
     co_return;
   }
   stream::ClientStream stream = *std::move(connected);

@@ -13,6 +13,7 @@
 #include "razor/base/time.h"
 #include "razor/runtime/byte_stream.h"
 #include "razor/runtime/foreign_queue.h"
+#include "razor/runtime/lookup_error.h"
 #include "razor/runtime/ready.h"
 #include "razor/runtime/request_trouble.h"
 #include "razor/runtime/root.h"
@@ -88,16 +89,18 @@ class Network {
  public:
   virtual ~Network() = default;
 
-  /// Connects; TCP streams have Nagle's delay off.
+  /// Connects; TCP streams have Nagle's delay off. A name that has several addresses is tried as RFC 8305 says.
   ///
   /// Time:   as long as the system tries; bound it with `with_deadline`.
-  /// Errors: connection_refused, timed_out, host_unreachable, address_not_available (the name has no address) …
+  /// Errors: connection_refused, timed_out, host_unreachable …; a LookupError (lookup_error.h) when the name leads to no
+  ///         address; an AddressError (address.h) for what cannot be connected to. The Result's message names the
+  ///         addresses that were tried, and what each said.
   /// Cancel: destroying the Task gives the attempt up.
   virtual Task<base::Result<std::unique_ptr<ByteStream>>> connect(Address address) = 0;
 
   /// Listens at once. A Unix path that a dead process left behind is replaced; one that is served is not.
   ///
-  /// Errors: address_in_use, permission_denied, address_not_available …
+  /// Errors: address_in_use, permission_denied, address_not_available …; an AddressError for what is no address.
   virtual base::Result<std::unique_ptr<Listener>> listen(const Address& address, ListenOptions options) = 0;
   base::Result<std::unique_ptr<Listener>> listen(const Address& address) { return listen(address, ListenOptions{}); }
 

@@ -837,7 +837,7 @@ runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime
                                                                 ClientStreamConfig config) {
   const base::TimePoint until = base::saturating_add(runtime.clock().now(), config.connect_timeout);
   auto stream = co_await runtime::with_deadline(runtime.clock(), until, runtime.network().connect(std::move(address)));
-  if (!stream) co_return stream.error();
+  if (!stream) co_return base::Result<ClientStream>(stream.error(), stream.message());
   std::optional<ClientStream> made;
   if (!base::with_memory([&] { made.emplace(runtime, *std::move(stream), config); })) {
     co_return std::make_error_code(std::errc::not_enough_memory);

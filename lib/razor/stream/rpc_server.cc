@@ -32,7 +32,7 @@ RpcServer::~RpcServer() {
 
 base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address) {
   auto listener = shared_->runtime.network().listen(address, {.backlog = shared_->config.backlog});
-  if (!listener) return listener.error();
+  if (!listener) return {listener.error(), listener.message()};
   auto& listening = *listening_.emplace_back(
       std::make_unique<Listening>(shared_->runtime.spawner(), *std::move(listener)));
   listening.loop.spawn("RpcServer::accept_loop", accept_loop(shared_, *listening.listener));
