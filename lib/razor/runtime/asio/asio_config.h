@@ -9,6 +9,8 @@
 
 namespace razor::asio {
 
+class NameLookup;
+
 struct AsioConfig {
   /// How long the thread looks for work before it sleeps. A thread that sleeps wakes in 20–25 µs; one that spins takes
   /// a whole core. Zero: sleep at once. Used by AsioRuntime::run and block_on, not with an io_context of the user's.
@@ -19,6 +21,10 @@ struct AsioConfig {
 
   /// Who is told of calls as they begin and end; must outlive the runtime. Null: nobody. Set by AsioRuntime.
   runtime::TraceSink* trace = nullptr;
+
+  /// Who looks names up (name_lookup.h); must outlive the runtime. Null: the system, 16 names at a time for all runtimes
+  /// of the process, on threads that nobody waits for.
+  NameLookup* names = nullptr;
 };
 
 static_assert(std::is_trivially_copyable_v<AsioConfig>);

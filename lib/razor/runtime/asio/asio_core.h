@@ -16,6 +16,8 @@
 
 namespace razor::asio {
 
+struct AsioConnector;
+
 /// Shared by the AsioRuntime and by every handler that is under way in the io_context, which goes last.
 class AsioCore final : public runtime::Clock,
                        public runtime::Spawner,
@@ -50,6 +52,8 @@ class AsioCore final : public runtime::Clock,
   base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
                                                           runtime::ListenOptions options) override;
   std::uint32_t connections_max() const override;
+
+  AsioConnector& connector() { return *connector_; }
 
   /// Open while the Runtime's code runs; the outermost one runs what became ready before it ends.
   class Turn {
@@ -101,6 +105,7 @@ class AsioCore final : public runtime::Clock,
   bool lives_on_users_context_ = true;
 
   std::random_device entropy_;
+  const std::shared_ptr<AsioConnector> connector_;
 };
 
 /// A socket's error as the library reports it: std::errc values, whatever Asio's own category.

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <functional>
 
+#include "razor/runtime/asio/asio_connector.h"
 #include "razor/runtime/asio/asio_core.h"
 
 namespace razor::asio {
@@ -16,11 +17,13 @@ constexpr int kReadyRoundsMax = 16;
 // --- AsioCore --------------------------------------------------------------------------------------------------------
 
 AsioCore::AsioCore(boost::asio::io_context& context, const AsioConfig& config)
-    : context_(context), log_(config.log != nullptr ? *config.log : stderr_log_), wake_timer_(context) {}
+    : context_(context), log_(config.log != nullptr ? *config.log : stderr_log_), wake_timer_(context),
+      connector_(std::make_shared<AsioConnector>(*this, config.names)) {}
 
 void AsioCore::close() {
   RAZOR_CHECK(!in_turn_, "an AsioRuntime is destroyed by its own task");
   in_turn_ = true;  // what becomes ready from here on is not run
+  connector_->door->shut();
   foreign_.close();
   destroy_roots();
   ready_.clear();
