@@ -110,7 +110,14 @@ TEST(InheritedDescriptors, APortIsFreeAgainThoughAChildLivesOn) {
   Listening listening = runtime.network().listen(Address::tcp("127.0.0.1", 0));
   ASSERT_TRUE(listening.ok());
   const Address address = (*listening)->address();
-  const pid_t child = start({"sleep", "1000"});
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  const test::Descriptor out(pipe[0]);
+  const test::Descriptor in(pipe[1]);
+  const pid_t child = start({"sh", "-c", "echo; exec sleep 1000"}, *in);
+  // The system lets the parent go on a moment before it closes what the child does not inherit.
+  char line = 0;
+  ASSERT_EQ(::read(*out, &line, 1), 1);
   *listening = nullptr;
   EXPECT_EQ(runtime.block_on(runtime.network().connect(address)).error(), std::errc::connection_refused);
   const Listening again = runtime.network().listen(address);
