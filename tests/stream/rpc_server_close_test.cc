@@ -7,7 +7,7 @@ namespace razor::stream {
 namespace {
 
 using test::joined;
-using test::ping;
+using test::prompt_ping;
 using test::request;
 using test::Running;
 
@@ -23,7 +23,7 @@ TEST_F(RpcServerCloseTest, RunningHandlersAreWaitedForAndLaterRequestsAreRefused
   send(client, joined(request(1, kHold), request(2, kHold)));
   Running<void> closing(server_->close(60s));
   run();
-  send(client, joined(request(3, kEcho), ping(4)));
+  send(client, joined(request(3, kEcho), prompt_ping(4)));
   expect_framework_error(client, 3, "rpc_draining");
   EXPECT_EQ(client.answer(4).flag, 0);
   EXPECT_EQ(dispatch_.seen.size(), 2u);

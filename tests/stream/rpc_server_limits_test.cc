@@ -31,22 +31,60 @@ class RpcServerLimitsTest : public ServerFixture {
 
 // --- Handlers --------------------------------------------------------------------------------------------------------
 
-TEST_F(RpcServerLimitsTest, AboveItsHandlersAConnectionIsRefusedAndReadOn) {
+// A peer that knows only the plain protocol takes rpc_overloaded for a broken answer.
+TEST_F(RpcServerLimitsTest, AboveItsHandlersAConnectionIsNotRefusedButReadingPauses) {
   ServerConfig config;
   config.handlers_per_connection_max = 2;
   serve(config);
   ScriptedClient& client = connect();
-  send(client, joined(request(1, kHold), request(2, kHold), request(3, kHold), ping(4), request(5, kEcho)));
+  send(client, joined(request(1, kHold), request(2, kHold), test::prompt_ping(3), request(4, kEcho, "waits"), request(5, kHold),
+                      request(6, kEcho, "waits too")));
   EXPECT_EQ(dispatch_.seen.size(), 2u);
-  expect_framework_error(client, 3, "rpc_overloaded");
-  EXPECT_EQ(client.answer(4).flag, 0);
-  expect_framework_error(client, 5, "rpc_overloaded");
-  EXPECT_EQ(server_->stats().overloaded, 2u);
+  EXPECT_EQ(client.seqs(), std::vector<std::uint64_t>{3}) << "what came before the request that waits is read";
+  EXPECT_TRUE(server_->connections().at(0).paused);
+  advance(1h);
+  EXPECT_TRUE(client.sees_open()) << "a peer that is not read cannot be late";
 
   answer_held();
-  send(client, request(6, kEcho, "room again"));
-  EXPECT_EQ(client.answer(6).msg, "room again");
+  EXPECT_EQ(client.answer(4).msg, "waits");
+  EXPECT_EQ(dispatch_.held.size(), 2u);
+  EXPECT_TRUE(server_->connections().at(0).paused) << "the last one waits again";
+  answer_held();
+  EXPECT_EQ(client.answer(6).msg, "waits too");
+  EXPECT_FALSE(server_->connections().at(0).paused);
+  EXPECT_EQ(server_->stats().overloaded, 0u);
   EXPECT_EQ(server_->stats().handlers_peak, 2u);
+  answer_held();
+}
+
+TEST_F(RpcServerLimitsTest, ARequestThatWaitsForAHandlerIsRefusedOnceTheServerDrains) {
+  ServerConfig config;
+  config.handlers_per_connection_max = 1;
+  serve(config);
+  ScriptedClient& client = connect();
+  send(client, joined(request(1, kHold), request(2, kEcho), request(3, kEcho)));
+  test::Running<void> closing(server_->close(60s));
+  run();
+  expect_framework_error(client, 2, "rpc_draining");
+  expect_framework_error(client, 3, "rpc_draining");
+  answer_held("the last one");
+  EXPECT_EQ(client.answer(1).msg, "the last one");
+  EXPECT_TRUE(client.sees_end());
+  client.peer().close();
+  run();
+  EXPECT_TRUE(closing.finished());
+}
+
+TEST_F(RpcServerLimitsTest, AServerThatIsDestroyedWhileRequestsWaitForAHandler) {
+  ServerConfig config;
+  config.handlers_per_connection_max = 1;
+  serve(config);
+  ScriptedClient& client = connect();
+  send(client, joined(request(1, kHold), request(2, kEcho)));
+  server_.reset();
+  run();
+  answer_held();
+  EXPECT_EQ(dispatch_.seen.size(), 1u);
 }
 
 TEST_F(RpcServerLimitsTest, AboveItsHandlersTheServerRefuses) {
@@ -56,7 +94,7 @@ TEST_F(RpcServerLimitsTest, AboveItsHandlersTheServerRefuses) {
   ScriptedClient& one = connect();
   ScriptedClient& two = connect();
   send(one, joined(request(1, kHold), request(2, kHold)));
-  send(two, joined(request(1, kHold), request(2, kHold), ping(3)));
+  send(two, joined(request(1, kHold), request(2, kHold), test::prompt_ping(3)));
   expect_framework_error(two, 2, "rpc_overloaded");
   EXPECT_EQ(two.answer(3).flag, 0);
   one.peer().reset();  // its handlers go on
@@ -176,9 +214,39 @@ TEST_F(RpcServerLimitsTest, HandlersThatRanAlreadyMayAddToAFullQueueUpToAHardLim
 
 // --- Time ------------------------------------------------------------------------------------------------------------
 
-TEST_F(RpcServerLimitsTest, WhoSaysNothingIsClosed) {
-  expect_just(time_until_closed(connect()), 10s);
+// There are clients that connect early and send their first call much later.
+TEST_F(RpcServerLimitsTest, WhoSaysNothingIsClosedAsWhoIsIdle) {
+  expect_just(time_until_closed(connect()), 120s);
   EXPECT_EQ(server_->stats().connections_overdue, 1u);
+}
+
+TEST_F(RpcServerLimitsTest, WhoSaysNothingIsClosedEarlyWhileConnectionsAreShort) {
+  ServerConfig config;
+  config.connections_max = 8;
+  serve(config);
+  ScriptedClient& speaks = connect();
+  send(speaks, request(1, kEcho));
+  for (int i = 0; i < 5; ++i) connect();
+  advance(60s);
+  EXPECT_EQ(server_->stats().connections, 6u) << "three quarters are not short";
+  connect();
+  advance(1us);
+  EXPECT_EQ(server_->stats().connections, 3u) << "those silent for over 10 s, until less than half are taken";
+  advance(59s);
+  EXPECT_EQ(server_->stats().connections, 3u) << "connections are not short any more";
+  EXPECT_TRUE(speaks.sees_open());
+}
+
+TEST_F(RpcServerLimitsTest, SilentConnectionsDoNotKeepOthersOutForEver) {
+  ServerConfig config;
+  config.connections_max = 8;
+  serve(config);
+  for (int i = 0; i < 8; ++i) connect();
+  ScriptedClient& honest = connect();
+  send(honest, request(1, kEcho, "let in"));
+  EXPECT_TRUE(honest.answers.empty());
+  advance(10s + 1us);
+  EXPECT_EQ(honest.answer(1).msg, "let in");
 }
 
 TEST_F(RpcServerLimitsTest, WhoIsIdleIsClosed) {

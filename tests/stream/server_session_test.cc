@@ -37,7 +37,44 @@ class ServerSessionTest : public testing::Test {
   ServerSession session_{config_, kStart};
 };
 
-TEST_F(ServerSessionTest, WantsAFirstByte) { expect_overdue(kStart + 10s, Overdue::first_byte); }
+TEST_F(ServerSessionTest, WantsAFirstByteSoonOnlyWhileConnectionsAreShort) {
+  expect_overdue(kStart + 120s, Overdue::first_byte);
+  session_.set_crowded(true);
+  expect_overdue(kStart + 10s, Overdue::first_byte);
+  session_.set_crowded(false);
+  expect_overdue(kStart + 120s, Overdue::first_byte);
+  session_.set_crowded(true);
+  session_.on_bytes(kStart + 1s, 32, 1, Reading::between);
+  expect_overdue(kStart + 121s, Overdue::idle);
+}
+
+// On a slow link the transport takes the next part of a large answer long after the last, and the peer acknowledges all
+// the while.
+TEST_F(ServerSessionTest, BytesThatAreAcknowledgedAreProgressOfAWrite) {
+  session_.on_bytes(kStart, 32, 1, Reading::between);
+  session_.on_write_begins(kStart);
+  EXPECT_TRUE(session_.sample_is_due(kStart));
+  session_.on_acknowledged(kStart, 1000);
+  EXPECT_EQ(session_.next_sample(), kStart + 1s);
+  EXPECT_FALSE(session_.sample_is_due(kStart + 1s - 1ns));
+  session_.on_acknowledged(kStart + 4s, 1001);
+  expect_overdue(kStart + 9s, Overdue::write);
+  session_.on_acknowledged(kStart + 8s, 1001);  // none since
+  expect_overdue(kStart + 9s, Overdue::write);
+  EXPECT_EQ(session_.next_sample(), kStart + 9s);
+  session_.on_written(kStart + 8s);
+  EXPECT_EQ(session_.next_sample(), TimePoint::max());
+  session_.on_write_begins(kStart + 60s);
+  EXPECT_EQ(session_.next_sample(), kStart + 61s) << "no sample for each write";
+}
+
+TEST_F(ServerSessionTest, WithoutKnowledgeOfTheTransportNothingIsSampled) {
+  session_.on_bytes(kStart, 32, 1, Reading::between);
+  session_.on_write_begins(kStart);
+  session_.on_acknowledged(kStart + 1s, std::nullopt);
+  EXPECT_EQ(session_.next_sample(), TimePoint::max());
+  expect_overdue(kStart + 5s, Overdue::write);
+}
 
 TEST_F(ServerSessionTest, WantsAHeadWholeSoonAfterItsFirstByte) {
   session_.on_bytes(kStart + 9s, 1, 0, Reading::head);

@@ -43,6 +43,7 @@ runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Li
   runtime::Runtime& runtime = shared->runtime;
   const std::uint32_t connections_max =
       shared->config.connections_max > 0 ? shared->config.connections_max : runtime.network().connections_max();
+  shared->connections_max = connections_max;
   while (true) {
     while (shared->stats.connections >= connections_max) {
       shared->connection_closed.reset();

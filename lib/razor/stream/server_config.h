@@ -11,10 +11,19 @@
 namespace razor::stream {
 
 struct ServerConfig {
-  /// Requests whose handlers run, on one connection and on all. Above either a request is answered rpc_overloaded and
-  /// reading goes on. (server_stream.cc)
+  /// Requests of one connection whose handlers run. The next request waits, and nothing behind it is read, until a handler
+  /// ends: a peer that knows only the plain protocol would take a refusal for a broken answer. Pings behind that request
+  /// are not answered meanwhile. (server_stream.cc)
   std::uint32_t handlers_per_connection_max = 1024;
+  /// Likewise of all connections. Above it a request is answered rpc_overloaded, and reading goes on. (server_stream.cc)
   std::uint32_t handlers_max = 65'536;
+  /// Pongs of one connection that wait: for the answers of the requests before their pings, or, of prompt pings, to be
+  /// written. At this number nothing more is read from it until some are gone. (server_stream.cc)
+  std::uint32_t control_answers_max = 1000;
+  /// A handler that holds the server's thread for longer, without suspending, delays everybody else. It is logged as a
+  /// warning, once for each method; max: never. Measured over the turn in which requests are dispatched.
+  /// (server_stream.cc)
+  base::Duration handler_slow_after = std::chrono::milliseconds(200);
 
   /// Answers that one peer has not taken. At this amount nothing more is read from it until half has gone; one more
   /// frame may be on top of it. (server_stream.cc)
@@ -31,18 +40,22 @@ struct ServerConfig {
   /// After an accept failed (no descriptors left …), the time before the next. (rpc_server.cc)
   base::Duration accept_pause = std::chrono::milliseconds(100);
 
-  /// A connection is closed that sends no byte for this long after it was accepted, (server_session.h)
+  /// A connection is closed that sends no byte for this long after it was accepted, while connections are short: from
+  /// when three quarters of `connections_max` are taken until less than half are. At other times a connection may be
+  /// silent for as long as an idle one, since there are clients that connect early and send late. (server_session.h)
   base::Duration first_byte_timeout = std::chrono::seconds(10);
-  /// … or none for this long between requests, while nothing is owed to it,
+  /// … or none for this long between requests, or before the first, while nothing is owed to it,
   base::Duration idle_timeout = std::chrono::seconds(120);
   /// … or does not complete a request's head within this time of its first byte,
   base::Duration head_timeout = std::chrono::seconds(5);
   /// … or sends less than `body_progress_bytes` of a request's body in this time,
   base::Duration body_progress_timeout = std::chrono::seconds(5);
   base::ByteCount body_progress_bytes = 1 * base::kKiB;
-  /// … or takes no byte of the answers for this long.
+  /// … or takes no byte of the answers for this long: none went to the transport, and the peer's machine acknowledged
+  /// none. So a slow link is no stall, however large an answer is. Holds also for answers that the transport has taken
+  /// when the server wants to close.
   base::Duration write_stall_timeout = std::chrono::seconds(5);
-  /// After its last answer a peer has this long to read it and close. (server_stream.cc)
+  /// Once its machine has acknowledged its last answer, a peer has this long to close. (server_stream.cc)
   base::Duration linger_timeout = std::chrono::seconds(1);
 
   /// Sizes of what is accepted (larger is answered rpc_too_large and closed) and answered (a larger answer fails alone).

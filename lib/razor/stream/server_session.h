@@ -39,14 +39,34 @@ class ServerSession {
 
   /// Answers wait to be written from now on; or the peer took some; or nothing is left to write.
   void on_write_begins(base::TimePoint now) {
-    if (!writing_) writing_since_ = now;
+    if (!writing_) writing_since_ = write_began_ = now;
     writing_ = true;
   }
   void on_write_progress(base::TimePoint now) { writing_since_ = now; }
+  /// Of the bytes written since the connection began, the peer's machine has acknowledged `total`; nullopt: nobody knows.
+  /// To be told at `next_sample`, and after writes that took a part only, when `sample_is_due`.
+  void on_acknowledged(base::TimePoint now, std::optional<base::ByteCount> total) {
+    samples_ = total.has_value();
+    sampled_at_ = now;
+    if (total.value_or(0) <= acknowledged_) return;
+    acknowledged_ = *total;
+    if (writing_) writing_since_ = now;
+  }
+  /// When to ask again what is acknowledged; max: not while things are as they are.
+  base::TimePoint next_sample() const {
+    if (!writing_ || !samples_) return base::TimePoint::max();
+    return base::saturating_add(std::max(*sampled_at_, write_began_), sample_period());
+  }
+  bool sample_is_due(base::TimePoint now) const {
+    return !sampled_at_ || now >= base::saturating_add(*sampled_at_, sample_period());
+  }
   void on_written(base::TimePoint now) {
     writing_ = false;
     if (reading_ == Reading::between) reading_since_ = now;  // idle from here on
   }
+
+  /// Connections are short from now on, or are not any more: those that never sent a byte are closed earlier then.
+  void set_crowded(bool crowded) { crowded_ = crowded; }
 
   /// Requests that are being handled: while there are any, the connection is not idle. Each ends in a write.
   void on_dispatched() { ++handlers_; }
@@ -59,7 +79,7 @@ class ServerSession {
     switch (reading_) {
       case Reading::head: return Overdue::head;
       case Reading::body: return Overdue::body;
-      case Reading::between: return has_spoken_ ? Overdue::idle : Overdue::first_byte;
+      case Reading::between: return has_spoken_ ? Overdue::idle : Overdue::first_byte;  // crowded or not
       case Reading::paused: break;
     }
     return Overdue::nothing;
@@ -77,6 +97,7 @@ class ServerSession {
     body_bytes_ = 0;
   }
 
+  base::Duration sample_period() const { return std::min(config_.write_stall_timeout / 4, config_.linger_timeout); }
   base::TimePoint write_deadline() const { return base::saturating_add(writing_since_, config_.write_stall_timeout); }
   base::TimePoint read_deadline() const {
     switch (reading_) {
@@ -85,7 +106,8 @@ class ServerSession {
       case Reading::between:
         if (writing_ || handlers_ > 0) break;
         return base::saturating_add(reading_since_,
-                                    has_spoken_ ? config_.idle_timeout : config_.first_byte_timeout);
+                                    has_spoken_ || !crowded_ ? config_.idle_timeout
+                                                             : std::min(config_.first_byte_timeout, config_.idle_timeout));
       case Reading::paused: break;
     }
     return base::TimePoint::max();
@@ -96,8 +118,13 @@ class ServerSession {
   base::TimePoint reading_since_;
   base::ByteCount body_bytes_ = 0;  // of the body being read, since `reading_since_`
   bool has_spoken_ = false;
+  bool crowded_ = false;
   bool writing_ = false;
   base::TimePoint writing_since_;
+  base::ByteCount acknowledged_ = 0;
+  bool samples_ = false;  // what is acknowledged is known
+  base::TimePoint write_began_;
+  std::optional<base::TimePoint> sampled_at_;
   std::uint32_t handlers_ = 0;
 };
 

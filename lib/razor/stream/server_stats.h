@@ -20,7 +20,7 @@ struct ServerStats {
   std::uint64_t requests = 0;            ///< pings excepted
   std::uint64_t pings = 0;
   std::uint64_t dispatched = 0;          ///< handed to the Dispatch
-  std::uint64_t overloaded = 0;          ///< refused: too many handlers
+  std::uint64_t overloaded = 0;          ///< refused: too many handlers of all connections
   std::uint64_t draining = 0;            ///< refused: the server closes
   std::uint64_t answers = 0;             ///< queued to be written, refusals included
   std::uint64_t answers_failed = 0;      ///< of those: with a text of the framework
@@ -46,7 +46,7 @@ struct ConnectionStats {
   base::ByteCount bytes_received = 0;
   base::ByteCount bytes_sent = 0;
   base::ByteCount bytes_queued = 0;  ///< answers that the peer has not taken
-  bool paused = false;               ///< nothing is read until it has taken some
+  bool paused = false;               ///< nothing is read: until it has taken some, or a handler has ended
 
   std::string to_string() const;
 };

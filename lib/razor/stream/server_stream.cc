@@ -37,16 +37,31 @@ ServerStreamCore::ServerStreamCore(Ref<ServerShared> server, std::unique_ptr<run
       session_(server_->config, clock_.now()),
       reader_(server_->config.limits),
       write_wanted_(server_->runtime.spawner()),
-      peer_took_some_(server_->runtime.spawner()),
+      may_read_on_(server_->runtime.spawner()),
       timer_(clock_, *this),
       loops_(server_->runtime.spawner()) {
   stats_.peer = peer_;
+  session_.set_crowded(server_->crowded);
+}
+
+void ServerShared::note_connections() {
+  const std::uint64_t now = stats.connections;
+  const bool is_crowded = crowded ? 2 * now >= connections_max : 4 * now > std::uint64_t{3} * connections_max;
+  if (is_crowded == crowded) return;
+  crowded = is_crowded;
+  connections.for_each([this](ServerStreamCore& connection) { connection.set_crowded(crowded); });
+}
+
+void ServerStreamCore::set_crowded(bool crowded) {
+  session_.set_crowded(crowded);
+  arm_timer();
 }
 
 void ServerStreamCore::start() {
   server_->connections.push_back(*this);
   ++server_->stats.connections;
   arm_timer();
+  server_->note_connections();
   try {
     loops_.spawn("RpcServer::read_loop", read_loop(Ref(this)));
     loops_.spawn("RpcServer::write_loop", write_loop(Ref(this)));
@@ -87,15 +102,13 @@ runtime::Task<void> ServerStreamCore::read_loop(Ref<ServerStreamCore> self) {
     self->server_->stats.bytes_received += *count;
     if (!self->reads_requests()) continue;  // into the same room: it is dropped
     self->reader_.commit(*count);
+    self->begin_turn(self->clock_.now());
     std::size_t frames = 0;
     while (self->reads_requests()) {
       if (self->must_pause()) {
-        self->session_.on_pause(self->clock_.now());
-        self->stats_.paused = true;
-        self->peer_took_some_.reset();
-        co_await self->peer_took_some_.wait();
-        self->stats_.paused = false;
-        self->session_.on_resume(self->clock_.now(), self->reading());
+        self->stop_reading();
+        co_await self->may_read_on_.wait();
+        self->read_again();
         continue;
       }
       const auto found = self->reader_.next();
@@ -105,13 +118,44 @@ runtime::Task<void> ServerStreamCore::read_loop(Ref<ServerStreamCore> self) {
         break;
       }
       ++frames;
-      self->on_request(self->reader_.frame());
+      while (self->must_wait_for_handlers(self->reader_.frame())) {
+        self->waits_for_handlers_ = true;
+        self->stop_reading();
+        co_await self->may_read_on_.wait();
+        self->waits_for_handlers_ = false;
+        self->read_again();
+      }
+      if (self->reads_requests()) self->on_request(self->reader_.frame());
     }
+    const base::TimePoint now = self->clock_.now();
+    self->end_turn(now);
     if (self->state_ == State::closed) co_return;
-    self->session_.on_bytes(self->clock_.now(), *count, frames, self->reading());
+    self->session_.on_bytes(now, *count, frames, self->reading());
     self->arm_timer();
     self->finish_if_done();
   }
+}
+
+// The request waits in the reader: its views live until the reader is used again.
+bool ServerStreamCore::must_wait_for_handlers(const wire::RequestFrame& frame) const {
+  return session_.handlers() >= server_->config.handlers_per_connection_max && state_ == State::serving &&
+         server_->dispatch != nullptr && !frame.head.is_ping();
+}
+
+void ServerStreamCore::stop_reading() {
+  const base::TimePoint now = clock_.now();
+  end_turn(now);
+  session_.on_pause(now);
+  stats_.paused = true;
+  may_read_on_.reset();
+}
+
+void ServerStreamCore::read_again() {
+  const base::TimePoint now = clock_.now();
+  stats_.paused = false;
+  if (state_ == State::closed) return;
+  session_.on_resume(now, reading());
+  begin_turn(now);
 }
 
 ServerSession::Reading ServerStreamCore::reading() const {
@@ -121,13 +165,7 @@ ServerSession::Reading ServerStreamCore::reading() const {
 }
 
 void ServerStreamCore::on_request(const wire::RequestFrame& frame) {
-  if (frame.head.is_ping()) {
-    ++server_->stats.pings;
-    wire::ResponseHead pong;
-    pong.seq = frame.head.seq;
-    append_answer(pong, {});
-    return;
-  }
+  if (frame.head.is_ping()) return on_ping(frame);
   ++server_->stats.requests;
   ++stats_.requests;
   if (state_ == State::draining || server_->dispatch == nullptr) {
@@ -135,8 +173,7 @@ void ServerStreamCore::on_request(const wire::RequestFrame& frame) {
     answer_failed(frame.head.seq, Errc::draining);
     return;
   }
-  if (session_.handlers() >= server_->config.handlers_per_connection_max ||
-      server_->stats.handlers >= server_->config.handlers_max) {
+  if (server_->stats.handlers >= server_->config.handlers_max) {
     ++server_->stats.overloaded;
     answer_failed(frame.head.seq, Errc::overloaded);
     return;
@@ -144,7 +181,44 @@ void ServerStreamCore::on_request(const wire::RequestFrame& frame) {
   dispatch(frame);
 }
 
+void ServerStreamCore::on_ping(const wire::RequestFrame& frame) {
+  ++server_->stats.pings;
+  const wire::Seq seq = frame.head.seq;
+  const auto pong_or_end = [&](auto queue_pong) {
+    if (!base::with_memory(queue_pong)) close("out of memory for a pong");
+  };
+  if (frame.head.is_prompt_ping()) {
+    pong_or_end([&] { out_.put_prompt_pong(seq); });
+    if (state_ == State::closed) return;
+    ++server_->stats.answers;
+    ++stats_.answers;
+    write_wanted_.set();
+  } else if (session_.handlers() > 0) {
+    pong_or_end([&] { held_pongs_.hold(seq, session_.handlers()); });
+  } else {
+    append_pong(seq);
+  }
+}
+
+void ServerStreamCore::append_pong(wire::Seq seq) {
+  wire::ResponseHead pong;
+  pong.seq = seq;
+  append_answer(pong, {});
+}
+
+// The answer of `answered` stands in the queue: the pongs that waited for nothing else come behind it.
+void ServerStreamCore::release_pongs(wire::Seq answered) {
+  held_pongs_.on_answered(answered, session_.handlers());
+  while (state_ != State::closed) {
+    const std::optional<wire::Seq> pong = held_pongs_.take_ready();
+    if (!pong) break;
+    append_pong(*pong);
+  }
+  if (!has_too_many_pongs()) may_read_on_.set();
+}
+
 void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
+  server_->turn.push_back(frame.action);
   ServerStats& stats = server_->stats;
   ++stats.dispatched;
   stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
@@ -155,6 +229,43 @@ void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
   } catch (...) {
     note_exception("a Dispatch", std::current_exception());
   }
+  if (server_->turn.size() == ServerShared::kTurnRequestsMax) [[unlikely]] end_turn(clock_.now());
+}
+
+// --- Handlers that hold the thread -----------------------------------------------------------------------------------
+
+void ServerStreamCore::begin_turn(base::TimePoint now) {
+  server_->turn_began = now;
+  server_->turn.clear();
+}
+
+void ServerStreamCore::end_turn(base::TimePoint now) {
+  const base::Duration took = now - server_->turn_began;
+  if (took > server_->config.handler_slow_after && !server_->turn.empty()) [[unlikely]] log_slow_turn(took);
+  begin_turn(now);
+}
+
+// Names each method once. The number of names is bounded, since a peer may choose them.
+void ServerStreamCore::log_slow_turn(base::Duration took) {
+  constexpr std::size_t kNamesMax = 64;
+  std::set<std::string>& noted = server_->slow_handlers;
+  std::string names;
+  std::set<std::string> these;
+  bool is_news = false;
+  for (const wire::Action& action : server_->turn) {
+    std::string name = action.is_name() ? std::string(action.name()) : base::format("action {}", action.number());
+    if (!these.insert(name).second) continue;
+    names += (names.empty() ? "" : ", ") + name;
+    if (noted.size() < kNamesMax && noted.insert(std::move(name)).second) is_news = true;
+  }
+  if (!is_news) return;
+  server_->runtime.log().log(
+      LogLevel::warning,
+      "{} {} held the server's thread for {} ms, on a request from {} (warned of above {} ms, once for each method): "
+      "meanwhile nobody else was served",
+      these.size() == 1 ? "the handler of" : "a handler of one of", names,
+      std::chrono::duration_cast<std::chrono::milliseconds>(took).count(), peer_,
+      std::chrono::duration_cast<std::chrono::milliseconds>(server_->config.handler_slow_after).count());
 }
 
 void ServerStreamCore::run_handler(const Request& request, Responder respond) {
@@ -260,11 +371,11 @@ wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
   answer_has_memory_ = true;
   if (answer_counts_) {
     try {
-      out_.begin_frame();
-      wire::begin_response(out_);
-      return out_;
+      out_.answers().begin_frame();
+      wire::begin_response(out_.answers());
+      return out_.answers();
     } catch (const std::bad_alloc&) {
-      out_.abandon_frame();
+      out_.answers().abandon_frame();
       answer_has_memory_ = false;
     }
   }
@@ -275,7 +386,7 @@ wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
 void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
   finish_answer(seq, flag, std::move(blob));
   if (!spans_.empty()) [[unlikely]] trace_end(seq, flag == wire::ResponseFlag::success ? "ok" : "error");
-  handled();
+  handled(seq);
 }
 
 void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
@@ -285,13 +396,13 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
   }
   if (!answer_has_memory_) return answer_failed(seq, Errc::overloaded);
   const wire::FrameLimits& limits = server_->config.limits;
-  const std::size_t body = out_.frame().size() - wire::kResponseHeadBytes;
+  const std::size_t body = out_.answers().frame().size() - wire::kResponseHeadBytes;
   const bool is_error = flag == wire::ResponseFlag::error_bytes;
   if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
     server_->runtime.log().log(LogLevel::error,
                                "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})", peer_,
                                body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
-    out_.abandon_frame();
+    out_.answers().abandon_frame();
     if (!spans_.empty()) trace_end(seq, name_of(Errc::too_large));
     answer_failed(seq, Errc::too_large);
     return;
@@ -305,9 +416,9 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
     head.msg_bytes_or_number = static_cast<std::uint32_t>(body);
     head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   }
-  wire::store_head(out_.frame().data(), head);
-  if (!base::with_memory([&] { out_.end_frame(std::move(blob)); })) {
-    out_.abandon_frame();
+  wire::store_head(out_.answers().frame().data(), head);
+  if (!base::with_memory([&] { out_.answers().end_frame(std::move(blob)); })) {
+    out_.answers().abandon_frame();
     answer_failed(seq, Errc::overloaded);
     return;
   }
@@ -318,18 +429,18 @@ void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, bas
 }
 
 void ServerStreamCore::abandon_answer() {
-  if (answer_counts_) out_.abandon_frame();
+  if (answer_counts_) out_.answers().abandon_frame();
 }
 
 void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
   if (!spans_.empty()) [[unlikely]] trace_end(seq, name_of(errc));
   if (answer_counts_) {
-    out_.abandon_frame();
+    out_.answers().abandon_frame();
     answer_failed(seq, errc);
   } else {
     ++server_->stats.answers_dropped;
   }
-  handled();
+  handled(seq);
 }
 
 void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
@@ -343,7 +454,7 @@ void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
   } else {
     ++server_->stats.answers_dropped;
   }
-  handled();
+  handled(seq);
 }
 
 void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
@@ -358,24 +469,26 @@ void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
 
 void ServerStreamCore::append_answer(const wire::ResponseHead& head, base::ByteView body) {
   try {
-    out_.begin_frame();
-    wire::begin_response(out_);
-    out_.put(body);
+    out_.answers().begin_frame();
+    wire::begin_response(out_.answers());
+    out_.answers().put(body);
   } catch (const std::bad_alloc&) {
-    out_.abandon_frame();
+    out_.answers().abandon_frame();
     close("out of memory for an answer");
     return;
   }
-  wire::store_head(out_.frame().data(), head);
-  out_.end_frame();
+  wire::store_head(out_.answers().frame().data(), head);
+  out_.answers().end_frame();
   ++server_->stats.answers;
   ++stats_.answers;
   write_wanted_.set();
 }
 
-void ServerStreamCore::handled() {
+void ServerStreamCore::handled(wire::Seq seq) {
   --server_->stats.handlers;
   session_.on_handled();
+  if (!held_pongs_.empty()) [[unlikely]] release_pongs(seq);
+  if (waits_for_handlers_) [[unlikely]] may_read_on_.set();
   if (state_ != State::serving) finish_if_done();
 }
 
@@ -428,8 +541,11 @@ runtime::Task<void> ServerStreamCore::write_loop(Ref<ServerStreamCore> self) {
       self->session_.on_written(self->clock_.now());
     } else {
       self->session_.on_write_progress(self->clock_.now());
+      if (self->session_.sample_is_due(self->clock_.now())) self->sample_acknowledged(self->clock_.now());
     }
-    if (self->out_.queued() <= self->server_->config.write_queue_max / 2) self->peer_took_some_.set();
+    if (self->out_.queued() <= self->server_->config.write_queue_max / 2 && !self->waits_for_handlers_) {
+      self->may_read_on_.set();
+    }
   }
 }
 
@@ -440,6 +556,7 @@ void ServerStreamCore::drain() {
   // What has arrived already is answered: rpc_draining says that it did not run.
   drained_after_received_ = stats_.bytes_received + stream_->bytes_readable();
   transition(State::draining);
+  if (waits_for_handlers_) may_read_on_.set();  // what waits is refused now
   finish_if_done();
 }
 
@@ -458,8 +575,24 @@ void ServerStreamCore::finish_if_done() {
     close("the peer is gone");
     return;
   }
-  linger_until_ = base::saturating_add(clock_.now(), server_->config.linger_timeout);
+  // Closing now would reset a peer that still sends, and destroy what is under way to it. (RFC 9112, 9.6)
+  const base::TimePoint now = clock_.now();
+  session_.on_pause(now);
+  session_.on_write_begins(now);
+  sample_acknowledged(now);
   arm_timer();
+}
+
+// While the server wants to close, the peer has its time to do so only once it has everything.
+void ServerStreamCore::sample_acknowledged(base::TimePoint now) {
+  const std::optional<runtime::Unacknowledged> unacknowledged = stream_->unacknowledged();
+  std::optional<base::ByteCount> total;
+  if (unacknowledged) total = stats_.bytes_sent - std::min<base::ByteCount>(unacknowledged->bytes, stats_.bytes_sent);
+  session_.on_acknowledged(now, total);
+  if (state_ != State::lingering || linger_until_ != base::TimePoint::max()) return;
+  if (unacknowledged && unacknowledged->bytes > 0) return;
+  session_.on_written(now);
+  linger_until_ = base::saturating_add(now, server_->config.linger_timeout);
 }
 
 void ServerStreamCore::close(std::string_view why) {
@@ -470,16 +603,18 @@ void ServerStreamCore::close(std::string_view why) {
   timer_.disarm();
   stream_.reset();  // wakes the loops, which find the state and end
   write_wanted_.set();
-  peer_took_some_.set();
+  may_read_on_.set();
   base::ListLink<>::unlink();
   --server_->stats.connections;
   ++server_->stats.connections_closed;
+  server_->note_connections();
   server_->connection_closed.set();
 }
 
 void ServerStreamCore::on_timer() {
   const Ref self(this);
   const base::TimePoint now = clock_.now();
+  if (now >= session_.next_sample() || session_.check(now) == ServerSession::Overdue::write) sample_acknowledged(now);
   const bool has_lingered = now >= linger_until_;
   const ServerSession::Overdue overdue = session_.check(now);
   if (!has_lingered && overdue == ServerSession::Overdue::nothing) {
@@ -503,7 +638,7 @@ void ServerStreamCore::on_timer() {
 
 void ServerStreamCore::arm_timer() {
   if (state_ == State::closed) return;
-  const base::TimePoint next = std::min(session_.next_check(), linger_until_);
+  const base::TimePoint next = std::min({session_.next_check(), session_.next_sample(), linger_until_});
   if (next != base::TimePoint::max() && (!timer_.armed() || timer_.at() > next)) timer_.arm(next);
 }
 

@@ -3,15 +3,19 @@
 // Dispatch; a writer coroutine writes what the handlers answered, many answers at a time. Private to stream.
 
 #include <map>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "razor/base/ref.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
+#include "razor/stream/answer_queue.h"
 #include "razor/stream/dispatch.h"
+#include "razor/stream/held_pongs.h"
 #include "razor/stream/server_session.h"
 #include "razor/stream/server_stats.h"
 #include "razor/wire/frame_reader.h"
-#include "razor/wire/output_buffer.h"
 
 namespace razor::stream {
 
@@ -23,7 +27,9 @@ struct ServerShared final : base::RefCounted {
       : runtime(server_runtime),
         config(server_config),
         handlers(server_runtime.spawner()),
-        connection_closed(server_runtime.spawner()) {}
+        connection_closed(server_runtime.spawner()) {
+    turn.reserve(kTurnRequestsMax);
+  }
 
   runtime::Runtime& runtime;
   const ServerConfig config;
@@ -32,6 +38,18 @@ struct ServerShared final : base::RefCounted {
   base::IntrusiveList<ServerStreamCore> connections;
   runtime::TaskScope handlers;
   runtime::Event connection_closed;
+  std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
+  bool crowded = false;
+  std::set<std::string> slow_handlers;  // whose slowness was logged
+
+  // The turn in which a connection dispatches what it has read: of the requests since the clock was read last, what they
+  // asked for. Names are borrowed from the connection's reader, and dropped before the turn ends.
+  static constexpr std::size_t kTurnRequestsMax = 16;
+  std::vector<wire::Action> turn;
+  base::TimePoint turn_began;
+
+  /// A connection was added or has gone: tells all of them when connections become short, or are not any more.
+  void note_connections();
 };
 
 /// Owned by its loops while they run, and by its Responders; its server lists it until it is closed.
@@ -46,6 +64,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   void drain();
   /// Closes at once; what was not written is lost.
   void close(std::string_view why);
+  void set_crowded(bool crowded);
 
   // ServerConnection
   wire::ByteSink& begin_answer(bool counts) override;
@@ -84,10 +103,20 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
 
   void transition(State to);
   bool reads_requests() const { return state_ == State::serving || state_ == State::draining; }
-  bool must_pause() const { return out_.queued() >= server_->config.write_queue_max; }
+  bool must_pause() const { return out_.queued() >= server_->config.write_queue_max || has_too_many_pongs(); }
+  bool has_too_many_pongs() const {
+    const std::size_t most = server_->config.control_answers_max;
+    return held_pongs_.size() >= most || out_.prompt_pongs() >= most;
+  }
+  bool must_wait_for_handlers(const wire::RequestFrame& frame) const;
+  void stop_reading();
+  void read_again();
   ServerSession::Reading reading() const;
 
   void on_request(const wire::RequestFrame& frame);
+  void on_ping(const wire::RequestFrame& frame);
+  void append_pong(wire::Seq seq);
+  void release_pongs(wire::Seq answered);
   void dispatch(const wire::RequestFrame& frame);
   // Throws what the handler does.
   void run_handler(const Request& request, Responder respond);
@@ -101,7 +130,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
 
   void append_answer(const wire::ResponseHead& head, base::ByteView body);
   void finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob);
-  void handled();
+  void handled(wire::Seq seq);
   void answer_failed(wire::Seq seq, base::Errc errc);
   void finish_if_done();
   // Called only where somebody traces, or did when the request came.
@@ -109,6 +138,10 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   [[gnu::cold]] void trace_end(wire::Seq seq, std::string_view outcome);
   void on_timer();
   void arm_timer();
+  void sample_acknowledged(base::TimePoint now);
+  void begin_turn(base::TimePoint now);
+  void end_turn(base::TimePoint now);
+  [[gnu::cold]] void log_slow_turn(base::Duration took);
 
   base::Ref<ServerShared> server_;
   runtime::Clock& clock_;
@@ -118,12 +151,14 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   ServerSession session_;
 
   wire::RequestReader reader_;
-  wire::OutputBuffer out_;
+  AnswerQueue out_;
+  HeldPongs held_pongs_;
   wire::BytesSink dropped_;  // where answers go that nobody waits for
   bool answer_counts_ = false;
   bool answer_has_memory_ = true;
   runtime::Event write_wanted_;
-  runtime::Event peer_took_some_;
+  runtime::Event may_read_on_;
+  bool waits_for_handlers_ = false;
 
   base::ByteCount drained_after_received_ = 0;
   base::TimePoint linger_until_ = base::TimePoint::max();
