@@ -77,7 +77,7 @@ TEST_F(RpcServerTest, AnswersOfABatchAreWrittenTogether) {
 TEST_F(RpcServerTest, PingsAreAnsweredWithoutTheDispatch) {
   ScriptedClient& client = connect();
   send(client, joined(ping(1), request(2, kHold), test::prompt_ping(3)));
-  EXPECT_EQ(client.answers, (std::vector<SeenAnswer>{{.seq = 1}, {.seq = 3}}));
+  EXPECT_EQ(client.answers, (std::vector<SeenAnswer>{{.seq = 3}, {.seq = 1}})) << "a prompt pong goes in front";
   EXPECT_EQ(dispatch_.seen.size(), 1u);
   EXPECT_EQ(server_->stats().pings, 2u);
 }
