@@ -117,8 +117,13 @@ class AsioStream final : public ByteStream {
   };
 
   AsioStream(std::shared_ptr<State> state, Address local, Address peer)
-      : state_(std::move(state)), local_(std::move(local)), peer_(std::move(peer)) {}
-  ~AsioStream() override { state_->close(); }
+      : state_(std::move(state)), local_(std::move(local)), peer_(std::move(peer)) {
+    state_->core->count_handle(1);
+  }
+  ~AsioStream() override {
+    state_->core->count_handle(-1);
+    state_->close();
+  }
 
   base::Result<void> shutdown_write() override;
   void reset() override;
@@ -473,7 +478,9 @@ class AsioListener final : public runtime::Listener {
   };
 
   AsioListener(std::shared_ptr<State> state, Address address)
-      : state_(std::move(state)), address_(std::move(address)), file_(socket_file_at(address_)) {}
+      : state_(std::move(state)), address_(std::move(address)), file_(socket_file_at(address_)) {
+    state_->core->count_handle(1);
+  }
   ~AsioListener() override;
 
   runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(state_, address_); }
@@ -489,6 +496,7 @@ class AsioListener final : public runtime::Listener {
 };
 
 AsioListener::~AsioListener() {
+  state_->core->count_handle(-1);
   if (runtime::Waiter* waiter = std::exchange(state_->waiter, nullptr)) {
     state_->error = boost::asio::error::operation_aborted;
     state_->core->make_ready(*waiter);
@@ -564,6 +572,7 @@ error_code open_acceptor(AsioListener::Acceptor& acceptor, const Address& addres
 }  // namespace
 
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioCore::connect(Address address) {
+  check_use("Network::connect");
   const auto core = shared_from_this();
   const auto endpoints = co_await endpoints_of(core, address);
   if (!endpoints) co_return endpoints.error();
@@ -577,6 +586,7 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioCore::connect(Addre
 
 base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address,
                                                                   runtime::ListenOptions options) {
+  check_use("Network::listen");
   Endpoint endpoint;
   if (address.family() == Address::Family::unix_socket) {
     const base::Result<Endpoint> of_path = unix_endpoint(address.host());
