@@ -1,6 +1,6 @@
 #include "sim/sim_runtime.h"
 
-#include <fmt/format.h>
+#include "razor/base/format.h"
 
 #include "sim/fabric.h"
 #include "sim/host.h"
@@ -58,7 +58,7 @@ void SimRuntime::retire() {
 std::string SimRuntime::why_not_here() const {
   const Host* const running = running_host();
   if (running == nullptr || running == &host_ || killed_) return {};
-  return fmt::format("it was made on host {}, and code of host {} uses it: machines share nothing but the network; make one "
+  return base::format("it was made on host {}, and code of host {} uses it: machines share nothing but the network; make one "
                      "on each host", host_.name(), running->name());
 }
 

@@ -761,7 +761,9 @@ void PoolCore::end_all(std::string_view why) {
 
 std::string PoolCore::object_name() const {
   std::string name = endpoints_.empty() ? "a pool without addresses" : "the pool of ";
-  for (const Known& known : endpoints_) name += fmt::format("{}{}", &known == &endpoints_.front() ? "" : ", ", known.endpoint->address());
+  for (const Known& known : endpoints_) {
+    name += base::format("{}{}", &known == &endpoints_.front() ? "" : ", ", known.endpoint->address());
+  }
   return name;
 }
 

@@ -64,6 +64,9 @@ class Spawner {
   /// when it may: it runs the Runtime, or nobody does. Any thread.
   virtual std::string why_not_here() const { return {}; }
 
+  /// True when it is certain that no other thread runs this Runtime now, nor is about to. Any thread.
+  virtual bool is_free_here() const { return why_not_here().empty(); }
+
   /// Ends the program, with a message that names `object`, unless the calling thread may use it now. Costs one compare.
   void check_use(std::string_view object) const {
     if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]] check_use_slowly(object);

@@ -97,7 +97,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
 
   // RuntimeObject
   void end_with_runtime() override { end_by_owner(); }
-  std::string object_name() const override { return fmt::format("the ClientStream to {}", peer_); }
+  std::string object_name() const override { return base::format("the ClientStream to {}", peer_); }
 
   // --- What arrives
   static runtime::Task<void> read_loop(Ref<ClientStreamCore> self);

@@ -27,7 +27,7 @@ template <class Core>
 void end_with_handle(base::Ref<Core>& core) {
   if (!core || core->runtime_is_gone()) return;
   runtime::Spawner& spawner = core->spawner();
-  if (spawner.why_not_here().empty()) {
+  if (spawner.is_free_here()) {
     core->end_by_owner();  // completions that run there may still submit, and are refused
   } else {
     spawner.post(*new EndElsewhere<Core>(std::move(core)));

@@ -39,7 +39,7 @@ void RpcServer::end() {
 std::string RpcServer::object_name() const {
   std::string name = "the server";
   for (const auto& listening : listening_) {
-    name += fmt::format("{} {}", listening == listening_.front() ? " on" : ",", listening->listener->address());
+    name += base::format("{} {}", listening == listening_.front() ? " on" : ",", listening->listener->address());
   }
   return name;
 }

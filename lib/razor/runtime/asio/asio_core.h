@@ -47,6 +47,7 @@ class AsioCore final : public runtime::Clock,
   void post(runtime::Posted& work) override;
   bool runs_in_this_thread() const override;
   std::string why_not_here() const override;
+  bool is_free_here() const override;
 
   // Random
   std::uint64_t seed_for(std::string_view purpose) override;

@@ -122,6 +122,14 @@ bool AsioCore::runs_in_this_thread() const {
   return running == std::thread::id() || running == std::this_thread::get_id();
 }
 
+// A context that was stopped is run by nobody, soon: its thread may still be in a handler.
+bool AsioCore::is_free_here() const {
+  if (!why_not_here().empty()) return false;
+  if (belongs_here() || !lives_on_users_context_ || context_.get_executor().running_in_this_thread()) return true;
+  const std::lock_guard lock(life().mutex);
+  return owner_mark_ == nullptr || owner_mark_->thread_has_ended();
+}
+
 std::uint64_t AsioCore::seed_for(std::string_view purpose) {
   const std::uint64_t entropy = (std::uint64_t{entropy_()} << 32) | entropy_();
   return entropy ^ std::hash<std::string_view>{}(purpose);
