@@ -359,8 +359,8 @@ struct Waits {
   static Task<void> for_event(Event& event, LiveCount::Sentinel) { co_await event.wait(); }
   static Task<void> to_receive(Channel<int>& channel, LiveCount::Sentinel) { (void)co_await channel.receive(); }
   static Task<void> to_send(Channel<int>& channel, LiveCount::Sentinel) {
-    while (co_await channel.send(1)) {
-    }
+    bool sent = true;  // g++ 12 makes a trap of a loop around a co_await that has no body
+    while (sent) sent = co_await channel.send(1);
   }
   static Task<void> for_time(runtime::Clock& clock, LiveCount::Sentinel) { co_await clock.sleep_for(1h); }
 };
