@@ -58,7 +58,7 @@ class Scene {
     run_until([this] { return store->slow_started == kCalls && losers == 3; });
   }
 
-  static constexpr int kCalls = 3 * 5;
+  static constexpr int kCalls = 3 * 6;
   static constexpr int kCompletions = 3 * 2;
 
   /// R: runtime, S: server, T: stream, P, F: pools, C: calls that are held.

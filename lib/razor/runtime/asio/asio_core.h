@@ -88,7 +88,7 @@ class AsioCore final : public runtime::Clock,
   std::thread::id running_thread() const { return running_thread_.load(std::memory_order_relaxed); }
   void set_on_own_context() { lives_on_users_context_ = false; }
   /// The runtime belongs to the calling thread from here on; or to whichever comes.
-  void belong_here();
+  void belong_here() const;
   void belong_to_nobody();
   bool belongs_here() const {
     const runtime::ThreadMark* const owner = life().owner.load(std::memory_order_relaxed);
@@ -120,7 +120,7 @@ class AsioCore final : public runtime::Clock,
   runtime::ForeignQueue foreign_;
   std::atomic<std::thread::id> running_thread_{};
   bool lives_on_users_context_ = true;
-  std::shared_ptr<const runtime::ThreadMark> owner_mark_;  // GUARDED_BY(life().mutex): of the thread it belongs to
+  mutable std::shared_ptr<const runtime::ThreadMark> owner_mark_;  // GUARDED_BY(life().mutex): of the thread it belongs to
   int handles_ = 0;
 
   std::random_device entropy_;

@@ -39,7 +39,7 @@ void AsioCore::close() {
 
 // --- The thread that it belongs to
 
-void AsioCore::belong_here() {
+void AsioCore::belong_here() const {
   std::shared_ptr<const runtime::ThreadMark> mark = runtime::ThreadMark::make_here();
   const std::lock_guard lock(life().mutex);
   life().owner.store(mark.get(), std::memory_order_relaxed);
@@ -68,7 +68,10 @@ std::string AsioCore::why_not_here() const {
            "through a RemoteChannel";
   }
   if (context_.get_executor().running_in_this_thread()) {
-    if (!in_turn()) return {};  // the io_context was handed over
+    if (!in_turn()) {  // the io_context was handed over, and a handler of the user's is the first to say so
+      belong_here();
+      return {};
+    }
     return "the io_context of its AsioRuntime is run by several threads at a time: run it on one; for more cores, make one "
            "AsioRuntime for each thread";
   }
