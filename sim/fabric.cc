@@ -304,6 +304,7 @@ Fabric::~Fabric() {
 
 void Fabric::kill_all() {
   for (const auto& host : hosts_) host->crash();
+  for (const auto& host : hosts_) host->retire();
 }
 
 Host& Fabric::host(std::string_view name) {

@@ -143,6 +143,10 @@ void Host::crash() {
   for (const auto& runtime : runtimes_) runtime->kill();
 }
 
+void Host::retire() {
+  for (const auto& runtime : runtimes_) runtime->retire();
+}
+
 void Host::restart() {
   crash();
   is_up_ = true;

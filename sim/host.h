@@ -47,6 +47,8 @@ class Host {
   /// The machine is gone at once: its tasks are destroyed, and nobody is told. Until `restart` it is silent; then what still
   /// comes for its old connections is answered by resets.
   void crash();
+  /// The world goes, and the host is down: what is still held of what was made from its Runtimes ends.
+  void retire();
   /// Up again, with its programs started anew.
   void restart();
   bool is_up() const { return is_up_; }

@@ -1,5 +1,7 @@
 #include "sim/sim_runtime.h"
 
+#include "razor/base/format.h"
+
 #include "sim/fabric.h"
 #include "sim/host.h"
 #include "sim/running.h"
@@ -26,9 +28,11 @@ class SimRuntime::Turn {
 };
 
 SimRuntime::SimRuntime(Host& host, std::uint64_t number, Seed seed)
-    : host_(host), engine_(host.engine()), number_(number), seed_(seed), order_(seed.stream("ready order")) {}
+    : host_(host), engine_(host.engine()), number_(number), seed_(seed), order_(seed.stream("ready order")) {
+  life().owner = runtime::ThreadMark::of_nobody();  // hosts share a thread: which one's code runs is asked at each use
+}
 
-SimRuntime::~SimRuntime() { kill(); }
+SimRuntime::~SimRuntime() { retire(); }
 
 base::LogSink& SimRuntime::log() { return host_.log(); }
 
@@ -42,6 +46,18 @@ void SimRuntime::kill() {
   destroy_roots();
   timers_.clear();
   ready_.clear();
+}
+
+void SimRuntime::retire() {
+  kill();
+  end_objects();
+}
+
+std::string SimRuntime::why_not_here() const {
+  const Host* const running = running_host();
+  if (running == nullptr || running == &host_ || killed_) return {};
+  return base::format("it was made on host {}, and code of host {} uses it: machines share nothing but the network; make one "
+                     "on each host", host_.name(), running->name());
 }
 
 void SimRuntime::pause() { paused_ = true; }
@@ -204,11 +220,13 @@ std::uint64_t SimRuntime::seed_for(std::string_view purpose) {
 }
 
 runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> SimRuntime::connect(runtime::Address address) {
+  check_use("Network::connect");
   return host_.fabric().connect(*this, std::move(address));
 }
 
 base::Result<std::unique_ptr<runtime::Listener>> SimRuntime::listen(const runtime::Address& address,
                                                                     runtime::ListenOptions options) {
+  check_use("Network::listen");
   const Running simulator(nullptr);
   return host_.fabric().listen(*this, address, options);
 }

@@ -42,6 +42,8 @@ class SimRuntime final : public runtime::Runtime,
   /// Destroys all tasks; nothing runs, and nothing wakes, from here on. What was made from it may still be destroyed.
   void kill();
   bool killed() const { return killed_; }
+  /// The world goes: kills it, and ends what is still held of what was made from it.
+  void retire();
   /// Nothing runs until `resume`.
   void pause();
   void resume();
@@ -82,6 +84,7 @@ class SimRuntime final : public runtime::Runtime,
   void make_ready(runtime::Ready& work) override;
   void post(runtime::Posted& work) override;
   bool runs_in_this_thread() const override { return true; }
+  std::string why_not_here() const override;
   // Random
   std::uint64_t seed_for(std::string_view purpose) override;
   // Network

@@ -146,15 +146,22 @@ class [[nodiscard]] Call {
   Call(base::Errc errc) : outcome_(std::in_place, std::in_place_index<2>, errc) {}
 
   Call(Call&& other) noexcept
-      : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {}
+      : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {
+    other.outcome_.reset();  // a Call that was moved from holds nothing: awaiting it is noticed
+  }
   Call& operator=(Call&&) = delete;
   /// Destroys the coroutine, if there is one: what it waits for is cancelled.
   ~Call() {
     if (promise_ != nullptr) promise_->destroy();
   }
 
-  /// Awaited in-process. An exception that escapes the handler is `internal`, ran: yes.
-  auto operator co_await() noexcept { return Awaiter(*this); }
+  /// Awaited in-process, at most once, and not after it was moved from: that ends the program. An exception that escapes the
+  /// handler is `internal`, ran: yes.
+  auto operator co_await() noexcept {
+    RAZOR_CHECK(promise_ != nullptr || outcome_, "use of an empty Call: it was awaited before, or moved from");
+    if (promise_ != nullptr) promise_->claim("awaited");
+    return Awaiter(*this);
+  }
 
   /// The outcome of a plain handler; nothing when it is a coroutine.
   std::optional<Outcome>& immediate() { return outcome_; }
@@ -189,7 +196,8 @@ class [[nodiscard]] Call {
       return true;
     }
     Reply<T, E> await_resume() {
-      return call_.promise_ == nullptr ? reply_of(*std::move(call_.outcome_)) : reply_of(*call_.promise_);
+      if (call_.promise_ != nullptr) return reply_of(*call_.promise_);
+      return reply_of(std::move(*std::exchange(call_.outcome_, std::nullopt)));
     }
     void child_finished() override { resume_parent(); }
     runtime::PromiseBase* running_child() override { return call_.promise_->running(); }

@@ -390,6 +390,7 @@ template <class T, class E>
 template <class Done>
   requires std::invocable<Done&, Reply<T, E>>
 void ClientCall<T, E>::then(Done done) && {
+  use("given a completion");
   if (local_ != nullptr) {
     local_->done = std::move(done);
     local_->owner = nullptr;

@@ -14,7 +14,7 @@ namespace razor::api {
 
 class Server {
  public:
-  /// `runtime` outlives the server.
+  /// Ends with `runtime`, if that goes first.
   explicit Server(runtime::Runtime& runtime, const stream::ServerConfig& config = {})
       : rpc_server_(runtime, dispatch_, config) {}
 

@@ -29,7 +29,7 @@ class PoolCore;
 
 class ClientPool {
  public:
-  /// `runtime` outlives the pool. Nothing is connected before the first call.
+  /// Ends with `runtime`, if that goes first; then it may only be destroyed. Nothing is connected before the first call.
   ClientPool(runtime::Runtime& runtime, runtime::Address address, const ClientPoolConfig& config = {});
   ClientPool(ClientPool&&) noexcept;
   ClientPool& operator=(ClientPool&&) noexcept;

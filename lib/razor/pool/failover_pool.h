@@ -28,7 +28,7 @@ class PoolCore;
 
 class FailoverPool {
  public:
-  /// `runtime` outlives the pool. Nothing is connected before the first call. Without any address calls wait for one.
+  /// Ends with `runtime`, if that goes first; then it may only be destroyed. Nothing is connected before the first call. Without any address calls wait for one.
   FailoverPool(runtime::Runtime& runtime, std::vector<runtime::Address> addresses, const FailoverPoolConfig& config = {});
   FailoverPool(FailoverPool&&) noexcept;
   FailoverPool& operator=(FailoverPool&&) noexcept;

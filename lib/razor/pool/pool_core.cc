@@ -31,6 +31,7 @@ constexpr Duration kHedgeAgainLeast = std::chrono::milliseconds(10);
 
 PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, const FailoverPoolConfig& config)
     : Channel(runtime),
+      RuntimeObject(runtime.spawner()),
       config_(config),
       clock_(runtime.clock()),
       retry_policy_(config.pool.retry.limit),
@@ -54,6 +55,7 @@ PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, co
 // --- Submitted calls -------------------------------------------------------------------------------------------------
 
 wire::ByteSink& PoolCore::begin(PendingCall& user, const wire::Action& action, const stream::CallOptions& options) {
+  check_use();
   begun_ = new PoolCall(user, action, options);
   carry(user, begun_);
   return begun_->sink();
@@ -320,6 +322,7 @@ void PoolCore::retire(std::size_t index) {
 // Those that stay keep their connections; their order is the new one. What takes memory comes first: where that is refused,
 // the old addresses are still there.
 void PoolCore::update_addresses(std::vector<Address> addresses) {
+  check_use();
   if (state_ == State::ended) return;
   for (const Address& address : addresses) {
     if (find(address) == nullptr) add_endpoint(address, false);  // else it is known, or named twice
@@ -783,6 +786,14 @@ void PoolCore::end_all(std::string_view why) {
   const std::vector<Retired> retired = std::move(retired_);
 }
 
+std::string PoolCore::object_name() const {
+  std::string name = endpoints_.empty() ? "a pool without addresses" : "the pool of ";
+  for (const Known& known : endpoints_) {
+    name += base::format("{}{}", &known == &endpoints_.front() ? "" : ", ", known.endpoint->address());
+  }
+  return name;
+}
+
 void PoolCore::end_by_owner() {
   const Ref self(this);
   end_all("the pool was destroyed");
@@ -790,6 +801,7 @@ void PoolCore::end_by_owner() {
 }
 
 runtime::Task<void> PoolCore::close(Ref<PoolCore> self, Duration limit) {
+  self->check_use();
   if (self->state_ == State::open) self->state_ = State::draining;
   self->all_.empty() ? self->drained_.set() : self->drained_.reset();
   struct Drained {

@@ -19,7 +19,10 @@
 
 namespace razor::pool {
 
-class PoolCore final : public stream::Channel, public base::RefCounted, private EndpointOwner {
+class PoolCore final : public stream::Channel,
+                       public base::RefCounted,
+                       public runtime::RuntimeObject,
+                       private EndpointOwner {
  public:
   PoolCore(runtime::Runtime& runtime, std::vector<runtime::Address> addresses, const FailoverPoolConfig& config);
 
@@ -122,6 +125,10 @@ class PoolCore final : public stream::Channel, public base::RefCounted, private 
   void look();
   void on_tick();
   void arm_tick();
+
+  // RuntimeObject
+  void end_with_runtime() override { end_by_owner(); }
+  std::string object_name() const override;
 
   // EndpointOwner
   void on_room() override;

@@ -13,12 +13,19 @@ namespace razor::runtime {
 template <class T>
 class Channel {
  public:
-  /// `capacity` is at least 1. `spawner` outlives the channel, and the channel those who wait in it.
+  /// `capacity` is at least 1. `spawner` outlives the channel.
   Channel(Spawner& spawner, std::size_t capacity) : spawner_(spawner), capacity_(capacity) {
     RAZOR_CHECK(capacity > 0, "a channel without capacity passes nothing on");
   }
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
+  /// Who waits is never woken. Who was woken finds the channel closed and empty.
+  ~Channel() {
+    woken_.for_each([](Woken& waiter) {
+      waiter.channel = nullptr;
+      waiter.promised = false;
+    });
+  }
 
   class Send;
   class Receive;
@@ -48,8 +55,8 @@ class Channel {
   /// No more sends. What is queued can still be received.
   void close() {
     closed_ = true;
-    while (Ready* sender = senders_.pop_front()) spawner_.make_ready(*sender);
-    while (Ready* receiver = receivers_.pop_front()) spawner_.make_ready(*receiver);
+    while (Ready* sender = senders_.pop_front()) wake(static_cast<Send&>(*sender));
+    while (Ready* receiver = receivers_.pop_front()) wake(static_cast<Receive&>(*receiver));
   }
 
   bool closed() const { return closed_; }
@@ -57,6 +64,21 @@ class Channel {
   std::size_t capacity() const { return capacity_; }
 
  private:
+  struct WokenTag {};
+
+  // A waiter that was woken and has not run yet: the channel may be destroyed before it does.
+  struct Woken : base::ListLink<WokenTag> {
+    explicit Woken(Channel& owner) : channel(&owner) {}
+    Channel* channel;       // null once that is gone
+    bool promised = false;  // a value, or a place
+  };
+
+  template <class Waiting>
+  void wake(Waiting& waiter) {
+    woken_.push_back(waiter);
+    spawner_.make_ready(waiter);
+  }
+
   // A woken waiter runs only in a later turn. What it was woken for is promised to it until then: a value to a
   // receiver, a place to a sender. Both give the promise on when they are destroyed instead.
 
@@ -64,8 +86,8 @@ class Channel {
     if (queue_.size() <= promised_values_) return;
     if (Ready* receiver = receivers_.pop_front()) {
       ++promised_values_;
-      static_cast<Receive*>(receiver)->promised_ = true;
-      spawner_.make_ready(*receiver);
+      static_cast<Receive*>(receiver)->promised = true;
+      wake(static_cast<Receive&>(*receiver));
     }
   }
 
@@ -73,8 +95,8 @@ class Channel {
     if (queue_.size() + promised_places_ >= capacity_) return;
     if (Ready* sender = senders_.pop_front()) {
       ++promised_places_;
-      static_cast<Send*>(sender)->promised_ = true;
-      spawner_.make_ready(*sender);
+      static_cast<Send*>(sender)->promised = true;
+      wake(static_cast<Send&>(*sender));
     }
   }
 
@@ -92,41 +114,43 @@ class Channel {
   std::size_t promised_places_ = 0;
   ReadyQueue senders_;
   ReadyQueue receivers_;
+  base::IntrusiveList<Woken, WokenTag> woken_;
   bool closed_ = false;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class T>
-class [[nodiscard]] Channel<T>::Send final : public Waiter {
+class [[nodiscard]] Channel<T>::Send final : public Waiter, private Woken {
  public:
-  Send(Channel& channel, T value) : channel_(channel), value_(std::move(value)) {}
+  Send(Channel& channel, T value) : Woken(channel), value_(std::move(value)) {}
   /// Only before it is awaited.
-  Send(Send&& other) noexcept : Send(other.channel_, std::move(other.value_)) {}
+  Send(Send&& other) noexcept : Send(*other.channel, std::move(other.value_)) {}
   ~Send() {
-    if (!promised_) return;
-    --channel_.promised_places_;
-    channel_.promise_place();
+    if (!this->promised) return;
+    --this->channel->promised_places_;
+    this->channel->promise_place();
   }
 
   bool await_ready() {
-    if (channel_.closed_) return true;
-    queued_ = channel_.try_send(std::move(value_));
+    if (this->channel->closed_) return true;
+    queued_ = this->channel->try_send(std::move(value_));
     return queued_;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
-    channel_.senders_.push_back(*this);
+    this->channel->senders_.push_back(*this);
   }
   bool await_resume() {
-    if (promised_) {
-      promised_ = false;
-      --channel_.promised_places_;
-      if (!channel_.closed_) {
-        channel_.queue_.push_back(std::move(value_));
-        channel_.promise_value();
-        channel_.promise_place();  // a place may have become free while this one was promised
+    static_cast<base::ListLink<WokenTag>&>(*this).unlink();
+    if (this->promised) {
+      this->promised = false;
+      --this->channel->promised_places_;
+      if (!this->channel->closed_) {
+        this->channel->queue_.push_back(std::move(value_));
+        this->channel->promise_value();
+        this->channel->promise_place();  // a place may have become free while this one was promised
         queued_ = true;
       }
     }
@@ -135,48 +159,46 @@ class [[nodiscard]] Channel<T>::Send final : public Waiter {
 
  private:
   friend Channel;
-  Channel& channel_;
   T value_;
-  bool promised_ = false;
   bool queued_ = false;
 };
 
 template <class T>
-class [[nodiscard]] Channel<T>::Receive final : public Waiter {
+class [[nodiscard]] Channel<T>::Receive final : public Waiter, private Woken {
  public:
-  explicit Receive(Channel& channel) : channel_(channel) {}
+  explicit Receive(Channel& channel) : Woken(channel) {}
   /// Only before it is awaited.
-  Receive(Receive&& other) noexcept : Receive(other.channel_) {}
+  Receive(Receive&& other) noexcept : Receive(*other.channel) {}
   ~Receive() {
-    if (!promised_) return;
-    --channel_.promised_values_;
-    channel_.promise_value();
+    if (!this->promised) return;
+    --this->channel->promised_values_;
+    this->channel->promise_value();
   }
 
   bool await_ready() {
-    received_ = channel_.try_receive();
-    return received_.has_value() || channel_.closed_;
+    received_ = this->channel->try_receive();
+    return received_.has_value() || this->channel->closed_;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
-    channel_.receivers_.push_back(*this);
+    this->channel->receivers_.push_back(*this);
   }
   std::optional<T> await_resume() {
-    if (promised_) {
-      promised_ = false;
-      --channel_.promised_values_;
-      received_ = channel_.take();
+    static_cast<base::ListLink<WokenTag>&>(*this).unlink();
+    if (this->channel == nullptr) return std::move(received_);
+    if (this->promised) {
+      this->promised = false;
+      --this->channel->promised_values_;
+      received_ = this->channel->take();
     } else if (!received_) {
-      received_ = channel_.try_receive();  // woken by close(); but a cancelled receiver may have left a value behind
+      received_ = this->channel->try_receive();  // woken by close(); but a cancelled receiver may have left a value behind
     }
     return std::move(received_);
   }
 
  private:
   friend Channel;
-  Channel& channel_;
-  bool promised_ = false;
   std::optional<T> received_;
 };
 

@@ -13,6 +13,7 @@
 #include <exception>
 #include <utility>
 
+#include "razor/base/check.h"
 #include "razor/runtime/frame_pool.h"
 #include "razor/runtime/ready.h"
 
@@ -49,6 +50,13 @@ class PromiseBase {
   /// Destroys the coroutine: now, or, when it or one that it waits for is on the stack, as soon as that suspends. Its
   /// continuation is not told.
   void destroy();
+
+  /// It is awaited, or spawned, from now on: that happens once.
+  void claim(const char* how) {
+    RAZOR_CHECK(!claimed_, "a Task or Call is {} that was awaited or spawned before: each is used once; keep its result, or "
+                           "make another one", how);
+    claimed_ = true;
+  }
 
   /// It ran to its end; its result, or `exception()`, can be taken.
   bool finished() const { return finished_; }
@@ -93,6 +101,7 @@ class PromiseBase {
   Activation* activation_ = nullptr;
   std::exception_ptr exception_;
   bool finished_ = false;
+  bool claimed_ = false;
 };
 
 inline void PromiseBase::resume() {

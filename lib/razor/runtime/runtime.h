@@ -17,6 +17,7 @@
 #include "razor/runtime/ready.h"
 #include "razor/runtime/request_trouble.h"
 #include "razor/runtime/root.h"
+#include "razor/runtime/runtime_object.h"
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
 #include "razor/runtime/trace.h"
@@ -45,7 +46,10 @@ class Clock {
 /// Runs work on the Runtime's thread.
 class Spawner {
  public:
-  virtual ~Spawner() = default;
+  Spawner();
+  Spawner(const Spawner&) = delete;
+  Spawner& operator=(const Spawner&) = delete;
+  virtual ~Spawner();
 
   /// Runs `work` in a turn of its own, soon. It must be in no list. On the Runtime's thread only.
   virtual void make_ready(Ready& work) = 0;
@@ -57,6 +61,18 @@ class Spawner {
   /// False when another thread runs this Runtime now: then only `post` may be used.
   virtual bool runs_in_this_thread() const = 0;
 
+  /// Why the calling thread must not use what was made from this Runtime now, and what to do instead, for a person; empty
+  /// when it may: it runs the Runtime, or nobody does. Any thread.
+  virtual std::string why_not_here() const { return {}; }
+
+  /// True when it is certain that no other thread runs this Runtime now, nor is about to. Any thread.
+  virtual bool is_free_here() const { return why_not_here().empty(); }
+
+  /// Ends the program, with a message that names `object`, unless the calling thread may use it now. Costs one compare.
+  void check_use(std::string_view object) const {
+    if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]] check_use_slowly(object);
+  }
+
   /// Runs `task` to its end, from the next turn on. `name` appears when an exception escapes it, which ends the
   /// program; it must outlive the task (a literal). The Runtime owns the task and destroys it when it is closed.
   void spawn(std::string_view name, Task<void> task);
@@ -66,9 +82,19 @@ class Spawner {
   RootList& roots() { return roots_; }
   /// For makers: destroys all roots, also those that are destroyed by destroying others.
   void destroy_roots() { cancel_all(roots_); }
+  /// For makers: ends all RuntimeObjects whose handles are still there, oldest first. Their completions run.
+  void end_objects();
+  /// For makers whose Spawner outlives the Runtime: the Runtime is gone, for its RuntimeObjects too.
+  void end_life();
+  RuntimeLife& life() const { return *life_; }
 
  private:
+  friend class RuntimeObject;
+
+  void check_use_slowly(std::string_view object) const;
+
   RootList roots_;
+  std::shared_ptr<RuntimeLife> life_;
 };
 
 /// Chance. Real entropy in production; derived from the world's seed in simulation.

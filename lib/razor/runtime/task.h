@@ -69,9 +69,13 @@ class [[nodiscard]] Task {
 
   explicit operator bool() const { return promise_ != nullptr; }
 
-  /// Starts the Task inline and waits for its end. At most once.
+  /// Starts the Task inline and waits for its end. At most once: awaiting it again, or after it was moved from, ends the
+  /// program.
   /// Errors: throws what escaped the coroutine.
-  auto operator co_await() noexcept { return Awaiter(checked()); }
+  auto operator co_await() noexcept {
+    checked().claim("awaited");
+    return Awaiter(*promise_);
+  }
 
   /// The coroutine underneath, still owned by this Task. For those who drive it themselves (roots, when_all).
   promise_type& promise() { return checked(); }
@@ -109,7 +113,7 @@ class [[nodiscard]] Task {
   explicit Task(promise_type& promise) : promise_(&promise) {}
 
   promise_type& checked() {
-    RAZOR_CHECK(promise_ != nullptr, "use of an empty Task");
+    RAZOR_CHECK(promise_ != nullptr, "use of an empty Task: it was moved from, is done with, or never held a coroutine");
     return *promise_;
   }
 

@@ -15,6 +15,7 @@ class SpawnedTask final : public Root, public Continuation, public Ready {
   void cancel() override { end(); }
 
   void start() {
+    task_.promise().claim("spawned");
     task_.promise().set_continuation(this);
     task_.promise().resume();
   }
@@ -52,12 +53,14 @@ class SpawnedTask final : public Root, public Continuation, public Ready {
 }  // namespace
 
 void Spawner::spawn(std::string_view name, Task<void> task) {
+  check_use(name);
   auto* spawned = new SpawnedTask(name, std::move(task));
   roots_.push_back(*spawned);
   make_ready(*spawned);
 }
 
 void TaskScope::spawn(std::string_view name, Task<void> task) {
+  spawner_.check_use(name);
   auto* spawned = new SpawnedTask(name, std::move(task));
   adopt(*spawned);
   spawner_.make_ready(*spawned);

@@ -52,6 +52,7 @@ class Gather : public ChildAwaiter {
   bool await_suspend(std::coroutine_handle<Promise> parent) {
     static_cast<Derived*>(this)->for_each_task([this](auto& task) {
       if (enough_) return;
+      task.promise().claim("awaited");
       task.promise().set_continuation(this);
       ++running_;
       task.promise().resume();

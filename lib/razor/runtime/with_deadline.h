@@ -33,6 +33,7 @@ class [[nodiscard]] WithDeadline final : public ChildAwaiter {
   bool await_ready() const noexcept { return false; }
   template <std::derived_from<PromiseBase> Promise>
   bool await_suspend(std::coroutine_handle<Promise> parent) {
+    task_.promise().claim("awaited with a deadline");
     task_.promise().resume();
     if (task_.promise().finished()) return false;
     task_.promise().set_continuation(this);

@@ -13,7 +13,11 @@ namespace razor::stream {
 /// Threads: the channel's.
 class CallAwaiter : public PendingCall, public runtime::Waiter {
  public:
-  bool await_ready() const noexcept { return done_; }
+  /// At most once, and not after the call was moved from: that ends the program.
+  bool await_ready() noexcept {
+    use("awaited");
+    return done_;
+  }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
@@ -43,10 +47,18 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
  protected:
   CallAwaiter() = default;
   /// Not while a coroutine awaits it.
-  CallAwaiter(CallAwaiter&& other) noexcept : PendingCall(std::move(other)), Waiter(), done_(other.done_) {
+  CallAwaiter(CallAwaiter&& other) noexcept : PendingCall(std::move(other)), Waiter(), done_(other.done_), used_(other.used_) {
     RAZOR_CHECK(!other.suspended_ || other.done_, "a call is moved while it is awaited");
+    other.used_ = true;
   }
   ~CallAwaiter() = default;
+
+  /// Its result is taken, once.
+  void use(const char* how) {
+    RAZOR_CHECK(!used_, "a call is {} that was awaited before, or moved from: a call ends once; keep its result, or make "
+                        "another call", how);
+    used_ = true;
+  }
 
   /// The answer has come: who awaits it goes on right here, below the read loop, which is at a point where anything may
   /// happen. Through the ready queue, a batch of answers would wait decoded, in memory that has left the cache by the time
@@ -68,6 +80,7 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
  private:
   bool done_ = false;
   bool suspended_ = false;
+  bool used_ = false;
 };
 
 }  // namespace razor::stream

@@ -52,7 +52,7 @@ std::string in_seconds(base::Duration span) { return base::format("{:g} s", std:
 }  // namespace
 
 // One connection: owned by its ClientStream, and by its loops while they run.
-class ClientStreamCore final : public Channel, public base::RefCounted {
+class ClientStreamCore final : public Channel, public base::RefCounted, public runtime::RuntimeObject {
  public:
   ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
                    const ClientStreamConfig& config);
@@ -96,6 +96,10 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
     ended,
   };
   using CallQueue = base::IntrusiveList<PendingCall, CallQueueTag>;
+
+  // RuntimeObject
+  void end_with_runtime() override { end_by_owner(); }
+  std::string object_name() const override { return base::format("the ClientStream to {}", peer_); }
 
   // --- What arrives
   static runtime::Task<void> read_loop(Ref<ClientStreamCore> self);
@@ -224,6 +228,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted {
 ClientStreamCore::ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
                                    const ClientStreamConfig& config)
     : Channel(runtime),
+      RuntimeObject(runtime.spawner()),
       config_(config),
       clock_(runtime.clock()),
       stream_(std::move(stream)),
@@ -253,6 +258,7 @@ void ClientStreamCore::transition(State to, std::string why) {
 // --- Submitting ------------------------------------------------------------------------------------------------------
 
 wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& action, const CallOptions& options) {
+  check_use();
   call.channel_ = this;
   call.timeout_ = options.timeout.value_or(config_.call_timeout);
   call.deadline_ = options.deadline;
@@ -783,6 +789,7 @@ void ClientStreamCore::note_progress_of_draining() {
 }
 
 runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Duration limit) {
+  self->check_use();
   if (self->state_ == State::open) self->transition(State::draining, "closed by its owner");
   self->note_progress_of_draining();
   struct Drained {

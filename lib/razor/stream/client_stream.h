@@ -31,7 +31,8 @@ class ClientStream {
   ///
   /// Time:   at most `config.connect_timeout`.
   /// Errors: as Network::connect; timed_out; not_enough_memory.
-  /// Threads: `runtime`'s. `runtime` outlives the stream.
+  /// Threads: `runtime`'s. The stream ends with `runtime`, if that goes first; then it may
+  ///          only be destroyed.
   static runtime::Task<base::Result<ClientStream>> connect(runtime::Runtime& runtime, runtime::Address address,
                                                            ClientStreamConfig config = {});
   /// Takes over a connection that exists.

@@ -1,6 +1,6 @@
 #pragma once
 // EndElsewhere: what a handle does that is destroyed on another thread than its runtime's: the core behind it is ended
-// there, soon.
+// there, soon. While nobody runs the runtime, as after main's last run(), it is ended here and now: nobody else would.
 
 #include "razor/base/ref.h"
 #include "razor/runtime/runtime.h"
@@ -21,12 +21,13 @@ class EndElsewhere final : public runtime::Posted {
   base::Ref<Core> core_;
 };
 
-/// For a handle's destructor: ends `core`, here or on its thread. Null: the handle was moved from.
+/// For a handle's destructor: ends `core`, here or on its thread. Null: the handle was moved from. A core that is a
+/// RuntimeObject has ended already when the runtime is gone.
 template <class Core>
 void end_with_handle(base::Ref<Core>& core) {
-  if (!core) return;
+  if (!core || core->runtime_is_gone()) return;
   runtime::Spawner& spawner = core->spawner();
-  if (spawner.runs_in_this_thread()) {
+  if (spawner.is_free_here()) {
     core->end_by_owner();  // completions that run there may still submit, and are refused
   } else {
     spawner.post(*new EndElsewhere<Core>(std::move(core)));

@@ -146,12 +146,15 @@ class RemoteCall final : public base::ListLink<AllTag> {
 
 }  // namespace
 
-class RemoteChannelCore final : public Channel, public base::RefCounted {
+class RemoteChannelCore final : public Channel, public base::RefCounted, public runtime::RuntimeObject {
  public:
   RemoteChannelCore(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)
-      : Channel(home), target_(target), config_(config), transit_(std::make_shared<Transit>()) {}
+      : Channel(home),
+        RuntimeObject(home.spawner()),
+        target_(target), config_(config), transit_(std::make_shared<Transit>()) {}
 
   wire::ByteSink& begin(PendingCall& user, const wire::Action& action, const CallOptions& options) override {
+    check_use();
     begun_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
     carry(user, begun_);
     return begun_->name_and_message;
@@ -208,6 +211,10 @@ class RemoteChannelCore final : public Channel, public base::RefCounted {
   }
   void relocated(PendingCall& to) override { static_cast<RemoteCall*>(record_of(to))->user = &to; }
 
+  // RuntimeObject
+  void end_with_runtime() override { end_by_owner(); }
+  std::string object_name() const override { return "a RemoteChannel"; }
+
   Channel& target_;
   RemoteChannelConfig config_;
   std::shared_ptr<Transit> transit_;
@@ -241,7 +248,7 @@ RemoteChannel& RemoteChannel::operator=(RemoteChannel&& other) noexcept {
 }
 
 RemoteChannel::~RemoteChannel() {
-  if (core_) core_->end_by_owner();
+  if (core_ && !core_->runtime_is_gone()) core_->end_by_owner();
 }
 
 Channel& RemoteChannel::channel() { return *core_; }

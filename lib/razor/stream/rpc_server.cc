@@ -19,18 +19,33 @@ struct RpcServer::Listening {
 };
 
 RpcServer::RpcServer(runtime::Runtime& runtime, Dispatch& dispatch, const ServerConfig& config)
-    : shared_(base::make_ref<ServerShared>(runtime, config)) {
+    : RuntimeObject(runtime.spawner()), shared_(base::make_ref<ServerShared>(runtime, config)) {
   shared_->dispatch = &dispatch;
 }
 
 RpcServer::~RpcServer() {
+  if (runtime_is_gone()) return;
+  check_use();
+  end();
+}
+
+void RpcServer::end() {
   listening_.clear();
   shared_->dispatch = nullptr;
   while (!shared_->connections.empty()) shared_->connections.front().close("the server is gone");
   shared_->handlers.cancel();
 }
 
+std::string RpcServer::object_name() const {
+  std::string name = "the server";
+  for (const auto& listening : listening_) {
+    name += base::format("{} {}", listening == listening_.front() ? " on" : ",", listening->listener->address());
+  }
+  return name;
+}
+
 base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address) {
+  check_use();
   auto listener = shared_->runtime.network().listen(address, {.backlog = shared_->config.backlog});
   if (!listener) return {listener.error(), listener.message()};
   auto& listening = *listening_.emplace_back(
@@ -81,6 +96,7 @@ runtime::Task<void> until_all_are_closed(Ref<ServerShared> shared) {
 }  // namespace
 
 runtime::Task<void> RpcServer::close(base::Duration limit) {
+  check_use();
   const Ref<ServerShared> shared = shared_;
   listening_.clear();
   shared->connections.for_each([](ServerStreamCore& connection) { connection.drain(); });

@@ -16,12 +16,13 @@ namespace razor::stream {
 
 struct ServerShared;
 
-class RpcServer {
+class RpcServer final : private runtime::RuntimeObject {
  public:
-  /// `runtime` and `dispatch` outlive the server.
+  /// `dispatch` outlives the server. When `runtime` goes first the server ends with it, as if it were destroyed.
   RpcServer(runtime::Runtime& runtime, Dispatch& dispatch, const ServerConfig& config = {});
   RpcServer(RpcServer&&) = delete;
-  /// Closes at once: unfinished handlers are destroyed, unwritten answers lost. On the runtime's thread.
+  /// Closes at once: unfinished handlers are destroyed, unwritten answers lost. On the runtime's thread, or while nobody runs
+  /// the runtime.
   ~RpcServer();
 
   /// Serves this address too, from now on; gives it with the port that the system chose.
@@ -41,6 +42,10 @@ class RpcServer {
 
  private:
   struct Listening;
+
+  void end();
+  void end_with_runtime() override { end(); }
+  std::string object_name() const override;
 
   static runtime::Task<void> accept_loop(base::Ref<ServerShared> shared, runtime::Listener& listener);
 

@@ -282,6 +282,7 @@ Task<Connected> connect_to_name(std::shared_ptr<AsioCore> core, std::string name
 }  // namespace
 
 Task<Connected> AsioCore::connect(Address address) {
+  check_use("Network::connect");
   const std::shared_ptr<AsioCore> core = shared_from_this();
   if (const auto usable = address.to_connect(); !usable) co_return Connected(usable.error(), usable.message());
   if (address.family() == Address::Family::unix_socket) co_return co_await connect_unix(core, std::move(address));

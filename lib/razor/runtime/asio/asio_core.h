@@ -8,7 +8,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
 #include <thread>
 
 #include "razor/runtime/asio/asio_config.h"
@@ -30,9 +32,12 @@ class AsioCore final : public runtime::Clock,
   boost::asio::io_context& context() { return context_; }
   base::LogSink& log() { return log_; }
 
-  /// The owning AsioRuntime goes: nothing runs any more.
+  /// The owning AsioRuntime goes: what was made from it ends, and nothing runs any more.
   void close();
   bool closed() const { return closed_; }
+  /// ByteStreams and Listeners that the user still holds.
+  void count_handle(int change) { handles_ += change; }
+  int handles() const { return handles_; }
 
   // Clock
   base::TimePoint now() const override;
@@ -43,6 +48,8 @@ class AsioCore final : public runtime::Clock,
   void make_ready(runtime::Ready& work) override;
   void post(runtime::Posted& work) override;
   bool runs_in_this_thread() const override;
+  std::string why_not_here() const override;
+  bool is_free_here() const override;
 
   // Random
   std::uint64_t seed_for(std::string_view purpose) override;
@@ -58,8 +65,12 @@ class AsioCore final : public runtime::Clock,
   /// Open while the Runtime's code runs; the outermost one runs what became ready before it ends.
   class Turn {
    public:
-    explicit Turn(AsioCore& core) : core_(core), is_outermost_(!std::exchange(core.in_turn_, true)) {
-      if (is_outermost_) ++core_.turn_number_;
+    explicit Turn(AsioCore& core) : core_(core) {
+      if (core.life().owner.load(std::memory_order_relaxed) != runtime::ThreadMark::here()) [[unlikely]] core.change_thread();
+      is_outermost_ = !core.in_turn();
+      if (!is_outermost_) return;
+      core.set_in_turn(true);
+      ++core_.turn_number_;
     }
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
@@ -72,16 +83,26 @@ class AsioCore final : public runtime::Clock,
     bool is_outermost_;
   };
 
-  bool in_turn() const { return in_turn_; }
+  bool in_turn() const { return in_turn_.load(std::memory_order_relaxed); }
   /// Tells one turn from another.
   std::uint64_t turn_number() const { return turn_number_; }
 
-  /// For runtimes with their own io_context: notes which thread runs it.
+  /// For runtimes with their own io_context: notes which thread runs it, or that none does.
   void set_running_thread(std::thread::id thread) { running_thread_.store(thread, std::memory_order_relaxed); }
+  std::thread::id running_thread() const { return running_thread_.load(std::memory_order_relaxed); }
   void set_on_own_context() { lives_on_users_context_ = false; }
+  /// The runtime belongs to the calling thread from here on; or to whichever comes.
+  void belong_here() const;
+  void belong_to_nobody();
+  bool belongs_here() const {
+    const runtime::ThreadMark* const owner = life().owner.load(std::memory_order_relaxed);
+    return owner != nullptr && owner == runtime::ThreadMark::here();
+  }
 
  private:
   void end_turn();
+  void set_in_turn(bool in_turn) { in_turn_.store(in_turn, std::memory_order_relaxed); }
+  void change_thread();
   void post_turn();
   void schedule_wake();
   void on_wake(const boost::system::error_code& error);
@@ -92,17 +113,19 @@ class AsioCore final : public runtime::Clock,
   bool closed_ = false;
 
   runtime::ReadyQueue ready_;
-  bool in_turn_ = false;
+  std::atomic<bool> in_turn_ = false;  // read by another thread only where several run the io_context, which is a mistake
   std::uint64_t turn_number_ = 0;
   bool turn_posted_ = false;
 
   runtime::TimerQueue timers_;
-  boost::asio::steady_timer wake_timer_;
+  std::optional<boost::asio::steady_timer> wake_timer_;  // none once closed: the io_context may go first
   base::TimePoint wake_at_ = base::TimePoint::max();  // when wake_timer_ fires; max: it is not set
 
   runtime::ForeignQueue foreign_;
   std::atomic<std::thread::id> running_thread_{};
   bool lives_on_users_context_ = true;
+  mutable std::shared_ptr<const runtime::ThreadMark> owner_mark_;  // GUARDED_BY(life().mutex): of the thread it belongs to
+  int handles_ = 0;
 
   std::random_device entropy_;
   const std::shared_ptr<AsioConnector> connector_;

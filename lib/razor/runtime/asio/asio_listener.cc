@@ -49,7 +49,9 @@ class AsioListener final : public runtime::Listener {
   };
 
   AsioListener(std::shared_ptr<State> state, Address address)
-      : state_(std::move(state)), address_(std::move(address)), file_(socket_file_at(address_)) {}
+      : state_(std::move(state)), address_(std::move(address)), file_(socket_file_at(address_)) {
+    state_->core->count_handle(1);
+  }
   ~AsioListener() override;
 
   runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(state_, address_); }
@@ -65,6 +67,7 @@ class AsioListener final : public runtime::Listener {
 };
 
 AsioListener::~AsioListener() {
+  state_->core->count_handle(-1);
   if (runtime::Waiter* waiter = std::exchange(state_->waiter, nullptr)) {
     state_->error = boost::asio::error::operation_aborted;
     state_->core->make_ready(*waiter);
@@ -143,6 +146,7 @@ std::optional<Endpoint> endpoint_to_listen(const Address& address) {
 base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address,
                                                                   runtime::ListenOptions options) {
   using Listened = base::Result<std::unique_ptr<runtime::Listener>>;
+  check_use("Network::listen");
   if (const auto usable = address.to_listen(); !usable) return Listened(usable.error(), usable.message());
   if (!zone_is_known(address)) return make_error_code(runtime::LookupError::no_such_interface);
   const std::optional<Endpoint> endpoint = endpoint_to_listen(address);

@@ -21,15 +21,68 @@ AsioCore::AsioCore(boost::asio::io_context& context, const AsioConfig& config)
       connector_(std::make_shared<AsioConnector>(*this, config.names)) {}
 
 void AsioCore::close() {
-  RAZOR_CHECK(!in_turn_, "an AsioRuntime is destroyed by its own task");
-  in_turn_ = true;  // what becomes ready from here on is not run
+  const std::string why_not = why_not_here();
+  RAZOR_CHECK(why_not.empty(), "an AsioRuntime is destroyed where it must not be: {}", why_not);
+  RAZOR_CHECK(!in_turn(), "an AsioRuntime is destroyed by its own task, completion or handler: let that return first (stop "
+                          "the io_context, or post the destruction to it)");
+  belong_here();
+  set_in_turn(true);  // what becomes ready from here on is not run
   connector_->door->shut();
   foreign_.close();
+  // First those whose handles are still there: their calls end `closed`, and what the tasks then destroy has ended.
+  end_objects();
   destroy_roots();
+  end_objects();  // what completions and destructors have made
   ready_.clear();
   timers_.clear();
-  wake_timer_.cancel();
+  wake_timer_.reset();
   closed_ = true;
+  end_life();
+}
+
+// --- The thread that it belongs to
+
+void AsioCore::belong_here() const {
+  std::shared_ptr<const runtime::ThreadMark> mark = runtime::ThreadMark::make_here();
+  const std::lock_guard lock(life().mutex);
+  life().owner.store(mark.get(), std::memory_order_relaxed);
+  owner_mark_ = std::move(mark);
+}
+
+void AsioCore::belong_to_nobody() {
+  const std::lock_guard lock(life().mutex);
+  life().owner.store(nullptr, std::memory_order_relaxed);
+  owner_mark_ = nullptr;
+}
+
+// A handler is called on another thread than the last one: the io_context was handed over, or several threads run it.
+void AsioCore::change_thread() {
+  RAZOR_CHECK(!in_turn(), "the io_context of an AsioRuntime is run by several threads at a time: run it on one; for more cores, "
+                          "make one AsioRuntime for each thread");
+  belong_here();
+}
+
+std::string AsioCore::why_not_here() const {
+  if (closed_) return "its AsioRuntime was destroyed";
+  if (belongs_here()) return {};
+  if (!lives_on_users_context_) {
+    if (runs_in_this_thread()) return {};
+    return "another thread runs its AsioRuntime: post it there (AsioThread::block_on), or call with Client::blocking or "
+           "through a RemoteChannel";
+  }
+  if (context_.get_executor().running_in_this_thread()) {
+    if (!in_turn()) {  // the io_context was handed over, and a handler of the user's is the first to say so
+      belong_here();
+      return {};
+    }
+    return "the io_context of its AsioRuntime is run by several threads at a time: run it on one; for more cores, make one "
+           "AsioRuntime for each thread";
+  }
+  if (context_.stopped()) return {};
+  const std::lock_guard lock(life().mutex);
+  if (owner_mark_ == nullptr || owner_mark_->thread_has_ended()) return {};
+  return "another thread runs the io_context of its AsioRuntime: post it there (boost::asio::post), or call with "
+         "Client::blocking or through a RemoteChannel";
 }
 
 base::TimePoint AsioCore::now() const {
@@ -38,18 +91,22 @@ base::TimePoint AsioCore::now() const {
 }
 
 void AsioCore::arm(runtime::Timer& timer, base::TimePoint at) {
+  if (closed_) [[unlikely]] return;
+  check_use("a timer");
   timers_.insert(timer, at);
-  if (!in_turn_) schedule_wake();
+  if (!in_turn()) schedule_wake();
 }
 
 void AsioCore::disarm(runtime::Timer& timer) {
   timers_.remove(timer);
-  if (!in_turn_) schedule_wake();
+  if (!in_turn()) schedule_wake();
 }
 
 void AsioCore::make_ready(runtime::Ready& work) {
+  if (closed_) [[unlikely]] return;
+  check_use("something that wakes a task (an Event, a Channel, a stream, a pool)");
   ready_.push_back(work);
-  if (!in_turn_) post_turn();
+  if (!in_turn()) post_turn();
 }
 
 void AsioCore::post(runtime::Posted& work) {
@@ -71,6 +128,14 @@ bool AsioCore::runs_in_this_thread() const {
   return running == std::thread::id() || running == std::this_thread::get_id();
 }
 
+// A context that was stopped is run by nobody, soon: its thread may still be in a handler.
+bool AsioCore::is_free_here() const {
+  if (!why_not_here().empty()) return false;
+  if (belongs_here() || !lives_on_users_context_ || context_.get_executor().running_in_this_thread()) return true;
+  const std::lock_guard lock(life().mutex);
+  return owner_mark_ == nullptr || owner_mark_->thread_has_ended();
+}
+
 std::uint64_t AsioCore::seed_for(std::string_view purpose) {
   const std::uint64_t entropy = (std::uint64_t{entropy_()} << 32) | entropy_();
   return entropy ^ std::hash<std::string_view>{}(purpose);
@@ -90,7 +155,7 @@ void AsioCore::end_turn() {
     now_ready.splice_back(ready_);
     while (runtime::Ready* work = now_ready.pop_front()) work->run();
   }
-  in_turn_ = false;
+  set_in_turn(false);
   if (!ready_.empty()) post_turn();
   schedule_wake();
 }
@@ -100,14 +165,14 @@ void AsioCore::schedule_wake() {
   if (timers_.empty()) {
     // But an io_context of the user's is run until nothing is left to do: nothing is.
     if (lives_on_users_context_ && std::exchange(wake_at_, base::TimePoint::max()) != base::TimePoint::max()) {
-      wake_timer_.cancel();
+      wake_timer_->cancel();
     }
     return;
   }
   if (timers_.earliest() >= wake_at_) return;
   wake_at_ = timers_.earliest();
-  wake_timer_.expires_at(std::chrono::steady_clock::time_point(wake_at_.time_since_epoch()));
-  wake_timer_.async_wait([core = shared_from_this()](const boost::system::error_code& error) { core->on_wake(error); });
+  wake_timer_->expires_at(std::chrono::steady_clock::time_point(wake_at_.time_since_epoch()));
+  wake_timer_->async_wait([core = shared_from_this()](const boost::system::error_code& error) { core->on_wake(error); });
 }
 
 void AsioCore::on_wake(const boost::system::error_code& error) {
@@ -129,6 +194,33 @@ std::error_code portable_error(const boost::system::error_code& error) {
 
 // --- AsioRuntime -----------------------------------------------------------------------------------------------------
 
+namespace {
+
+// This thread runs the runtime's own io_context. They nest, inside handlers that are not of the library.
+class Running {
+ public:
+  explicit Running(AsioCore& core) : core_(core), outer_(core.running_thread()) {
+    RAZOR_CHECK(outer_ == std::thread::id() || outer_ == std::this_thread::get_id(),
+                "run or block_on of an AsioRuntime that another thread runs: use AsioThread::block_on, or one AsioRuntime for "
+                "each thread");
+    is_nested_ = core.belongs_here();
+    core.set_running_thread(std::this_thread::get_id());
+    core.belong_here();
+  }
+  Running(const Running&) = delete;
+  ~Running() {
+    if (!is_nested_) core_.belong_to_nobody();
+    core_.set_running_thread(is_nested_ ? outer_ : std::thread::id());
+  }
+
+ private:
+  AsioCore& core_;
+  std::thread::id outer_;
+  bool is_nested_ = false;
+};
+
+}  // namespace
+
 AsioRuntime::AsioRuntime(const AsioConfig& config)
     : config_(config),
       own_context_(std::make_unique<boost::asio::io_context>(1)),
@@ -140,10 +232,21 @@ AsioRuntime::AsioRuntime(const AsioConfig& config)
 
 AsioRuntime::AsioRuntime(boost::asio::io_context& context, const AsioConfig& config)
     : config_(config), core_(std::make_shared<AsioCore>(context, config)) {
+  core_->belong_here();
   set_trace(config.trace);
 }
 
-AsioRuntime::~AsioRuntime() { core_->close(); }
+AsioRuntime::~AsioRuntime() {
+  core_->close();
+  if (own_context_ == nullptr) return;
+  // What handlers and asio::awaitables hold is destroyed with the io_context, and so before it.
+  own_work_.reset();
+  own_context_.reset();
+  RAZOR_CHECK(core_->handles() == 0,
+              "an AsioRuntime is destroyed before {} ByteStreams or Listeners that were made from it: destroy them first, "
+              "their sockets are part of its io_context",
+              core_->handles());
+}
 
 runtime::Clock& AsioRuntime::clock() { return *core_; }
 runtime::Spawner& AsioRuntime::spawner() { return *core_; }
@@ -163,7 +266,7 @@ void AsioRuntime::run_until(const bool& finished) {
   RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
   RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   boost::asio::io_context& context = *own_context_;
-  core_->set_running_thread(std::this_thread::get_id());
+  const Running running(*core_);
   base::TimePoint spin_until = core_->now() + config_.spin;
   while (!finished && !context.stopped()) {
     if (config_.spin == base::Duration::zero()) {
@@ -175,7 +278,6 @@ void AsioRuntime::run_until(const bool& finished) {
       spin_until = core_->now() + config_.spin;
     }
   }
-  core_->set_running_thread({});
   if (!finished) context.restart();  // stop() ended this run, not the next one
 }
 

@@ -31,10 +31,14 @@ class AsioRuntime final : public runtime::Runtime {
  public:
   /// Errors: throws boost::system::system_error when the system has no descriptor left for an epoll.
   explicit AsioRuntime(const AsioConfig& config = {});
-  /// Lives on `context`, which outlives it and is run on one thread at a time. Destroy the runtime on that thread, or
-  /// while nobody runs the context.
+  /// Lives on `context`, which outlives it and is run on one thread at a time. The runtime belongs to the thread that makes
+  /// it, and from the first handler on to the thread that runs the context. Destroy the runtime on that thread, or while
+  /// nobody runs the context: after `stop()`, or when the thread has been joined.
   explicit AsioRuntime(boost::asio::io_context& context, const AsioConfig& config = {});
-  /// Destroys all tasks and drops what other threads posted. What was made from the runtime is destroyed before it.
+  /// Ends what was made from the runtime (pools, streams, servers, remote channels), so that calls under way end `closed` by
+  /// their completions; then destroys all tasks and drops what other threads posted. Handles of the former may be destroyed
+  /// before it or after it, in any order, and used only before. ByteStreams, Listeners, Timers and Events are destroyed before
+  /// it; on an io_context of the user's, at the latest with that.
   ~AsioRuntime() override;
 
   runtime::Clock& clock() override;

@@ -48,8 +48,13 @@ class AsioStream final : public runtime::ByteStream {
   };
 
   AsioStream(std::shared_ptr<State> state, runtime::Address local, runtime::Address peer)
-      : state_(std::move(state)), local_(std::move(local)), peer_(std::move(peer)) {}
-  ~AsioStream() override { state_->close(); }
+      : state_(std::move(state)), local_(std::move(local)), peer_(std::move(peer)) {
+    state_->core->count_handle(1);
+  }
+  ~AsioStream() override {
+    state_->core->count_handle(-1);
+    state_->close();
+  }
 
   base::Result<void> shutdown_write() override;
   void reset() override;
