@@ -24,7 +24,14 @@ class RawClient(RawSocket):
         return seq
 
     def send_ping(self) -> int:
+        """Its pong comes after the answers to all requests before it."""
         return self.send_request(wire.PING)
+
+    def send_prompt_ping(self) -> int:
+        """Its pong comes at once."""
+        seq = self.next_seq()
+        self.send(wire.Request(seq, format_bits=wire.PROMPT_PING_FORMAT).encoded())
+        return seq
 
     def receive(self) -> wire.Response:
         """The next answer. Whatever a server is sent, what it answers is well formed."""

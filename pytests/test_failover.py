@@ -231,7 +231,7 @@ def test_a_stopped_server_is_avoided_and_gets_calls_again_when_it_goes_on(nodes:
     print(f"the slowest call took {report['slowest_ms']:.0f} ms")
     assert report["errors"] == {}
     assert 1000 * limits.PING_TIMEOUT < report["slowest_ms"] < 1000 * limits.at_most(AVOIDED_AFTER)
-    assert once.end()["errors"] == {"connection_lost (ran: maybe)": WINDOW}
+    assert once.end()["errors"] == {}, "what was sent to a process that goes on is answered"
 
 
 # --- Restarted -------------------------------------------------------------------------------------------------------

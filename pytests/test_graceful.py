@@ -40,7 +40,7 @@ def both(nodes: Nodes, socket_directory: Path) -> Server:
 
 def dispatched(client: RawClient) -> None:
     """What was sent before is being handled when the pong has come."""
-    seq = client.send_ping()
+    seq = client.send_prompt_ping()
     assert client.receive() == wire.Response(seq)
 
 

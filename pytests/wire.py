@@ -18,6 +18,7 @@ RESPONSE_HEAD = struct.Struct("<HBBIQi")
 
 NAME_BIT = 0x8000_0000
 PING = 0
+PROMPT_PING_FORMAT = 0x85  # such a ping is answered at once, not after the requests before it
 
 # Flags of an answer.
 SUCCESS, ERROR_NUMBER, ERROR_BYTES = 0, 1, 2
