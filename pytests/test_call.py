@@ -179,7 +179,7 @@ def test_a_unix_socket_that_is_not_there_did_not_run(nodes: Nodes, socket_direct
 def test_a_name_without_address_is_explained(nodes: Nodes) -> None:
     finished = nodes.call("no-such-host.invalid:80", ADD, "[1,2]")
     assert finished.call_error == ("unreachable", "no")
-    assert "connect no-such-host.invalid:80: no such name" in finished.err
+    assert json.loads(finished.err)["detail"] == 'connect no-such-host.invalid:80: "no-such-host.invalid": no such name'
 
 
 def test_a_host_is_called_by_name(nodes: Nodes, server: Server) -> None:

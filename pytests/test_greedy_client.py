@@ -43,22 +43,17 @@ def is_overloaded(answer: wire.Response) -> bool:
 # --- Handlers -----------------------------------------------------------------------------------------------------------
 
 
-def test_handlers_above_the_cap_of_a_connection_are_refused_at_once(attacked: Attacked) -> None:
-    """And reading goes on: pings are answered, others are served, and so is this one when its handlers have ended."""
+def test_requests_above_the_cap_of_a_connection_wait(attacked: Attacked) -> None:
+    """A plain peer could not tell a refusal from an error of the handler: reading pauses instead. Others are served."""
     cap, excess, milliseconds = limits.HANDLERS_PER_CONNECTION, 100, 1000
     with attacked.attack() as client:
         begun = time.monotonic()
         client.send(sleeps(1, cap + excess, milliseconds))
-        refused = client.receive_all(excess)
-        assert refused.keys() == set(range(cap + 1, cap + excess + 1))
-        assert all(map(is_overloaded, refused.values()))
-        client.send(wire.Request(9999).encoded())
-        assert client.receive() == wire.Response(9999)
         attacked.check_service()
         assert time.monotonic() - begun < milliseconds / 1000, "the machine is too slow to tell"
-        answered = client.receive_all(cap)
-        assert all(answered[seq] == wire.Response(seq, msg=wire.NIL) for seq in range(1, cap + 1))
-        assert time.monotonic() - begun >= milliseconds / 1000
+        answered = client.receive_all(cap + excess)
+        assert all(answered[seq] == wire.Response(seq, msg=wire.NIL) for seq in range(1, cap + excess + 1))
+        assert time.monotonic() - begun >= 2 * milliseconds / 1000, "more ran at a time than may"
         client.last_seq = 10_000
         assert client.add(1, 2) == 3
 
@@ -72,7 +67,7 @@ def test_handlers_above_the_cap_of_the_server_are_refused(nodes: Nodes) -> None:
         for _ in range(cap // per_connection):
             client = connections.enter_context(RawClient(server.address))
             client.send(flood)
-            client.send(wire.Request(9999).encoded())
+            client.send(wire.Request(9999, format_bits=wire.PROMPT_PING_FORMAT).encoded())
             assert client.receive() == wire.Response(9999)  # all before it are being handled
         late = connections.enter_context(RawClient(server.address))
         late.send(sleeps(1, 3, 0))

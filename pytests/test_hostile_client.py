@@ -158,13 +158,23 @@ def test_pings_are_answered_whatever_their_format_and_seq(attacked: Attacked) ->
         seqs = [0, 1, 2**63, 2**64 - 1, *range(1000, 1256)]
         pings = [wire.Request(seq, wire.PING, format_bits=seq % 256).encoded() for seq in seqs]
         client.send(b"".join(pings))
-        assert [client.receive() for _ in seqs] == [wire.Response(seq) for seq in seqs]
+        pongs = [client.receive() for _ in seqs]
+    # Prompt pings may be answered in front of others.
+    prompt = {seq for seq in seqs if seq % 256 == wire.PROMPT_PING_FORMAT}
+    assert [pong for pong in pongs if pong.seq not in prompt] == [wire.Response(seq) for seq in seqs if seq not in prompt]
+    assert [pong for pong in pongs if pong.seq in prompt] == [wire.Response(seq) for seq in seqs if seq in prompt]
 
 
-def test_a_ping_with_a_body_is_an_action_that_nobody_handles(attacked: Attacked) -> None:
+def test_action_0_with_a_message_is_an_action_that_nobody_handles(attacked: Attacked) -> None:
     with attacked.attack() as client:
         assert client.call(wire.PING, msg=wire.NIL).error_text == "rpc_decode"
-        assert client.call(wire.PING, blob=b"x").error_text == "rpc_decode"
+        assert client.call(wire.PING, msg=wire.NIL, blob=b"x").error_text == "rpc_decode"
+        client.ping()
+
+
+def test_a_blob_of_a_ping_is_dropped(attacked: Attacked) -> None:
+    with attacked.attack() as client:
+        assert client.call(wire.PING, blob=b"x" * 100_000) == wire.Response(1)
         client.ping()
 
 
