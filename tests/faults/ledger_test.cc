@@ -71,7 +71,7 @@ TEST(Ledger, IsSilentAboutARightHistory) {
     run.run(two, HandlerAnswer::error, 9);
     run.ledger.ended_with_error(two, 9);
     const auto three = run.call();
-    run.world.run_for(2500ms);
+    run.world.run_for(2200ms);
     run.fail(three, Errc::deadline_exceeded, Ran::maybe);
     const auto late = run.call({.runs_max = 2});
     run.ledger.dispatched(late, "server", 77);
@@ -129,22 +129,24 @@ TEST(Ledger, SeesACallThatEndsTwiceOrBehindItsEnd) {
 }
 
 TEST(Ledger, SeesACallThatEndsLate) {
-  const auto end_after = [](base::Duration span) {
-    return rule_of([span](History& run) {
-      const auto id = run.call();
+  const auto end_after = [](base::Duration span, std::optional<base::Duration> tick = {}) {
+    return rule_of([=](History& run) {
+      const auto id = run.call({.tick = tick});
       run.world.run_for(span);
       run.fail(id, Errc::deadline_exceeded, Ran::no);
     });
   };
-  EXPECT_EQ(end_after(3s), "");
-  EXPECT_EQ(end_after(3010ms), "rule 2");
+  EXPECT_EQ(end_after(2250ms), "") << "an eighth of its timeout late";
+  EXPECT_EQ(end_after(2260ms), "rule 2");
+  EXPECT_EQ(end_after(3s, 1s), "");
+  EXPECT_EQ(end_after(3010ms, 1s), "rule 2");
 }
 
 TEST(Ledger, WaitsForACallerThatStandsStill) {
   const auto wakes_and_ends_after = [](base::Duration span) {
     return rule_of([span](History& run) {
       const auto id = run.call();
-      run.world.run_for(2500ms);
+      run.world.run_for(2100ms);
       run.world.host("caller").pause();
       run.world.run_for(10s);
       run.world.host("caller").resume();

@@ -372,7 +372,9 @@ TEST(NetworkOracle, SeesACallToAnAddressThatWasLost) {
   const auto lose_and_call = [](bool was_heard) {
     return rules_on_a_connection([was_heard](Talk& talk) {
       const SpanId call = talk.ask(1);
+      talk.lose_what_is_sent();
       talk.world.run_for(3s);
+      talk.world.heal(talk.caller, talk.server);
       talk.end_call(call, "connection_lost (ran: maybe)");
       talk.made[0]->reset();
       talk.connect();

@@ -14,7 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Cast kCast{{"server0", "server1"}, {"caller0"}, {"stranger0"}};
+const Cast kCast = [] {
+  Cast cast{{"server0", "server1"}, {"caller0"}, {"stranger0"}};
+  cast.reads_time_of_day = true;  // so that every kind can act
+  return cast;
+}();
 
 RC_GTEST_PROP(GenPlan, CanBePlayed, ()) {
   const Plan plan = *gen_plan(kCast, 10s);

@@ -23,7 +23,10 @@ TEST_F(CompletionAfterTheEnd, ACompletionOfAFailureMayDestroyTheStream) {
 }
 
 TEST_F(CompletionAfterTheEnd, ACompletionOfARefusalMayDestroyTheStream) {
-  connect({.queue_calls_max = 0, .limits = {.msg_bytes_max = 10}});
+  ClientStreamConfig config;
+  config.queue_calls_max = 0;
+  config.limits.msg_bytes_max = 10;
+  connect(config);
   for (int i = 0; i < 3; ++i) submit_only(std::string(11, 'x'));
   outcomes_[0].then = [this] {
     stream_.reset();
