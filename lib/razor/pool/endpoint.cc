@@ -131,9 +131,12 @@ void Endpoint::use_again(TimePoint now) {
 void Endpoint::tidy(TimePoint now) {
   if (was_heard_) use_again(now);
   const base::Duration idle_most = idle_limit(config_.pool);
+  // One that replaced another shortly before calls stopped coming does not begin an idle time of its own.
+  const auto is_idle = [&](const Connection& one) {
+    return one.attempts == 0 && (now - one.idle_since >= idle_most || (!one.was_used && !owner_.is_active()));
+  };
   const auto is_over = [&](const std::unique_ptr<Connection>& one) {
-    return is_retired_ || one->is_leaving || !one->stream.is_open() || !one->stream.has_seqs() ||
-           (one->attempts == 0 && now - one->idle_since >= idle_most);
+    return is_retired_ || one->is_leaving || !one->stream.is_open() || !one->stream.has_seqs() || is_idle(*one);
   };
   for (auto& connection : connections_) {
     if (!is_over(connection)) continue;
