@@ -5,14 +5,15 @@
 namespace razor::swarm {
 namespace {
 
-// Of slow links; the slowest is 32 times slower. Still slower ones would need minutes for what is large.
+// Of slow links; the slowest is 8 times slower. On still slower ones a single segment of the simulated TCP, 64 KiB, takes as long
+// as the timeout of a probe.
 constexpr std::int64_t kFastestSlowLink = 2'000'000;
 constexpr std::uint32_t kLargeMost = 12'000'000;
 // How long the largest call is under way, at least: longer than the time after which a silent peer counts as dead.
 constexpr std::int64_t kLargeSeconds = 6;
 
 void draw_slow_links(faults::Exploration& run, Settings& settings) {
-  settings.bytes_per_second = kFastestSlowLink >> run.number("link_halvings", 0, 5);
+  settings.bytes_per_second = kFastestSlowLink >> run.number("link_halvings", 0, 3);
   settings.large_bytes = static_cast<std::uint32_t>(
       std::min<std::int64_t>(settings.bytes_per_second * run.number("large_seconds", kLargeSeconds, 10), kLargeMost));
   settings.small_sockets = run.one_in("small_sockets", 2);
