@@ -41,7 +41,7 @@ class RuntimeObject : public base::ListLink<RuntimeObjectsTag> {
  protected:
   /// `spawner` may go first.
   explicit RuntimeObject(Spawner& spawner);
-  ~RuntimeObject();
+  virtual ~RuntimeObject();
 
   /// Ends the program, with a message that names `object_name()`, unless the calling thread may use the object now. At the
   /// beginning of what users call: it costs one compare.

@@ -29,7 +29,7 @@ struct ClientStreamConfig {
   /// Deadlines are checked in batches, once a tick: a call ends up to one tick after its deadline, never before it. Without
   /// a setting a tick is an eighth of the call's timeout, between 10 ms and 1 s; a setting (of 10 ms at least) is the tick
   /// of all calls: 1 s wakes the fewest times. (deadline_wheel.h)
-  std::optional<base::Duration> tick;
+  std::optional<base::Duration> tick = std::nullopt;
   /// Silence of the server, while it owes an answer, after which it is sent a ping, and how long its machine has to
   /// acknowledge bytes and its process to answer. A machine that does not is dead, and the connection ends. A process that
   /// does not is silent: nothing ends before its own deadline, but a pool sends new calls elsewhere. (keepalive.h)
