@@ -104,6 +104,9 @@ class CallReturnValue : public CallPromiseBase<T, E> {
   void return_value(Failure errc) {
     this->outcome_.emplace(std::in_place_index<2>, errc);
   }
+
+ protected:
+  ~CallReturnValue() = default;
 };
 
 /// `co_return;`, where there is neither result nor error.
@@ -111,6 +114,9 @@ template <class T, class E>
 class CallReturnVoid : public CallPromiseBase<T, E> {
  public:
   void return_void() { this->outcome_.emplace(std::in_place_index<0>); }
+
+ protected:
+  ~CallReturnVoid() = default;
 };
 
 template <class T, class E>
