@@ -146,6 +146,7 @@ std::string stack_text(std::span<void* const> frames, const void* from) {
   if (begins_there) frames = frames.subspan(static_cast<std::size_t>(first - frames.begin()));
   const OwnFunctions own;
   std::string text;
+  std::string without_names;  // the frames before the first that has one
   std::size_t lines = 0;
   bool saw_program = begins_there;
   for (void* const frame : frames) {
@@ -163,18 +164,21 @@ std::string stack_text(std::span<void* const> frames, const void* from) {
     if (is_plumbing(name)) continue;
     // Where a signal came in.
     if (!saw_program && is_known && about.dli_fname != nullptr && std::strstr(about.dli_fname, "/libc.") != nullptr) continue;
-    saw_program = true;
+    std::string& lines_of = name.empty() && !saw_program ? without_names : text;
     if (!name.empty()) {
-      text += fmt::format("\n    {}", name);
+      saw_program = true;
+      lines_of += fmt::format("\n    {}", name);
     } else if (is_known && about.dli_fname != nullptr) {
-      text += fmt::format("\n    {}+{:#x}", about.dli_fname,
+      lines_of += fmt::format("\n    {}+{:#x}", about.dli_fname,
                           reinterpret_cast<std::uintptr_t>(call) - reinterpret_cast<std::uintptr_t>(about.dli_fbase));
     } else {
-      text += fmt::format("\n    {}", call);
+      lines_of += fmt::format("\n    {}", call);
     }
     ++lines;
   }
-  return text;
+  // A signal may come while the simulator is on its way into another library, in a stub that has no name: who called the
+  // simulator is below it. Where no frame has a name, the table of names was stripped away, and places must do.
+  return text.empty() ? without_names : text;
 }
 
 }  // namespace razor::sim
