@@ -28,6 +28,7 @@ class MemoryStream final : public runtime::ByteStream {
   }
   void reset() override { end(); }
   std::size_t bytes_readable() const override { return in_->bytes.size() - in_->taken; }
+  bool is_broken() const override { return in_->ended && out_->ended; }
   std::optional<runtime::Unacknowledged> unacknowledged() const override { return std::nullopt; }
   const runtime::Address& local_address() const override { return address_; }
   const runtime::Address& peer_address() const override { return address_; }

@@ -101,13 +101,18 @@ void Injector::heal() {
   for (const auto& entry : entries_) end(*entry);
 }
 
+bool Injector::touched(const Entry& entry, std::string_view host, base::Duration span) const {
+  if (!entry.begun || (entry.over && world_.now() - entry.over_at > span)) return false;
+  const std::vector<std::string>& where = entry.fault.where;
+  return where.empty() || std::ranges::find(where, host) != where.end();
+}
+
 bool Injector::touched(std::string_view host, base::Duration span, std::string_view except) const {
-  return std::ranges::any_of(entries_, [&](const auto& entry) {
-    if (entry->fault.what == except) return false;
-    if (!entry->begun || (entry->over && world_.now() - entry->over_at > span)) return false;
-    const std::vector<std::string>& where = entry->fault.where;
-    return where.empty() || std::ranges::find(where, host) != where.end();
-  });
+  return std::ranges::any_of(entries_, [&](const auto& entry) { return entry->fault.what != except && touched(*entry, host, span); });
+}
+
+bool Injector::touched_by(std::string_view kind, std::string_view host, base::Duration span) const {
+  return std::ranges::any_of(entries_, [&](const auto& entry) { return entry->fault.what == kind && touched(*entry, host, span); });
 }
 
 std::vector<FaultReport> Injector::reports() const {

@@ -39,11 +39,15 @@ class Injector {
   void heal();
   /// A fault is at work, or was within the last `span`, that names the host, or none; those of the kind `except` aside.
   bool touched(std::string_view host, base::Duration span, std::string_view except = {}) const;
+  /// The same of faults of one kind only.
+  bool touched_by(std::string_view kind, std::string_view host, base::Duration span) const;
   /// As the plan has them.
   std::vector<FaultReport> reports() const;
 
  private:
   struct Entry;
+
+  bool touched(const Entry& entry, std::string_view host, base::Duration span) const;
 
   void begin(Entry& entry);
   void end(Entry& entry);

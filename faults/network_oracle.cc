@@ -313,6 +313,12 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
   if (!connects.lost_at) connects.lost_at = now;
 }
 
+void NetworkOracle::is_there(const Connection& connection, TimePoint now) {
+  Connects& connects = connects_of(connection.client, connection.server, connection.server_port);
+  connects.lost_at.reset();
+  connects.heard_at = now;
+}
+
 // More than the cap took new calls at a time: since the newest of them was there, each of them did.
 void NetworkOracle::check_cap(const Connection& connection) {
   const std::size_t cap = std::size_t{limits_.connections_max} * limits_.pools_per_host;
@@ -345,24 +351,21 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
         Connection* connection = find(occurrence.where >> 1);
         if (connection != nullptr && !world_.fabric().link(connection->server, connection->client).is_cut()) {
           connection->acknowledged_at = connection->client.clock_now();
+          // An upload that goes on is all that can be heard, where it is in front of every question.
+          const sim::Connection* real = world_.fabric().find_connection(connection->number);
+          if (real != nullptr && real->socket(0).writer_waits()) is_there(*connection, occurrence.at);
         }
         break;
       }
       if (Connection* connection = find(occurrence.where >> 1)) {
         connection->heard_at = connection->client.clock_now();
-        Connects& connects = connects_of(connection->client, connection->server, connection->server_port);
-        connects.lost_at.reset();
-        connects.heard_at = occurrence.at;
+        is_there(*connection, occurrence.at);
       }
       break;
     // A program that stood still hears only now what came long ago.
     case sim::What::read:
       if (!by_server) break;
-      if (const Connection* connection = find(occurrence.where >> 1)) {
-        Connects& connects = connects_of(connection->client, connection->server, connection->server_port);
-        connects.lost_at.reset();
-        connects.heard_at = occurrence.at;
-      }
+      if (const Connection* connection = find(occurrence.where >> 1)) is_there(*connection, occurrence.at);
       break;
     case sim::What::written:
       if (!by_server) break;

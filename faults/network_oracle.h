@@ -108,6 +108,8 @@ class NetworkOracle final : private sim::Observer {
   void asked(Connection& connection, runtime::SpanId id, std::uint64_t number);
   void dispatched(Connection& connection, std::uint64_t number);
   void failed(Connection& connection, const Span& span, const runtime::SpanEnd& end);
+  /// The server has shown that it is there.
+  void is_there(const Connection& connection, base::TimePoint now);
   void check_cap(const Connection& connection);
 
   // Connections

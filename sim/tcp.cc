@@ -533,6 +533,7 @@ class SimStream final : public ByteStream {
     socket_.reset();
   }
   std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
+  bool is_broken() const override { return socket_.is_broken(); }
   std::optional<runtime::Unacknowledged> unacknowledged() const override { return socket_.unacknowledged(); }
   const runtime::Address& local_address() const override { return socket_.local(); }
   const runtime::Address& peer_address() const override { return socket_.peer(); }

@@ -148,6 +148,7 @@ class Socket {
   void reset();
   void close();
   std::size_t bytes_readable() const;
+  bool is_broken() const { return state_ != State::open || is_dead_; }
   std::optional<runtime::Unacknowledged> unacknowledged() const;
 
   /// The host crashed.

@@ -237,6 +237,29 @@ TEST_F(MisuseDeathTest, ARuntimeGoesBeforeASocketOfItsContext) {
       "an AsioRuntime is destroyed before 1 ByteStreams or Listeners that were made from it: destroy them first");
 }
 
+TEST_F(MisuseDeathTest, APoolGoesBeforeARemoteChannelOverIt) {
+  EXPECT_DEATH(
+      {
+        AsioRuntime runtime;
+        auto pool = std::make_unique<ClientPool>(runtime, *Address::parse("127.0.0.1:1"));
+        const RemoteChannel remote(runtime, *pool);
+        pool.reset();
+      },
+      "a stream or pool is destroyed before 1 RemoteChannels over it: destroy them first");
+}
+
+TEST(RemoteChannelLife, ItsRuntimeMayGoFirstAndThenThePool) {
+  AsioRuntime network;
+  auto pool = std::make_unique<ClientPool>(network, *Address::parse("127.0.0.1:1"));
+  auto home = std::make_unique<AsioRuntime>();
+  RemoteChannel remote(*home, *pool);
+  int closed = 0;
+  Client<Store>(remote).add.start([&](const Reply<int>& reply) { closed += reply.call_error().code() == Errc::closed; }, 1, 2);
+  home.reset();
+  EXPECT_EQ(closed, 1);
+  pool.reset();  // the call was on its way to it
+}
+
 TEST_F(MisuseDeathTest, ARuntimeIsDestroyedByItsOwnCompletion) {
   EXPECT_DEATH(
       {

@@ -120,6 +120,16 @@ TEST_F(ClientPoolTest, CloseFailsWhatHasNotEndedWithinItsLimit) {
   EXPECT_EQ(waits.text(), "closed, ran: no");
 }
 
+// What is left of a spent budget.
+TEST_F(ClientPoolTest, CloseWithoutTimeFailsEverythingAtOnce) {
+  const Asked call = once(60'000, {.timeout = 5min});
+  run_for(100ms);
+  const auto closing = close(-3s);
+  EXPECT_TRUE(run_until([&] { return closing->done; }));
+  EXPECT_EQ(closing->took, 0s);
+  EXPECT_EQ(call.text(), "closed, ran: maybe");
+}
+
 TEST_F(ClientPoolTest, CloseWithNothingUnderWayReturnsAtOnce) {
   finish(once());
   const auto closing = close(1min);

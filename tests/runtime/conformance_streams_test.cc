@@ -323,6 +323,37 @@ TEST_P(RuntimeConformance, DestroyingAStreamEndsTheReadAndTheWriteThatWait) {
   run(end_waiting_operations(*this, [](StreamPair& pair) { pair.client.reset(); }));
 }
 
+Task<void> reset_without_a_reading_peer(Conformance& test) {
+  StreamPair pair = co_await test.connected_pair();
+  CO_ASSERT_TRUE((co_await write_owned(*pair.client, Pattern::bytes(10))).ok());
+  const bool arrived = co_await eventually(test.clock(), [&pair] { return pair.server->bytes_readable() == 10; });
+  EXPECT_TRUE(arrived);
+  EXPECT_FALSE(pair.server->is_broken());
+  EXPECT_FALSE(pair.client->is_broken());
+  pair.client->reset();
+  EXPECT_TRUE(pair.client->is_broken());
+  const bool is_known = co_await eventually(test.clock(), [&pair] { return pair.server->is_broken(); });
+  EXPECT_TRUE(is_known);
+  EXPECT_TRUE(pair.server->is_broken()) << "asking takes nothing away";
+  const Result<Bytes> got = co_await read_to_end(*pair.server);
+  if (test.maker().reset_reaches_the_peer()) {
+    EXPECT_EQ(got.error(), std::errc::connection_reset) << "nor the error from the next read";
+  }
+}
+
+TEST_P(RuntimeConformance, AResetIsKnownToWhoDoesNotRead) { run(reset_without_a_reading_peer(*this)); }
+
+Task<void> half_closed_is_not_broken(Conformance& test) {
+  const StreamPair pair = co_await test.connected_pair();
+  EXPECT_TRUE(pair.client->shutdown_write());
+  const Result<Bytes> nothing = co_await read_to_end(*pair.server);
+  EXPECT_TRUE(nothing.ok());
+  EXPECT_FALSE(pair.server->is_broken());
+  EXPECT_FALSE(pair.client->is_broken());
+}
+
+TEST_P(RuntimeConformance, AHalfClosedStreamIsNotBroken) { run(half_closed_is_not_broken(*this)); }
+
 Task<void> use_after_reset(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   pair.client->reset();

@@ -55,6 +55,17 @@ TEST_F(RpcServerCloseTest, RequestsThatHadArrivedButWereNotReadAreRefusedNotDrop
   EXPECT_TRUE(client.sees_end());
 }
 
+// What is left of a spent budget.
+TEST_F(RpcServerCloseTest, WithoutTimeEverythingIsClosedAtOnce) {
+  ScriptedClient& client = connect();
+  send(client, request(1, kHold));
+  Running<void> closing(server_->close(-3s));
+  run();
+  EXPECT_TRUE(closing.finished());
+  EXPECT_FALSE(client.sees_open());
+  EXPECT_EQ(server_->stats().connections, 0u);
+}
+
 TEST_F(RpcServerCloseTest, IdleConnectionsAreClosedAtOnce) {
   ScriptedClient& client = connect();
   send(client, request(1, kEcho));

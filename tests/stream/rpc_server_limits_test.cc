@@ -57,6 +57,22 @@ TEST_F(RpcServerLimitsTest, AboveItsHandlersAConnectionIsNotRefusedButReadingPau
   answer_held();
 }
 
+// Found by the swarm: a server that reads no more is not told of a reset. Seconds later a handler ended, and the request that
+// had waited for its place was executed for nobody.
+TEST_F(RpcServerLimitsTest, ARequestThatWaitsForAHandlerIsDroppedWhenItsConnectionWasReset) {
+  ServerConfig config;
+  config.handlers_per_connection_max = 1;
+  serve(config);
+  ScriptedClient& client = connect();
+  send(client, joined(request(1, kHold), request(2, kEcho)));
+  client.peer().reset();
+  advance(10s);
+  EXPECT_EQ(server_->stats().connections, 1u) << "it does not know yet";
+  answer_held();
+  EXPECT_EQ(dispatch_.seen.size(), 1u);
+  EXPECT_EQ(server_->stats().connections, 0u);
+}
+
 TEST_F(RpcServerLimitsTest, ARequestThatWaitsForAHandlerIsRefusedOnceTheServerDrains) {
   ServerConfig config;
   config.handlers_per_connection_max = 1;

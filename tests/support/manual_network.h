@@ -243,6 +243,7 @@ class ManualStream final : public runtime::ByteStream {
     close();
   }
   std::size_t bytes_readable() const override { return in().readable(); }
+  bool is_broken() const override { return closed() || out().write_error() != std::error_code(); }
   std::optional<runtime::Unacknowledged> unacknowledged() const override {
     if (closed()) return std::nullopt;
     return out().unacknowledged();

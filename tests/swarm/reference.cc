@@ -114,6 +114,8 @@ Task<void> ReferenceCaller::run(Runtime& runtime) {
 Task<void> ReferenceCaller::use(Runtime& runtime, ReferenceClient& client, sim::RandomStream& random) {
   const Settings& settings = scene_.settings;
   const auto most = static_cast<std::uint64_t>(settings.payload_most);
+  // It does not look whether its machine's packets arrive: what faults did to its connection may last longer than they do.
+  const bool connected_in_the_calm = must_succeed_;
   runtime::TaskScope calls(runtime.spawner());
   // A reference pool looks after its connections, too, and makes new ones: after some calls we do.
   std::int64_t left = 5 + static_cast<std::int64_t>(random.below(60));
@@ -135,7 +137,7 @@ Task<void> ReferenceCaller::use(Runtime& runtime, ReferenceClient& client, sim::
       terms.request_hash = hash_of(order);
       terms.may_end_unsent = true;
       // A server of few handlers says rpc_overloaded, or lets it wait; an answer above the limit is refused.
-      terms.must_succeed = must_succeed_ && settings.has_ample_room() && !settings.has_small_frames();
+      terms.must_succeed = connected_in_the_calm && settings.has_ample_room() && !settings.has_small_frames();
       order.id = scene_.ledger.submitted(terms);
       order.serial = ++scene_.calls_made;
       ++under_way_;

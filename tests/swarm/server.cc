@@ -7,9 +7,11 @@ namespace razor::swarm {
 using faults::HandlerAnswer;
 
 // The largest answer that strangers get.
-static constexpr std::uint32_t kWasteMost = 512 * base::kKiB;
-// A server looks now and then, and its clock may be slower than the world's.
-static constexpr base::Duration kStallSlack = 3s;
+// A server looks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
+// world's by a third.
+static constexpr base::Duration kStallSlack = 5s;
+// Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
+static constexpr base::Duration kDelayedAnswers = 90s;
 
 // Counts the handlers that run; in a coroutine's frame, so that those that are destroyed count, too.
 struct SwarmServer::Running {
@@ -227,12 +229,14 @@ std::string SwarmServer::wrong_queues() const {
   if (serving_ == nullptr || !host().is_up()) return {};
   const Settings& settings = scene_.settings;
   for (const ConnectionStats& connection : serving_->connections()) {
-    // Reading stops, and handlers that ran before may answer still: none of a stranger's, a window full of a caller's.
+    // Reading stops, and handlers that ran before may answer still: none of a stranger's, unless a fault delays them; a window
+    // full of a caller's.
+    const bool is_delayed = scene_.run.injector().touched_by("handler_delay", name_, kDelayedAnswers);
     const bool is_caller = connection.peer.host() != "attacker";
     const base::ByteCount most_of_handlers =
         is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_most) + base::kKiB) +
                         settings.large_bytes
-                  : kWasteMost;
+                  : kWasteMost * (is_delayed ? kWasteRequests : 1);
     if (connection.bytes_queued > settings.server.write_queue_max + most_of_handlers + base::kKiB) {
       return fmt::format("{} keeps {} B for {}", name_, connection.bytes_queued, connection.peer);
     }

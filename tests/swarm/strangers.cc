@@ -97,7 +97,7 @@ std::string attack_of(std::uint64_t kind, base::RandomStream& random) {
       }
       return bytes;
     case 7:  // large answers, and nobody reads them
-      for (std::uint64_t i = 1; i <= 64; ++i) bytes += request_of_waste(i, 512 * 1024);
+      for (std::uint64_t i = 1; i <= kWasteRequests; ++i) bytes += request_of_waste(i, kWasteMost);
       return bytes;
     default: return {};  // says nothing
   }

@@ -72,6 +72,9 @@ struct Waste {
   virtual Call<std::string> make(std::uint32_t bytes) = 0;
   RAZOR_SERVICE(Waste, make)
 };
+/// As many bytes an answer at most, and as many requests at a time.
+inline constexpr std::uint32_t kWasteMost = 512 * base::kKiB;
+inline constexpr std::uint32_t kWasteRequests = 64;
 
 /// Bytes that belong to a call, and to no other.
 inline std::string bytes_of(std::uint64_t id, std::size_t size) {

@@ -65,6 +65,10 @@ class ByteStream {
   /// after `reset()`. It may cost system calls: ask when a decision needs it, not once per call.
   virtual std::optional<Unacknowledged> unacknowledged() const = 0;
 
+  /// The connection is dead in both directions: the peer's system has reset it, or this one has given it up, or `reset()`
+  /// was called. Known before a read or write says so, for who does neither at the moment. Costs a system call.
+  virtual bool is_broken() const = 0;
+
   virtual const Address& local_address() const = 0;
   virtual const Address& peer_address() const = 0;
 

@@ -6,6 +6,9 @@
 //
 // With room in the window the message is encoded straight into the connection's output.
 
+#include <atomic>
+
+#include "razor/base/check.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
@@ -38,7 +41,10 @@ class Channel {
 
  protected:
   explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), spawner_(runtime.spawner()) {}
-  virtual ~Channel() = default;
+  virtual ~Channel() {
+    const std::uint32_t remotes = remotes_.load(std::memory_order_acquire);
+    RAZOR_CHECK(remotes == 0, "a stream or pool is destroyed before {} RemoteChannels over it: destroy them first", remotes);
+  }
 
   // --- For channels that carry calls over other channels: what they know of a call is in a record of their own.
   /// From `begin` on, until `release`.
@@ -55,6 +61,7 @@ class Channel {
 
  private:
   friend class PendingCall;
+  friend class RemoteUse;
 
   /// The call's owner waits no more.
   virtual void abandon(PendingCall& call) = 0;
@@ -63,6 +70,20 @@ class Channel {
 
   runtime::Runtime& runtime_;
   runtime::Spawner& spawner_;
+  std::atomic<std::uint32_t> remotes_ = 0;
+};
+
+/// As long as one lives, another thread hands calls to `channel`, which must not go before it.
+/// Threads: any.
+class RemoteUse {
+ public:
+  explicit RemoteUse(Channel& channel) : channel_(channel) { channel_.remotes_.fetch_add(1, std::memory_order_relaxed); }
+  RemoteUse(const RemoteUse&) = delete;
+  RemoteUse& operator=(const RemoteUse&) = delete;
+  ~RemoteUse() { channel_.remotes_.fetch_sub(1, std::memory_order_release); }
+
+ private:
+  Channel& channel_;
 };
 
 /// Starts `call`: `encode_message(Encoder&)` puts its message. What that throws fails the call alone: encode, or overloaded

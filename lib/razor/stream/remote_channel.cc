@@ -151,7 +151,10 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
   RemoteChannelCore(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)
       : Channel(home),
         RuntimeObject(home.spawner()),
-        target_(target), config_(config), transit_(std::make_shared<Transit>()) {}
+        target_(target),
+        target_in_use_(std::in_place, target),
+        config_(config),
+        transit_(std::make_shared<Transit>()) {}
 
   wire::ByteSink& begin(PendingCall& user, const wire::Action& action, const CallOptions& options) override {
     check_use();
@@ -189,8 +192,11 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
       user.failed(CallError(Errc::closed, Ran::maybe, base::format("call {}: closed by its owner", user.describe())));
     }
     // Only now: what completions submitted here, and was refused, comes back as well.
-    const std::lock_guard lock(transit_->mutex);
-    transit_->home_is_there = false;
+    {
+      const std::lock_guard lock(transit_->mutex);
+      transit_->home_is_there = false;
+    }
+    target_in_use_.reset();  // what is on its way finds that it is abandoned, and does not touch the target
   }
   static PendingCall& give_back(PendingCall& user) {
     release(user);
@@ -216,6 +222,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
   std::string object_name() const override { return "a RemoteChannel"; }
 
   Channel& target_;
+  std::optional<RemoteUse> target_in_use_;
   RemoteChannelConfig config_;
   std::shared_ptr<Transit> transit_;
   RemoteCall* begun_ = nullptr;

@@ -29,7 +29,8 @@ class RemoteChannel {
   /// Calls that are made here go over `target`.
   ///
   /// Time:    a call's timeout begins when the target takes it; of its deadline the time that is left counts there.
-  /// Life:    `home` and `target` outlive the RemoteChannel.
+  /// Life:    `target` outlives the RemoteChannel, or the program ends with a line that says so. Where `home` goes first, the
+  ///          RemoteChannel ends with it, and only its destruction is left to do.
   /// Cancel:  a call whose caller stops waiting before the target has taken it is not sent; a later one runs on.
   RemoteChannel(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config = {});
   RemoteChannel(RemoteChannel&&) noexcept;

@@ -2,6 +2,7 @@
 
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -170,6 +171,13 @@ std::size_t AsioStream::bytes_readable() const {
   error_code error;
   const std::size_t count = state_->socket.available(error);
   return error ? 0 : count;
+}
+
+// Asked for nothing, poll tells of errors and of a peer that is gone. It leaves the error to the next read or write.
+bool AsioStream::is_broken() const {
+  if (!state_->socket.is_open()) return true;
+  pollfd state{.fd = state_->socket.native_handle(), .events = 0, .revents = 0};
+  return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 // SIOCOUTQ counts what is not acknowledged over TCP; over a Unix socket it counts what is not read, which says nothing of

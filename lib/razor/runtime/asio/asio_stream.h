@@ -59,6 +59,7 @@ class AsioStream final : public runtime::ByteStream {
   base::Result<void> shutdown_write() override;
   void reset() override;
   std::size_t bytes_readable() const override;
+  bool is_broken() const override;
   std::optional<runtime::Unacknowledged> unacknowledged() const override;
   const runtime::Address& local_address() const override { return local_; }
   const runtime::Address& peer_address() const override { return peer_; }
