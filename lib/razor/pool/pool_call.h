@@ -36,6 +36,7 @@ class Attempt final : public stream::PendingCall {
   PoolCall* call() const { return call_; }
   Connection& connection() const { return connection_; }
   bool is_hedge() const { return is_hedge_; }
+  using PendingCall::was_cut_off;
   /// How many answers its address had given when it was sent.
   std::uint64_t answers_before() const { return answers_before_; }
   /// Its call ends without it.

@@ -423,7 +423,8 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   const std::unique_ptr<Attempt> over(&attempt);
   Endpoint& endpoint = attempt.connection().endpoint;
   const TimePoint now = clock_.now();
-  const bool was_sent = error.ran() != Ran::no;
+  const bool was_cut_off = attempt.was_cut_off();
+  const bool was_sent = error.ran() != Ran::no || was_cut_off;
   if (!was_sent) --stats_.attempts;
   on_attempt_over(attempt, false);
   if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.answers_before(), now);
@@ -432,18 +433,18 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   PoolCall& call = *attempt.call();
   call.drop(attempt);
   if (!was_sent) --call.attempts;
-  call.stages.add(was_sent ? CallStage::waiting : CallStage::sending, now - call.stage_since);
+  call.stages.add(error.ran() != Ran::no ? CallStage::waiting : CallStage::sending, now - call.stage_since);
   call.stage_since = now;
   note_tried(call, endpoint.address(), base::format("{}: {}", name_of(error.errc()), cause(call, error)));
   if (call.has_attempts()) {
     call.ran = std::max(call.ran, error.ran());
     return;  // the hedge, or what it was to help, may still be answered
   }
-  go_on_or_fail(call, endpoint.id(), std::move(error));
+  go_on_or_fail(call, endpoint.id(), std::move(error), was_cut_off);
 }
 
 // None of its attempts is under way any more.
-void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError error) {
+void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError error, bool was_cut_off) {
   call.ran = std::max(call.ran, error.ran());
   if (call.trouble) call.trouble->timer.disarm();
   --under_way_;
@@ -455,6 +456,12 @@ void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError erro
                     : RetryPolicy::Verdict::give_up) {
     case RetryPolicy::Verdict::move:
       if (!may_come_back()) break;
+      // Whoever breaks off large messages is not sent them again and again: as often as what may have run, and elsewhere first.
+      if (was_cut_off) {
+        call.avoid = failed_at;
+        const Duration delay = next_delay(call);
+        if (may_wait_for(call, delay, clock_.now())) return back_off(call, delay);
+      }
       ++stats_.moves;
       wait_for_room(call, particular_);
       return schedule_look();
