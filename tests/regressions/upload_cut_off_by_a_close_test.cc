@@ -71,8 +71,19 @@ TEST_F(UploadCutOffByAClose, TheCallIsSentToAnotherServerThoughItIsNotIdempotent
   EXPECT_EQ(closed.dispatched, 0u);
   EXPECT_GT(closed.bytes_received, 3'000'000u) << "it was in the middle of it";
   EXPECT_EQ(servers[0].blobs.size(), 1u);
-  EXPECT_EQ(stats().retries, 1u);  // it costs a token: large messages are not sent again and again for nothing
+  EXPECT_EQ(stats().moves, 1u);
+  EXPECT_EQ(stats().retries, 0u);
   EXPECT_EQ(stats().attempts, 2u);
+}
+
+// It costs a token: large messages are not sent again and again to whoever breaks them off.
+TEST_F(UploadCutOffByAClose, ThatIsPaidForByTheBudget) {
+  config.pool.retry.budget_burst = 0;
+  const auto sent = upload({.timeout = 20s});
+  EXPECT_TRUE(run_until([&] { return sent->times > 0; }, 30s));
+  EXPECT_EQ(sent->text, "deadline_exceeded, ran: no");
+  EXPECT_EQ(stats().attempts, 1u);
+  EXPECT_EQ(servers[0].blobs.size(), 0u);
 }
 
 TEST_F(UploadCutOffByAClose, WithoutAnotherServerItDidNotRun) {

@@ -128,6 +128,7 @@ class PoolCall final : public stream::DeadlineEntry,
   std::uint32_t redirects = 0;
   bool memory_refused;                // for its name
   bool has_token = false;             // of the retry budget, for its next attempt
+  bool was_cut_off = false;           // its last attempt was: the next needs a token, though it is no retry
   bool left_silence = false;          // it was tried elsewhere because its connection is silent: once
   AddressId avoid = kNoAddress;
   AddressId target = kNoAddress;

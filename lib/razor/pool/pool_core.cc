@@ -432,7 +432,7 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();
   call.drop(attempt);
-  if (!was_sent) --call.attempts;
+  if (error.ran() == Ran::no) --call.attempts;  // the retry limit is for what may have run
   call.stages.add(error.ran() != Ran::no ? CallStage::waiting : CallStage::sending, now - call.stage_since);
   call.stage_since = now;
   note_tried(call, endpoint.address(), base::format("{}: {}", name_of(error.errc()), cause(call, error)));
@@ -456,11 +456,14 @@ void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError erro
                     : RetryPolicy::Verdict::give_up) {
     case RetryPolicy::Verdict::move:
       if (!may_come_back()) break;
-      // Whoever breaks off large messages is not sent them again and again: as often as what may have run, and elsewhere first.
+      // Whoever breaks off large messages is not sent them again and again: with back-off and budget, and elsewhere first.
       if (was_cut_off) {
         call.avoid = failed_at;
         const Duration delay = next_delay(call);
-        if (may_wait_for(call, delay, clock_.now())) return back_off(call, delay);
+        if (may_wait_for(call, delay, clock_.now())) {
+          call.was_cut_off = true;
+          return back_off(call, delay);
+        }
       }
       ++stats_.moves;
       wait_for_room(call, particular_);
@@ -501,7 +504,8 @@ void PoolCall::CallTimer::fire() { core.on_timer(call); }
 void PoolCore::on_timer(PoolCall& call) {
   if (call.state == PoolCall::State::under_way) return hedge(call);
   if (expired(call, clock_.now())) return;
-  if (call.attempts == 0 || call.has_token) return go_on(call);  // where an error sent it elsewhere it is no retry
+  // Where an error sent it elsewhere it is no retry.
+  if (call.has_token || (call.attempts == 0 && !call.was_cut_off)) return go_on(call);
   call.state = PoolCall::State::needs_token;
   needs_token_.push_back(call);
   look();
@@ -509,7 +513,7 @@ void PoolCore::on_timer(PoolCall& call) {
 
 bool PoolCore::take_token(PoolCall& call, TimePoint now) {
   if (!budget_.take(now)) return false;
-  ++stats_.retries;
+  ++(call.was_cut_off ? stats_.moves : stats_.retries);
   ++call.retries;
   return call.has_token = true;
 }
@@ -517,7 +521,7 @@ bool PoolCore::take_token(PoolCall& call, TimePoint now) {
 // Its back-off is over, it has its token, or needs none: it waits for room now.
 void PoolCore::go_on(PoolCall& call) {
   const TimePoint now = clock_.now();
-  call.has_token = false;
+  call.has_token = call.was_cut_off = false;
   call.stages.add(CallStage::back_off, now - call.stage_since);
   static_cast<base::ListLink<WaitingTag>&>(call).unlink();
   wait_for_room(call, particular_);
