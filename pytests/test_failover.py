@@ -325,11 +325,11 @@ def test_short_deadlines_are_kept(nodes: Nodes, is_held: bool) -> None:
               f"p99 {late['p99']:.1f}, from {late['least']:.1f} to {late['most']:.1f}")  # fmt: skip
         assert report["submitted"] == report["ended"]
         assert report["errors"].keys() <= {"deadline_exceeded (ran: maybe)", "deadline_exceeded (ran: no)"}
-        assert sum(report["errors"].values()) >= 4 * 5
         tick = max(0.010, DEADLINE / 8)
         assert late["least"] > -CLOCK_STEP_MS
         assert late["p99"] <= 1000 * (tick + limits.SLACK)
         assert late["most"] <= 1000 * limits.at_most(tick)
+        assert sum(report["errors"].values()) >= 4 * 5
     if is_held:
         assert holding.wait().result is None
 
