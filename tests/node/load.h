@@ -86,7 +86,11 @@ struct LoadCounters {
 
 struct Load {
   Load(AsioRuntime& load_runtime, const LoadOptions& load_options)
-      : runtime(load_runtime), options(load_options), clock(load_runtime), stop(load_runtime.spawner()), idle(load_runtime.spawner()) {
+      : runtime(load_runtime),
+        options(load_options),
+        clock(load_runtime),
+        stop(load_runtime.spawner()),
+        idle(load_runtime.spawner()) {
     call_options.timeout = duration_of(options.timeout_seconds);
     call_options.idempotent = options.idempotent;
     if (options.interface == "api") payload.assign(options.payload, 'x');
