@@ -4,7 +4,8 @@
 
 node.py starts and ends the processes; wire.py is an independent protocol version 1, which raw_client.py and
 raw_server.py speak as a test tells them; golden.py has the frames of the reference; limits.py the promised times.
-RAZOR_NODE names another binary than build/tests/razor_node, RAZOR_SEED repeats what a test drew.
+RAZOR_NODE names another binary than build/tests/razor_node, RAZOR_SEED repeats what a test drew, --long runs also the tests
+that take minutes, which ci/test samples.
 """
 
 import contextlib
@@ -23,10 +24,25 @@ from node import Nodes
 from raw_server import RawServer, Script
 
 SEED_VARIABLE = "RAZOR_SEED"
+LONG_OPTION, LONG_MARK = "--long", "long"
 # For a thousand connections, at both ends: processes that are started inherit it.
 DESCRIPTORS = 8192
 # Honest clients share this Python with dozens of attackers, and measure how long the server makes them wait.
 SWITCH_SECONDS = 0.0005
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(LONG_OPTION, action="store_true", help="run also what takes minutes (ci/test --long)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked as long is left out, unless it is asked for."""
+    if config.getoption(LONG_OPTION):
+        return
+    left_out = [item for item in items if item.get_closest_marker(LONG_MARK) is not None]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

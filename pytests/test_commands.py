@@ -74,15 +74,26 @@ WRONG: list[tuple[list[str], str]] = [
     ),
     (["load", "--connect", NOBODY, "--in-flight", "1000001"], "--in-flight"),
     (["load", "--connect", NOBODY, "--connections", "10001"], "--connections"),
-    (["load", "--connect", NOBODY, "--payload", str(16 * 1024 * 1024)], "--payload"),
+    (["load", "--connect", NOBODY, "--payload", str(16 * 1024 * 1024)], "--payload: 16777216 bytes: above 16777152 requires"),
+    (["load", "--connect", NOBODY, "--payload", str(64 * 1024 * 1024 + 1), "--interface", "stream"], "--payload"),
+    *(
+        (["load", "--connect", NOBODY, "--rate", number], "--rate")
+        for number in ("0", "-1", "nan", "inf", "1e-12", "1e10", "fast", "")
+    ),
+    *(
+        (["load", "--connect", NOBODY, "--calls", number], "--calls")
+        for number in ("0", "-1", "1.5", "1e3", "1000000001", "18446744073709551617", "many", "")
+    ),
     # Words
     (["load", "--connect", NOBODY, "--interface", "http"], "--interface"),
     (["load", "--connect", NOBODY, "--handler", "thread"], "--handler"),
+    (["load", "--connect", NOBODY, "--interface", "stream", "--direction", "sideways"], "--direction"),
     (["load", "--connect", NOBODY, "--pool", "--balance", "random"], "--balance"),
     (["load", "--connect", NOBODY, "--pool", "--balance", ""], "--balance"),
     # Options that mean nothing without another
     (["load", "--connect", NOBODY, "--balance", "leader"], "--balance requires --pool"),
     (["load", "--connect", NOBODY, "--idempotent"], "--idempotent requires --pool"),
+    (["load", "--connect", NOBODY, "--direction", "up"], "--direction: requires --interface stream"),
     (["load", "--connect", NOBODY, "--report-every", "1"], "--report-every requires --json"),
 ]
 
@@ -108,7 +119,8 @@ def test_help_names_every_option(nodes: Nodes) -> None:
         "serve": ["--listen", "--close-limit"],
         "call": ["address", "action", "arguments", "--timeout"],
         "load": ["--connect", "--interface", "--handler", "--in-flight", "--window", "--connections", "--payload"]
-        + ["--seconds", "--timeout", "--json", "--report-every", "--pool", "--balance", "--idempotent"],
+        + ["--seconds", "--timeout", "--json", "--report-every", "--pool", "--balance", "--idempotent"]
+        + ["--direction", "--rate", "--calls"],
     }
     for command, options in expected.items():
         text = nodes.run(command, "--help").out

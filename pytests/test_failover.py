@@ -4,6 +4,7 @@ Fails when a call is lost, or sent twice that may not be; when a server that is 
 promised; or when one that is back is not.
 """
 
+import itertools
 import json
 import re
 import signal
@@ -38,6 +39,13 @@ IN_FLIGHT, WINDOW = 16, 5
 REPORT_EVERY = 0.05
 # Longer than any test: it ends its load.
 SECONDS = 120.0
+# How long a busy server's handler holds its thread, and what each load on it does meanwhile: enough to fill its window at once,
+# and not to keep the processors busy.
+BUSY = 10.0
+BUSY_RATE = 200
+# A short one, and what a load may measure too little: it reads the clock once for all that happens in a turn.
+DEADLINE = 0.05
+CLOCK_STEP_MS = 1.0
 
 TOTALS = {"attempts", "retries", "moves", "redirects", "hedges", "connects", "connects_failed", "ejections"}
 WAYS = [(interface, handler) for interface in ("api", "stream") for handler in ("plain", "coroutine")]
@@ -119,6 +127,14 @@ def checked(finished: Finished) -> dict[str, Any]:
 
 def serve_two(nodes: Nodes) -> tuple[Server, Server]:
     return nodes.serve(), nodes.serve()
+
+
+def dispatched(server: Server) -> int:
+    """How many requests came to a handler, by a server that closes now and says so (--log info)."""
+    assert server.stop().status == OK
+    counted = re.findall(r"closed: .* (\d+) dispatched", server.log)
+    assert len(counted) == 1, server.log
+    return int(counted[0])
 
 
 # --- Killed ----------------------------------------------------------------------------------------------------------
@@ -232,6 +248,95 @@ def test_a_stopped_server_is_avoided_and_gets_calls_again_when_it_goes_on(nodes:
     assert report["errors"] == {}
     assert 1000 * limits.PING_TIMEOUT < report["slowest_ms"] < 1000 * limits.at_most(AVOIDED_AFTER)
     assert once.end()["errors"] == {}, "what was sent to a process that goes on is answered"
+
+
+# --- Busy ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_busy_server_loses_no_call_and_runs_none_twice(nodes: Nodes) -> None:
+    """Contract 12 and 26: a handler holds its thread for 10 s. What was sent there waits for it, and is run once; idempotent
+    calls are answered by the other server meanwhile. Two loads at the same time, since it takes seconds: every call of theirs
+    that came to a handler is accounted for."""
+    busy, other = (nodes.serve(options=("--log", "info")) for _ in range(2))
+    once = PoolLoad(nodes, busy, other, rate=BUSY_RATE, timeout=20)
+    often = PoolLoad(nodes, busy, other, rate=BUSY_RATE, timeout=20, idempotent=True)
+    loads = (once, often)
+    for load in loads:
+        load.until_used(busy, other)
+
+    held_at = time.monotonic()
+    holding = nodes.start("call", busy.address, "CalculatorService.hold_ms", str(int(1000 * BUSY)), "--timeout", "30")
+    for name, load in (("once", once), ("often", often)):
+        load.until("a full window", lambda load=load: load.of(busy)["in_flight"] == WINDOW)
+        load.until_avoided(busy, seconds=limits.at_most(AVOIDED_AFTER))
+        print(f"{name}: avoided {time.monotonic() - held_at:.3f} s after it began to compute")
+        load.until_used(other)
+    attempts = [load.of(busy)["attempts"] for load in loads]
+    once.until("8 seconds to pass", lambda: time.monotonic() - held_at > 0.8 * BUSY, BUSY)
+    for load, before in zip(loads, attempts, strict=True):
+        assert load.of(busy)["attempts"] == before
+        assert load.of(busy)["health"] != "healthy"
+
+    assert holding.wait(limits.at_most(BUSY)).result is None
+    for name, load in (("once", once), ("often", often)):
+        seconds = load.until_used(busy, seconds=limits.at_most(IN_USE_AFTER))
+        print(f"{name}: in use {seconds:.3f} s after it was free")
+    reports = [load.end() for load in loads]
+    for name, report in zip(("once", "often"), reports, strict=True):
+        print(f"{name}: {report['ended']} calls, the slowest {report['slowest_ms']:.0f} ms, {report['pool']['totals']}")
+        assert report["errors"] == {}
+    of_once, of_often = (report["pool"]["totals"] for report in reports)
+    # They waited for all of it, and nobody sent them a second time.
+    assert 1000 * (BUSY - 1) < reports[0]["slowest_ms"] < 1000 * limits.at_most(BUSY)
+    assert of_once["attempts"] == reports[0]["submitted"]
+    assert of_once["retries"] == of_once["hedges"] == 0
+    assert 1000 * limits.PING_TIMEOUT < reports[1]["slowest_ms"] < 1000 * limits.at_most(AVOIDED_AFTER)
+    assert of_often["hedges"] == WINDOW, "each that was stuck is tried elsewhere once"
+    assert of_often["attempts"] == reports[1]["submitted"] + WINDOW
+    runs = dispatched(busy) + dispatched(other)
+    assert runs == of_once["attempts"] + of_often["attempts"] + 1
+
+
+# --- Deadlines -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_held", [False, True], ids=["stopped", "busy"])
+def test_short_deadlines_are_kept(nodes: Nodes, is_held: bool) -> None:
+    """Contract 2 and 3: a call ends at most max(10 ms, d/8) late, and never early. The server answers nothing; a pool that has
+    noticed lets calls wait, and ends them no later. All loads at the same time, since it takes seconds."""
+    server = nodes.serve()
+    loads: dict[str, Process] = {}
+    for (interface, handler), pool in itertools.product(WAYS, (True, False)):
+        loads[f"{interface}, {handler}, {'pool' if pool else 'connection'}"] = nodes.start_load(
+            server.address, interface=interface, handler=handler, pool=pool, timeout=DEADLINE, in_flight=4, seconds=2,
+            report_every=REPORT_EVERY,
+        )  # fmt: skip
+    for name, load in loads.items():
+        wait_until(f"calls of {name} to succeed", lambda load=load: any(line["calls"] > 0 for line in lines_of(load)))
+    if is_held:
+        holding = nodes.start("call", server.address, "CalculatorService.hold_ms", "2500")
+    else:
+        server.send_signal(signal.SIGSTOP)
+    for name, load in loads.items():
+        load.wait()
+        report = lines_of(load)[-1]
+        late = {which: ms - 1000 * DEADLINE for which, ms in report["expired_ms"].items()}
+        print(f"{name}: {sum(report['errors'].values())} calls of 50 ms: p50 {late['p50']:.1f} ms late, "
+              f"p99 {late['p99']:.1f}, from {late['least']:.1f} to {late['most']:.1f}")  # fmt: skip
+        assert report["submitted"] == report["ended"]
+        assert report["errors"].keys() <= {"deadline_exceeded (ran: maybe)", "deadline_exceeded (ran: no)"}
+        tick = max(0.010, DEADLINE / 8)
+        assert late["least"] > -CLOCK_STEP_MS
+        assert late["p99"] <= 1000 * (tick + limits.SLACK)
+        assert late["most"] <= 1000 * limits.at_most(tick)
+        assert sum(report["errors"].values()) >= 4 * 5
+    if is_held:
+        assert holding.wait().result is None
+
+
+def lines_of(load: Process) -> list[dict[str, Any]]:
+    """What a load has reported so far."""
+    return [json.loads(line) for line in load.out.split("\n")[:-1]]
 
 
 # --- Restarted -------------------------------------------------------------------------------------------------------

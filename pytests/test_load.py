@@ -25,7 +25,7 @@ StartServer = Callable[[Script], RawServer]
 
 KEYS = {
     "calls", "rps", "errors", "p50_us", "p99_us", "p999_us", "cpu_us_per_call", "seconds", "submitted", "ended",
-    "slowest_ms"
+    "slowest_ms", "expired_ms"
 }  # fmt: skip
 
 # What a failed call or connect is counted as.
@@ -98,6 +98,67 @@ def test_more_bytes_may_be_in_flight_than_a_queue_holds_by_default(nodes: Nodes)
     report = checked(nodes.load(server.address, in_flight=70, payload=1024 * 1024, interface="stream", seconds=0.15))
     assert report["errors"] == {}
     assert report["ended"] >= 70
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+@pytest.mark.parametrize("handler", ["plain", "coroutine"])
+def test_the_payload_goes_one_way_as_a_blob(nodes: Nodes, direction: str, handler: str) -> None:
+    """Above what an argument may have, too."""
+    payload, calls = 20 * 1024 * 1024, 3
+    server = nodes.serve(options=LOG_REQUESTS)
+    settings: dict[str, object] = {"interface": "stream", "handler": handler, "direction": direction, "payload": payload}
+    report = checked(nodes.load(server.address, **settings, in_flight=2, calls=calls, seconds=60))
+    assert report["errors"] == {}
+    assert report["ended"] == calls
+    assert server.stop().status == OK
+    carried = re.search(r"closed: .* (\d+) B received, (\d+) B sent", server.log)
+    assert carried is not None, server.log
+    large, small = (0, 1) if direction == "up" else (1, 0)
+    assert calls * payload < int(carried[1 + large]) < calls * payload + 1000
+    assert int(carried[1 + small]) < 1000
+
+
+@pytest.mark.parametrize("interface", ["stream", "api"])
+@pytest.mark.parametrize("handler", ["plain", "coroutine"])
+@pytest.mark.parametrize("pool", [True, False], ids=["pool", "connections"])
+def test_as_many_calls_are_made_as_are_asked_for(nodes: Nodes, interface: str, handler: str, pool: bool) -> None:
+    server = nodes.serve(options=LOG_REQUESTS)
+    settings: dict[str, object] = {"interface": interface, "handler": handler, "pool": pool}
+    finished = nodes.load(server.address, **settings, in_flight=8, calls=100, seconds=60)
+    report = finished.report
+    assert report["errors"] == {}
+    assert report["submitted"] == report["ended"] == report["calls"] == 100
+    assert finished.seconds < limits.at_most(1)
+    assert server.stop().status == OK
+    assert requests_of(server) == 100
+
+
+@pytest.mark.parametrize("interface", ["stream", "api"])
+@pytest.mark.parametrize("handler", ["plain", "coroutine"])
+def test_calls_begin_at_the_rate_that_is_asked_for(nodes: Nodes, interface: str, handler: str) -> None:
+    server = nodes.serve()
+    rate, seconds = 200, 0.8
+    report = checked(
+        nodes.load(server.address, interface=interface, handler=handler, rate=rate, in_flight=4, seconds=seconds)
+    )
+    assert report["errors"] == {}
+    assert 0.5 * rate * seconds < report["submitted"] <= rate * seconds + 1
+
+
+def test_calls_that_could_not_begin_in_time_count_from_when_they_should_have(nodes: Nodes) -> None:
+    """The server stands still for a while. A load that waited for it would see one slow call, and half a second of nothing."""
+    server = nodes.serve()
+    load = nodes.start_load(server.address, rate=100, in_flight=1, seconds=2)
+    time.sleep(1)
+    server.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    server.send_signal(signal.SIGCONT)
+    report = checked(load.wait())
+    assert report["errors"] == {}
+    assert report["calls"] > 100
+    assert report["slowest_ms"] > 400
+    # Of 150 calls that are counted, those of half a second waited, a quarter of a second on average.
+    assert report["p99_us"] > 350_000, report
 
 
 @pytest.mark.parametrize("interface", ["stream", "api"])

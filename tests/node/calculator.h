@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -48,9 +49,11 @@ struct CalculatorService {
   /// The n-th framework failure (wire/wire_error.h).
   virtual Call<> fail_internal(std::uint32_t index) = 0;
   virtual Call<> sleep_ms(std::uint32_t milliseconds) = 0;
+  /// Holds the server's thread, as a handler does that computes: meanwhile nobody else is served.
+  virtual Call<> hold_ms(std::uint32_t milliseconds) = 0;
 
   RAZOR_SERVICE(CalculatorService, add, div, might_fail_with_errno, echo, echo_coroutine, echo_bytes, echo_unit, noop,
-                fail_i32, fail_u32, fail_str, fail_custom, fail_internal, sleep_ms)
+                fail_i32, fail_u32, fail_str, fail_custom, fail_internal, sleep_ms, hold_ms)
 };
 
 class Calculator final : public CalculatorService {
@@ -92,6 +95,10 @@ class Calculator final : public CalculatorService {
   }
   Call<> sleep_ms(std::uint32_t milliseconds) override {
     co_await clock_.sleep_for(std::chrono::milliseconds(milliseconds));
+  }
+  Call<> hold_ms(std::uint32_t milliseconds) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    return {};
   }
 
  private:

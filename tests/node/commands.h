@@ -1,6 +1,7 @@
 #pragma once
 // The commands of razor_node, each in a file of its own.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct LoadOptions {
   std::vector<std::string> connect;
   std::string interface = "api";
   std::string handler = "plain";
+  std::string direction = "up";  // of the payload, by the stream interface; by the api it goes both ways
   unsigned in_flight = 128;
   unsigned window = 0;  // 0: in_flight
   unsigned connections = 1;
@@ -44,6 +46,8 @@ struct LoadOptions {
   std::string balance = "round_robin";
   bool idempotent = false;  // a pool may send a call again that may have run
   std::size_t payload = 64;
+  std::optional<double> rate;          // calls a second; without, as many as may be in flight
+  std::optional<std::uint64_t> calls;  // in total; without, as many as there is time for
   double seconds = 5;
   double timeout_seconds = 20;
   unsigned spin_us = 0;

@@ -8,6 +8,20 @@ constexpr std::uint64_t kReadBytesMax = 64 * base::kMiB;
 
 }  // namespace
 
+base::Bytes read_blob(std::size_t bytes) {
+  base::Bytes blob(bytes);
+  for (std::size_t i = 0; i < bytes; ++i) blob[i] = static_cast<std::byte>(i);
+  return blob;
+}
+
+bool is_read_blob(base::ByteView blob, std::size_t bytes) {
+  if (blob.size() != bytes) return false;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    if (blob[i] != static_cast<std::byte>(i)) return false;
+  }
+  return true;
+}
+
 void FileActions::dispatch(const stream::Request& request, stream::Responder respond) {
   switch (request.action.number()) {
     case kOpen: open(request, respond); return;
@@ -29,12 +43,7 @@ void FileActions::read(const stream::Request& request, stream::Responder& respon
   IoRequest io;
   if (!request.decode(io)) return respond.fail(base::Errc::decode);
   if (io.len > kReadBytesMax) return respond.fail(std::errc::invalid_argument);
-  base::Bytes blob;
-  if (io.inode != 0) {
-    blob.resize(io.len);
-    for (std::size_t i = 0; i < blob.size(); ++i) blob[i] = static_cast<std::byte>(i);
-  }
-  respond.reply(IoResponse(io.len), std::move(blob));
+  respond.reply(IoResponse(io.len), read_blob(io.inode != 0 ? io.len : 0));
 }
 
 void FileActions::write(const stream::Request& request, stream::Responder& respond) {

@@ -29,6 +29,10 @@ struct IoResponse {
   RAZOR_FIELDS(IoResponse, ret_size)
 };
 
+/// The bytes that a read gives: they count.
+base::Bytes read_blob(std::size_t bytes);
+bool is_read_blob(base::ByteView blob, std::size_t bytes);
+
 class FileActions final : public stream::Dispatch {
  public:
   void dispatch(const stream::Request& request, stream::Responder respond) override;

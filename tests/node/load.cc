@@ -42,7 +42,7 @@ Task<void> keep_connected(Load& load, Address address) {
   config.window = load.window();
   config.queue_calls_max = std::max(config.queue_calls_max, load.options.in_flight);
   config.queue_bytes_max = std::max(config.queue_bytes_max, load.bytes_in_flight());
-  while (!load.stopping) {
+  while (load.goes_on()) {
     ++load.connecting;
     auto connected = co_await ClientStream::connect(load.runtime, address, config);
     --load.connecting;
@@ -81,6 +81,15 @@ nlohmann::json report_of(const LoadCounters& counters, const Before& before, dou
           {"seconds", seconds}};
 }
 
+// How long calls took that ended at their deadline; nothing when there were none.
+nlohmann::json expired_ms(const ExpiredCalls& expired) {
+  if (expired.latencies.total() == 0) return nlohmann::json::object();
+  return {{"least", seconds_of(expired.least) * 1e3},
+          {"p50", expired.latencies.percentile_us(0.5) / 1e3},
+          {"p99", expired.latencies.percentile_us(0.99) / 1e3},
+          {"most", seconds_of(expired.most) * 1e3}};
+}
+
 // Of the whole run, warming up and ending included: what was submitted has to have ended, each call once.
 void add_totals(const Load& load, nlohmann::json& report) {
   const LoadCounters& counters = load.counters;
@@ -90,6 +99,7 @@ void add_totals(const Load& load, nlohmann::json& report) {
   report["submitted"] = counters.submitted;
   report["ended"] = counters.ended();
   report["slowest_ms"] = seconds_of(counters.slowest) * 1e3;
+  report["expired_ms"] = expired_ms(counters.expired);
 }
 
 void print_report(const nlohmann::json& report, bool json) {
@@ -102,6 +112,10 @@ void print_report(const nlohmann::json& report, bool json) {
   fmt::print("{:>12.1f} us  median latency, {:.1f} us p99, {:.1f} us p99.9\n", report["p50_us"].get<double>(),
              report["p99_us"].get<double>(), report["p999_us"].get<double>());
   fmt::print("{:>12.1f} ms  slowest call, warming up and ending included\n", report["slowest_ms"].get<double>());
+  if (const nlohmann::json& expired = report["expired_ms"]; !expired.empty()) {
+    fmt::print("{:>12.1f} ms  p99 of the calls that ended at their deadline, from {:.1f} to {:.1f}\n",
+               expired["p99"].get<double>(), expired["least"].get<double>(), expired["most"].get<double>());
+  }
   fmt::print("{:>12.3f} us  CPU of this process a call\n", report["cpu_us_per_call"].get<double>());
   for (const auto& [kind, count] : report["errors"].items()) {
     fmt::print("{:>12} {}\n", count.get<std::uint64_t>(), kind);
@@ -153,7 +167,7 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   runtime::Clock& clock = runtime.clock();
   const base::Duration total = duration_of(options.seconds);
   Load load(runtime, options);
-  Event stop(runtime.spawner());
+  Event& stop = load.stop;
   runtime::TaskScope watchers(runtime.spawner());
   watchers.spawn("stop_on_signal", stop_on_signal(runtime, stop));
 

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "bench/latency_histogram.h"
 #include "razor/razor.h"
@@ -40,6 +42,31 @@ class TurnClock final : public runtime::Ready {
   bool is_fresh_ = false;
 };
 
+/// Hands out when calls begin: at even distances, to all callers in turn. A caller that comes late begins at once, and counts
+/// its call from when it should have begun: else nobody would see how long those waited who could not call.
+class Pace {
+ public:
+  Pace(base::TimePoint start, double calls_per_second) : next_(start), distance_(duration_of(1 / calls_per_second)) {}
+  base::TimePoint next() { return std::exchange(next_, next_ + distance_); }
+
+ private:
+  base::TimePoint next_;
+  base::Duration distance_;
+};
+
+/// How long calls took that ended with `deadline_exceeded`.
+struct ExpiredCalls {
+  bench::LatencyHistogram latencies;
+  base::Duration least = base::Duration::max();
+  base::Duration most{};
+
+  void record(base::Duration latency) {
+    latencies.record(static_cast<std::uint64_t>(latency.count()), 1);
+    least = std::min(least, latency);
+    most = std::max(most, latency);
+  }
+};
+
 struct LoadCounters {
   std::uint64_t submitted = 0;
   std::uint64_t calls = 0;                               // that ended with a result
@@ -47,6 +74,7 @@ struct LoadCounters {
   std::map<std::string, std::uint64_t> connects_failed;  // no calls: attempts to connect
   bench::LatencyHistogram latencies;
   base::Duration slowest{};  // however it ended
+  ExpiredCalls expired;
 
   std::uint64_t failed() const {
     std::uint64_t total = 0;
@@ -58,11 +86,16 @@ struct LoadCounters {
 
 struct Load {
   Load(AsioRuntime& load_runtime, const LoadOptions& load_options)
-      : runtime(load_runtime), options(load_options), clock(load_runtime), idle(load_runtime.spawner()) {
+      : runtime(load_runtime),
+        options(load_options),
+        clock(load_runtime),
+        stop(load_runtime.spawner()),
+        idle(load_runtime.spawner()) {
     call_options.timeout = duration_of(options.timeout_seconds);
     call_options.idempotent = options.idempotent;
-    payload.assign(options.payload, 'x');
-    blob.assign(options.payload, std::byte{'x'});
+    if (options.interface == "api") payload.assign(options.payload, 'x');
+    if (options.interface == "stream" && options.direction == "up") blob.assign(options.payload, std::byte{'x'});
+    if (options.rate) pace.emplace(load_runtime.clock().now(), *options.rate);
   }
 
   AsioRuntime& runtime;
@@ -72,6 +105,8 @@ struct Load {
   std::string payload;
   Bytes blob;
   LoadCounters counters;
+  std::optional<Pace> pace;
+  Event stop;  // a signal has come, or all calls have ended
   bool stopping = false;
   unsigned connecting = 0;
   std::uint64_t under_way = 0;
@@ -81,25 +116,37 @@ struct Load {
   /// With head, name of the method and the other parameters.
   base::ByteCount bytes_in_flight() const { return options.in_flight * (options.payload + 256); }
 
-  base::TimePoint begin() {
+  bool goes_on() const { return !stopping && !all_begun(); }
+  bool all_begun() const { return options.calls && counters.submitted >= *options.calls; }
+
+  /// When the caller's next call is to begin; nullopt: at once.
+  std::optional<base::TimePoint> next_turn() {
+    return pace ? std::optional<base::TimePoint>(pace->next()) : std::nullopt;
+  }
+  base::TimePoint begin(const std::optional<base::TimePoint>& turn = std::nullopt) {
     ++under_way;
     ++counters.submitted;
-    return clock.now();
+    return turn ? *turn : clock.now();
   }
   void end(base::TimePoint begun) {
     ++counters.calls;
     counters.latencies.record(static_cast<std::uint64_t>(ended_after(begun).count()), 1);
   }
-  void end_failed(base::TimePoint begun, std::string kind) {
+  void end_failed(base::TimePoint begun, std::string kind, bool is_expired) {
     ++counters.errors[std::move(kind)];
-    ended_after(begun);
+    const base::Duration latency = ended_after(begun);
+    if (is_expired) counters.expired.record(latency);
   }
 
  private:
   base::Duration ended_after(base::TimePoint begun) {
-    const base::Duration latency = clock.now() - begun;
+    // A turn begins by the real clock, and may be in front of a time that was read for several calls at a time.
+    const base::Duration latency = std::max(clock.now() - begun, base::Duration::zero());
     counters.slowest = std::max(counters.slowest, latency);
-    if (--under_way == 0) idle.set();
+    if (--under_way == 0) {
+      idle.set();
+      if (all_begun()) stop.set();
+    }
     return latency;
   }
 };

@@ -2,6 +2,8 @@
 // Callers: they keep calling through one ClientStream or FailoverPool. Each makes its next call when its last one has ended;
 // all stop with the load, or when the stream has ended. A pool never does: it fails over.
 //
+// With a rate each of them waits for its turn in between (Pace), so calls begin whether or not others are answered.
+//
 // Four ways to call: the api or the stream interface, each with callbacks (no coroutine frame anywhere) or with coroutines
 // at both ends.
 
@@ -27,6 +29,14 @@ std::string kind_of(const Reply<T, E>& reply) {
 
 inline std::string kind_of(const Answer& answer) {
   return answer.kind() == Answer::Kind::failed ? kind_of(answer.error()) : "application_error";
+}
+
+template <class T, class E>
+bool is_expired(const Reply<T, E>& reply) {
+  return reply.has_call_error() && reply.call_error().errc() == Errc::deadline_exceeded;
+}
+inline bool is_expired(const Answer& answer) {
+  return answer.kind() == Answer::Kind::failed && answer.error().errc() == Errc::deadline_exceeded;
 }
 
 // --- Callers ---------------------------------------------------------------------------------------------------------
@@ -56,7 +66,7 @@ class Callers {
   bool has_answered() const { return has_answered_; }
 
  private:
-  bool goes_on() const { return !load_.stopping && is_open(through_); }
+  bool goes_on() const { return load_.goes_on() && is_open(through_); }
 
   void start_caller() {
     const bool coroutine = load_.options.handler == "coroutine";
@@ -77,26 +87,44 @@ class Callers {
     if (--callers_left_ == 0) finished_.set();
   }
 
+  // Begins a call of a caller without a coroutine; when there is a rate, in its turn.
+  void call_in_turn(void (Callers::*begin_call)(base::TimePoint)) {
+    if (!goes_on()) return caller_done();
+    const std::optional<base::TimePoint> turn = load_.next_turn();
+    if (turn) return callers_.spawn("turn of a caller", wait_for_turn(*turn, begin_call));
+    (this->*begin_call)(load_.begin());
+  }
+  Task<void> wait_for_turn(base::TimePoint turn, void (Callers::*begin_call)(base::TimePoint)) {
+    co_await load_.runtime.clock().sleep_until(turn);
+    if (!goes_on()) {
+      caller_done();
+      co_return;
+    }
+    (this->*begin_call)(load_.begin(turn));
+  }
+
   void count(const Reply<std::string>& reply, base::TimePoint begun) {
     if (reply.ok() && reply->size() == load_.payload.size()) {
       succeeded(begun);
     } else {
-      load_.end_failed(begun, kind_of(reply));
+      load_.end_failed(begun, kind_of(reply), is_expired(reply));
     }
   }
 
   Task<void> api_caller() {
     while (goes_on()) {
-      const base::TimePoint begun = load_.begin();
+      const std::optional<base::TimePoint> turn = load_.next_turn();
+      if (turn) co_await load_.runtime.clock().sleep_until(*turn);
+      if (!goes_on()) break;
+      const base::TimePoint begun = load_.begin(turn);
       const Reply<std::string> reply = co_await calculator_.echo_coroutine(load_.payload);
       count(reply, begun);
     }
     caller_done();
   }
 
-  void api_call() {
-    if (!goes_on()) return caller_done();
-    const base::TimePoint begun = load_.begin();
+  void api_call() { call_in_turn(&Callers::begin_api_call); }
+  void begin_api_call(base::TimePoint begun) {
     calculator_.echo.start(
         [this, begun](const Reply<std::string>& reply) {
           count(reply, begun);
@@ -105,30 +133,35 @@ class Callers {
         load_.payload);
   }
 
-  IoRequest write_request() const { return IoRequest(1, 0, load_.payload.size()); }
+  bool goes_up() const { return load_.options.direction == "up"; }
+  std::uint32_t io_action() const { return goes_up() ? kWrite : kRead; }
+  IoRequest io_request() const { return IoRequest(1, 0, load_.options.payload); }
 
   void count(const Answer& answer, base::TimePoint begun) {
     IoResponse response;
-    if (answer.decode(response) && response.ret_size == load_.payload.size()) {
+    const bool is_whole = goes_up() || is_read_blob(answer.blob(), load_.options.payload);
+    if (answer.decode(response) && response.ret_size == load_.options.payload && is_whole) {
       succeeded(begun);
     } else {
-      load_.end_failed(begun, kind_of(answer));
+      load_.end_failed(begun, kind_of(answer), is_expired(answer));
     }
   }
 
   Task<void> stream_caller() {
     while (goes_on()) {
-      const base::TimePoint begun = load_.begin();
-      const OwnedAnswer answer = co_await through_.call(kWrite, write_request(), load_.call_options, load_.blob);
+      const std::optional<base::TimePoint> turn = load_.next_turn();
+      if (turn) co_await load_.runtime.clock().sleep_until(*turn);
+      if (!goes_on()) break;
+      const base::TimePoint begun = load_.begin(turn);
+      const OwnedAnswer answer = co_await through_.call(io_action(), io_request(), load_.call_options, load_.blob);
       count(*answer, begun);
     }
     caller_done();
   }
 
-  void stream_call() {
-    if (!goes_on()) return caller_done();
-    const base::TimePoint begun = load_.begin();
-    through_.submit(ClientTask(kWrite, write_request(),
+  void stream_call() { call_in_turn(&Callers::begin_stream_call); }
+  void begin_stream_call(base::TimePoint begun) {
+    through_.submit(ClientTask(io_action(), io_request(),
                                [this, begun](const Answer& answer) {
                                  count(answer, begun);
                                  stream_call();

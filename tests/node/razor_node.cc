@@ -21,6 +21,18 @@ const CLI::Validator kSeconds(
       return {};
     },
     "SECONDS");
+const CLI::Validator kRate(
+    [](std::string& text) -> std::string {
+      double value = 0;
+      if (!CLI::detail::lexical_cast(text, value) || !(value >= 1e-3) || value > 1e6) {
+        return "must be a number from 1e-3 to 1e6: " + text;
+      }
+      return {};
+    },
+    "CALLS A SECOND");
+// Of a blob, and of an argument of the api, which the text of its message is a part of.
+constexpr std::size_t kBlobBytesMax = 64u * 1024 * 1024;
+constexpr std::size_t kArgumentBytesMax = 16u * 1024 * 1024 - 64;
 // Without a check an empty text would be taken for 0.
 const CLI::Range kMicroseconds(0u, 1'000'000u);
 
@@ -74,8 +86,19 @@ int main(int argc, char** argv) {
   load_command->add_flag("--idempotent", load_options.idempotent,
                          "Calls that may have run may be sent again, to another address; with --pool")
       ->needs(pool);
-  load_command->add_option("--payload", load_options.payload, "Bytes that each call carries")
-      ->check(CLI::Range(0u, 16u * 1024 * 1024 - 64));
+  load_command->add_option("--payload", load_options.payload,
+                           "Bytes that each call carries: with --interface api both ways, as an argument and its result, up "
+                           "to 16 MiB; with stream one way, as a blob, up to 64 MiB")
+      ->check(CLI::Range(std::size_t{0}, kBlobBytesMax));
+  const CLI::Option* direction =
+      load_command->add_option("--direction", load_options.direction, "Which way the payload goes; with --interface stream")
+          ->check(CLI::IsMember({"up", "down"}));
+  load_command->add_option("--rate", load_options.rate,
+                           "Calls a second, begun at even distances, whether or not others are answered, as long as no more "
+                           "than --in-flight are under way; default: as many as those can make")
+      ->check(kRate);
+  load_command->add_option("--calls", load_options.calls, "How many, then it ends; default: as many as there is time for")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
   load_command->add_option("--seconds", load_options.seconds, "How long")->check(kSeconds);
   load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kSeconds);
   load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping")
@@ -88,6 +111,15 @@ int main(int argc, char** argv) {
       ->needs(json);
   load_command->add_flag("--progress", load_options.progress,
                          "Show live progress on stderr; the default on a terminal, without --json");
+
+  load_command->parse_complete_callback([&] {
+    if (load_options.interface == "stream") return;
+    if (direction->count() > 0) throw CLI::ValidationError("--direction", "requires --interface stream");
+    if (load_options.payload > kArgumentBytesMax) {
+      throw CLI::ValidationError("--payload", fmt::format("{} bytes: above {} requires --interface stream", load_options.payload,
+                                                          kArgumentBytesMax));
+    }
+  });
 
   try {
     app.parse(argc, argv);

@@ -31,8 +31,7 @@ TEST_F(RanOfUnsentCalls, BlobsBeyondWhatOneWriteHoldsWereNotSent) {
   run();
   server_->peer().shut();
   run();
-  EXPECT_TRUE(outcomes_[0].failed_with(Errc::connection_lost, Ran::maybe)) << outcomes_[0];
-  for (std::size_t i = 1; i < 40; ++i) {
+  for (std::size_t i = 0; i < 40; ++i) {  // the first began to be sent, and cannot have run either
     EXPECT_TRUE(outcomes_[i].failed_with(Errc::connection_lost, Ran::no)) << outcomes_[i];
   }
 }

@@ -32,7 +32,7 @@ class ClientStreamEndTest : public ClientStreamFixture {
     ASSERT_EQ(outcomes_.size(), 6u);
     EXPECT_TRUE(outcomes_[0].succeeded_with("")) << outcomes_[0];
     EXPECT_TRUE(outcomes_[1].failed_with(errc, Ran::maybe)) << outcomes_[1];
-    EXPECT_TRUE(outcomes_[2].failed_with(errc, Ran::maybe)) << outcomes_[2];
+    EXPECT_TRUE(outcomes_[2].failed_with(errc, Ran::no)) << outcomes_[2];  // half of it was sent
     EXPECT_TRUE(outcomes_[3].failed_with(errc, Ran::no)) << outcomes_[3];
     EXPECT_TRUE(outcomes_[4].failed_with(errc, Ran::no)) << outcomes_[4];
     EXPECT_TRUE(outcomes_[5].failed_with(errc, Ran::no)) << outcomes_[5];
@@ -82,7 +82,7 @@ TEST_F(ClientStreamEndTest, WhenWritingFailsWhatWasSentMayStillBeAnswered) {
   server_->peer().shut();
   run();
   EXPECT_TRUE(outcomes_[1].succeeded_with("in time")) << outcomes_[1];
-  EXPECT_TRUE(outcomes_[2].failed_with(Errc::connection_lost, Ran::maybe)) << outcomes_[2];
+  EXPECT_TRUE(outcomes_[2].failed_with(Errc::connection_lost, Ran::no)) << outcomes_[2];
 }
 
 TEST_F(ClientStreamEndTest, WhenWritingFailsAndThePeerSaysNothingTheConnectionStillEnds) {
@@ -103,13 +103,20 @@ TEST_F(ClientStreamEndTest, OnceItHasEndedCallsFailAtOnce) {
   EXPECT_EQ(late.at, start_);
 }
 
-TEST_F(ClientStreamEndTest, OneByteOfACallMakesItMaybe) {
-  server_takes_nothing(33);
-  submit_only("");
-  submit("one byte of this");
-  server_->peer().shut();
-  run();
-  EXPECT_TRUE(outcomes_[1].failed_with(Errc::connection_lost, Ran::maybe)) << outcomes_[1];
+TEST_F(ClientStreamEndTest, TheLastByteOfACallMakesItMaybe) {
+  for (const std::size_t missing : {1u, 0u}) {
+    connect({});
+    const std::size_t first = outcomes_.size();
+    server_takes_nothing(32 + 32 + 10 - missing);
+    submit_only("");
+    submit(std::string(10, 'x'));
+    server_->peer().shut();
+    run();
+    EXPECT_TRUE(outcomes_[first].failed_with(Errc::connection_lost, Ran::maybe)) << outcomes_[first];
+    EXPECT_TRUE(outcomes_[first + 1].failed_with(Errc::connection_lost, missing > 0 ? Ran::no : Ran::maybe))
+        << outcomes_[first + 1];
+    server_takes_ = true;
+  }
 }
 
 // --- close() ---------------------------------------------------------------------------------------------------------

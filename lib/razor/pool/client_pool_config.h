@@ -10,9 +10,11 @@
 
 namespace razor::pool {
 
-/// What is done with calls that may have run. Only idempotent ones are ever sent twice. (pool_core.cc)
+/// What is done with calls that may have run: only idempotent ones are sent again. Back-off and budget are also those of calls
+/// whose connection ended while they were being sent: they did not run, and are sent again until their deadline. (pool_core.cc)
 struct RetryConfig {
-  /// A call is sent once, and up to so many times more. What was never sent does not count.
+  /// A call that may have run is sent once, and up to so many times more. What was not sent whole does not
+  /// count.
   std::uint32_t limit = 3;
   /// Before the first retry, and before the later ones, with equal jitter. (backoff.h)
   base::Duration backoff_least = std::chrono::milliseconds(10);

@@ -36,6 +36,7 @@ class Attempt final : public stream::PendingCall {
   PoolCall* call() const { return call_; }
   Connection& connection() const { return connection_; }
   bool is_hedge() const { return is_hedge_; }
+  using PendingCall::was_cut_off;
   /// How many answers its address had given when it was sent.
   std::uint64_t answers_before() const { return answers_before_; }
   /// Its call ends without it.
@@ -127,6 +128,7 @@ class PoolCall final : public stream::DeadlineEntry,
   std::uint32_t redirects = 0;
   bool memory_refused;                // for its name
   bool has_token = false;             // of the retry budget, for its next attempt
+  bool was_cut_off = false;           // its last attempt was: the next needs a token, though it is no retry
   bool left_silence = false;          // it was tried elsewhere because its connection is silent: once
   AddressId avoid = kNoAddress;
   AddressId target = kNoAddress;

@@ -423,7 +423,8 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   const std::unique_ptr<Attempt> over(&attempt);
   Endpoint& endpoint = attempt.connection().endpoint;
   const TimePoint now = clock_.now();
-  const bool was_sent = error.ran() != Ran::no;
+  const bool was_cut_off = attempt.was_cut_off();
+  const bool was_sent = error.ran() != Ran::no || was_cut_off;
   if (!was_sent) --stats_.attempts;
   on_attempt_over(attempt, false);
   if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.answers_before(), now);
@@ -431,19 +432,19 @@ void PoolCore::on_failed(Attempt& attempt, CallError error) {
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();
   call.drop(attempt);
-  if (!was_sent) --call.attempts;
-  call.stages.add(was_sent ? CallStage::waiting : CallStage::sending, now - call.stage_since);
+  if (error.ran() == Ran::no) --call.attempts;  // the retry limit is for what may have run
+  call.stages.add(error.ran() != Ran::no ? CallStage::waiting : CallStage::sending, now - call.stage_since);
   call.stage_since = now;
   note_tried(call, endpoint.address(), base::format("{}: {}", name_of(error.errc()), cause(call, error)));
   if (call.has_attempts()) {
     call.ran = std::max(call.ran, error.ran());
     return;  // the hedge, or what it was to help, may still be answered
   }
-  go_on_or_fail(call, endpoint.id(), std::move(error));
+  go_on_or_fail(call, endpoint.id(), std::move(error), was_cut_off);
 }
 
 // None of its attempts is under way any more.
-void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError error) {
+void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError error, bool was_cut_off) {
   call.ran = std::max(call.ran, error.ran());
   if (call.trouble) call.trouble->timer.disarm();
   --under_way_;
@@ -455,6 +456,15 @@ void PoolCore::go_on_or_fail(PoolCall& call, AddressId failed_at, CallError erro
                     : RetryPolicy::Verdict::give_up) {
     case RetryPolicy::Verdict::move:
       if (!may_come_back()) break;
+      // Whoever breaks off large messages is not sent them again and again: with back-off and budget, and elsewhere first.
+      if (was_cut_off) {
+        call.avoid = failed_at;
+        const Duration delay = next_delay(call);
+        if (may_wait_for(call, delay, clock_.now())) {
+          call.was_cut_off = true;
+          return back_off(call, delay);
+        }
+      }
       ++stats_.moves;
       wait_for_room(call, particular_);
       return schedule_look();
@@ -494,7 +504,8 @@ void PoolCall::CallTimer::fire() { core.on_timer(call); }
 void PoolCore::on_timer(PoolCall& call) {
   if (call.state == PoolCall::State::under_way) return hedge(call);
   if (expired(call, clock_.now())) return;
-  if (call.attempts == 0 || call.has_token) return go_on(call);  // where an error sent it elsewhere it is no retry
+  // Where an error sent it elsewhere it is no retry.
+  if (call.has_token || (call.attempts == 0 && !call.was_cut_off)) return go_on(call);
   call.state = PoolCall::State::needs_token;
   needs_token_.push_back(call);
   look();
@@ -502,7 +513,7 @@ void PoolCore::on_timer(PoolCall& call) {
 
 bool PoolCore::take_token(PoolCall& call, TimePoint now) {
   if (!budget_.take(now)) return false;
-  ++stats_.retries;
+  ++(call.was_cut_off ? stats_.moves : stats_.retries);
   ++call.retries;
   return call.has_token = true;
 }
@@ -510,7 +521,7 @@ bool PoolCore::take_token(PoolCall& call, TimePoint now) {
 // Its back-off is over, it has its token, or needs none: it waits for room now.
 void PoolCore::go_on(PoolCall& call) {
   const TimePoint now = clock_.now();
-  call.has_token = false;
+  call.has_token = call.was_cut_off = false;
   call.stages.add(CallStage::back_off, now - call.stage_since);
   static_cast<base::ListLink<WaitingTag>&>(call).unlink();
   wait_for_room(call, particular_);

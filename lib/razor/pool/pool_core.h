@@ -5,7 +5,7 @@
 //   submitted --room--> under way --answered--> ended
 //       |                 |  ^
 //     queued --room-------^  |--never sent--> queued
-//                            |--may have run, idempotent--> backing off --> (needs a token) --> queued
+//                            |--cut off, or may have run and is idempotent--> backing off --> (needs a token) --> queued
 
 #include <vector>
 
@@ -91,7 +91,7 @@ class PoolCore final : public stream::Channel,
   void on_answered(Attempt& attempt, const wire::ResponseFrame& answer);
   void on_failed(Attempt& attempt, base::CallError error);
   void on_timer(PoolCall& call);
-  void go_on_or_fail(PoolCall& call, AddressId failed_at, base::CallError error);
+  void go_on_or_fail(PoolCall& call, AddressId failed_at, base::CallError error, bool was_cut_off);
   base::Duration next_delay(const PoolCall& call);
   bool may_wait_for(const PoolCall& call, base::Duration delay, base::TimePoint now) const;
   void back_off(PoolCall& call, base::Duration delay);

@@ -21,7 +21,7 @@ struct PoolStats {
   std::uint64_t calls_abandoned = 0;           ///< whose caller stopped waiting
   std::uint64_t attempts = 0;                  ///< that were sent
   std::uint64_t retries = 0;                   ///< of calls that may have run
-  std::uint64_t moves = 0;                     ///< of calls that were never sent
+  std::uint64_t moves = 0;                     ///< of calls that were never sent, or not whole
   std::uint64_t redirects = 0;                 ///< that errors of handlers asked for
   std::uint64_t hedges = 0;
   std::uint64_t hedges_won = 0;

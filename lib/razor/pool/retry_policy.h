@@ -14,7 +14,7 @@ class RetryPolicy {
 
   enum class Verdict {
     give_up,  ///< the call ends with this failure
-    move,     ///< it did not run: another connection takes it; not a retry
+    move,     ///< it did not run: another connection takes it; at once if it was not sent, else after a back-off
     retry,    ///< it may have run, and may run again: after a back-off, within the budget
   };
 

@@ -119,6 +119,8 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
   void leave_queue(PendingCall& call);
   // The transport has taken a part of its frame at least. A write that waits has taken nothing (byte_stream.h).
   bool was_sent(const PendingCall& call) const { return call.sent_from_ < out_.consumed(); }
+  // Only a whole frame can be dispatched: what the transport has not taken when the connection ends is never sent.
+  bool was_sent_whole(const PendingCall& call) const { return call.sent_until_ <= out_.consumed(); }
 
   // --- Time
   void schedule_settling() {
@@ -334,6 +336,7 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
     refuse(call, base::out_of_memory(Ran::no));
     return;
   }
+  call.sent_until_ = out_.appended();
   ++stats_.calls_submitted;
   head.seq = session_.send(call);
   wire::store_head(at, head);
@@ -428,6 +431,7 @@ void ClientStreamCore::admit_queued() {
       fail_later(call, base::out_of_memory(Ran::no));
       continue;
     }
+    call.sent_until_ = out_.appended();
     head.seq = session_.send(call);
     wire::store_head(at, head);
     if (call.span_ != runtime::kNoSpan) [[unlikely]] trace_number(call);
@@ -759,7 +763,8 @@ void ClientStreamCore::end(Errc errc, std::string why) {
   transition(State::ended, std::move(why));
   session_.for_each_in_flight([&](PendingCall& call) {
     session_.end(call);
-    fail_later(call, CallError(errc, was_sent(call) ? Ran::maybe : Ran::no,
+    call.cut_off_ = was_sent(call) && !was_sent_whole(call);
+    fail_later(call, CallError(errc, was_sent_whole(call) ? Ran::maybe : Ran::no,
                                base::format("call {}: {}", call.describe(), end_reason_)));
   });
   while (!queue_.empty()) {

@@ -11,6 +11,7 @@ PendingCall::PendingCall(PendingCall&& other) noexcept
       where_(std::exchange(other.where_, Where::nowhere)),
       seq_(other.seq_),
       sent_from_(other.sent_from_),
+      sent_until_(other.sent_until_),
       timeout_(other.timeout_),
       deadline_(other.deadline_),
       span_(std::exchange(other.span_, runtime::kNoSpan)),

@@ -47,6 +47,8 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
 
   bool under_way() const { return where_ != Where::nowhere; }
   bool was_sent() const { return where_ == Where::in_flight || where_ == Where::carried_and_sent; }
+  /// It failed because its connection ended when the transport had taken a part of its frame only: nobody can have run it.
+  bool was_cut_off() const { return cut_off_; }
   /// As the destructor does.
   void abandon();
   /// Runs what the caller does with the end of the call: an exception that escapes it is logged with the call's name.
@@ -77,8 +79,10 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
 
   Channel* channel_ = nullptr;
   Where where_ = Where::nowhere;
+  bool cut_off_ = false;
   wire::Seq seq_ = 0;
-  base::ByteCount sent_from_ = 0;  // where its frame begins in all that the connection sends
+  base::ByteCount sent_from_ = 0;   // where its frame begins in all that the connection sends
+  base::ByteCount sent_until_ = 0;  // and where it ends
   base::Duration timeout_{};       // counts from the submission, whose time is read once a batch
   base::TimePoint deadline_{};
   runtime::SpanId span_ = runtime::kNoSpan;  // kept only where somebody traces
