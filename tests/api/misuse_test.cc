@@ -254,7 +254,7 @@ TEST(RemoteChannelLife, ItsRuntimeMayGoFirstAndThenThePool) {
   auto home = std::make_unique<AsioRuntime>();
   RemoteChannel remote(*home, *pool);
   int closed = 0;
-  Client<Store>(remote).add.start([&](const Reply<int>& reply) { closed += reply.call_error().code() == Errc::closed; }, 1, 2);
+  Client<Store>(remote).add.start([&](const Reply<int>& reply) { closed += reply.call_error().errc() == Errc::closed; }, 1, 2);
   home.reset();
   EXPECT_EQ(closed, 1);
   pool.reset();  // the call was on its way to it
