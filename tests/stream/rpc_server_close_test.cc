@@ -60,7 +60,7 @@ TEST_F(RpcServerCloseTest, WithoutTimeEverythingIsClosedAtOnce) {
   ScriptedClient& client = connect();
   send(client, request(1, kHold));
   Running<void> closing(server_->close(-3s));
-  run();
+  advance(1ns);
   EXPECT_TRUE(closing.finished());
   EXPECT_FALSE(client.sees_open());
   EXPECT_EQ(server_->stats().connections, 0u);
