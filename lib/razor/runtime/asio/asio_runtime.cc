@@ -264,9 +264,9 @@ void AsioRuntime::stop() { context().stop(); }
 
 void AsioRuntime::run_until(const bool& finished) {
   RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
-  RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   boost::asio::io_context& context = *own_context_;
-  const Running running(*core_);
+  const Running running(*core_);  // first: another thread's turn is none of ours
+  RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   base::TimePoint spin_until = core_->now() + config_.spin;
   while (!finished && !context.stopped()) {
     if (config_.spin == base::Duration::zero()) {
