@@ -1,4 +1,5 @@
 #pragma once
+#pragma GCC system_header  // compilers do not print the steps of its macros below an error in their arguments
 // The definition of a service: an interface of virtual functions, and one line that lists them.
 //
 //   struct Calculator {

@@ -9,9 +9,9 @@ static_assert(Encoder::kDepthMax == Decoder::kDepthMax, "what is sent must be ac
 namespace {
 
 FieldRef* find_field(std::span<FieldRef> fields, std::string_view name, std::size_t expected) {
-  if (expected < fields.size() && fields[expected].name == name) return &fields[expected];
+  if (expected < fields.size() && fields[expected].info.name == name) return &fields[expected];
   for (FieldRef& field : fields) {
-    if (field.name == name) return &field;
+    if (field.info.name == name || (field.info.other_name == name && !name.empty())) return &field;
   }
   return nullptr;
 }
@@ -27,12 +27,12 @@ bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgre
       if (!from.skip()) return false;
       continue;
     }
-    if (field->seen) return from.fail("a field appears twice", field->name);
+    if (field->seen) return from.fail("a field appears twice", field->info.name);
     field->seen = true;
-    if (!field->decode(from, field->address)) return from.fail_in(field->name);
+    if (!field->decode(from, field->address)) return from.fail_in(field->info.name);
   }
   for (const FieldRef& field : fields) {
-    if (!field.seen && field.take == nullptr) return from.fail("a required field is missing", field.name);
+    if (!field.seen && field.take == nullptr) return from.fail("a required field is missing", field.info.name);
   }
   from.leave();
   return true;
@@ -65,6 +65,16 @@ bool enter_array_of(Decoder& from, std::size_t expected) {
   std::uint32_t count = 0;
   if (!from.read_array(count) || !from.enter()) return false;
   return count == expected || from.fail("wrong number of elements");
+}
+
+bool enter_parameters(Decoder& from, std::size_t required, std::size_t all, std::uint32_t& count) {
+  // A method that had one parameter, which stands alone, or none.
+  if (required <= 1 && !from.next_is_array()) {
+    count = required == 0 && from.next_is_nil() ? 0 : 1;
+    return count > 0 || from.read_nil();
+  }
+  if (!from.read_array(count)) return false;
+  return (count >= required && count <= all) || from.fail("wrong number of elements");
 }
 
 bool decode_byte_array(Decoder& from, std::span<std::byte> bytes, std::size_t& count) {

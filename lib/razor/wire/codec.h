@@ -96,20 +96,17 @@ bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) 
 template <class... Args>
 void encode_parameters(Encoder& to, const Args&... args) {
   if constexpr (sizeof...(Args) == 0) to.put_nil();
-  if constexpr (sizeof...(Args) > 1) to.put_array(sizeof...(Args));
+  if constexpr (sizeof...(Args) > 1) {
+    to.put_array(sizeof...(Args));
+    to.enter();
+  }
   (Codec<Args>::encode(to, args), ...);
 }
 
+/// Into new `args`. The last parameters may be absent where they may be nil (an optional, a pointer): a caller does not know
+/// yet that the method has them.
 template <class... Args>
-bool decode_parameters(Decoder& from, std::tuple<Args...>& args) {
-  if constexpr (sizeof...(Args) == 0) {
-    return from.read_nil();
-  } else if constexpr (sizeof...(Args) == 1) {
-    return decode(from, std::get<0>(args));
-  } else {
-    return decode(from, args);
-  }
-}
+bool decode_parameters(Decoder& from, std::tuple<Args...>& args);
 
 }  // namespace razor::wire
 
@@ -132,3 +129,40 @@ using wire::Encoder;
 #include "razor/wire/fields_codec.h"     // types named by RAZOR_FIELDS and its kin
 #include "razor/wire/error_code_codec.h"
 #include "razor/wire/no_codec.h"
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace razor::wire {
+
+namespace detail {
+
+/// How many parameters cannot be left out.
+template <class... Args>
+constexpr std::size_t required_parameters() {
+  std::size_t required = 0;
+  std::size_t place = 0;
+  ((++place, required = may_be_absent<Args> ? required : place), ...);
+  return required;
+}
+/// Reads how many of `all` parameters there are; false when they are fewer than `required`, or more.
+bool enter_parameters(Decoder& from, std::size_t required, std::size_t all, std::uint32_t& count);
+
+}  // namespace detail
+
+template <class... Args>
+bool decode_parameters(Decoder& from, std::tuple<Args...>& args) {
+  if constexpr (sizeof...(Args) == 0) {
+    return from.read_nil();
+  } else if constexpr (sizeof...(Args) == 1) {
+    return decode(from, std::get<0>(args));
+  } else {
+    std::uint32_t left = 0;
+    if (!detail::enter_parameters(from, detail::required_parameters<Args...>(), sizeof...(Args), left) || !from.enter()) return false;
+    const bool decoded =
+        std::apply([&](Args&... arg) { return ((left == 0 || (--left, Codec<Args>::decode(from, arg))) && ...); }, args);
+    from.leave();
+    return decoded;
+  }
+}
+
+}  // namespace razor::wire

@@ -1,4 +1,5 @@
 #pragma once
+#pragma GCC system_header  // compilers do not print the steps of its macros below an error in their arguments
 // Macros that name what of a type travels: one line inside the type, at its end.
 //
 //   struct Point { int x; int y; RAZOR_FIELDS(Point, x, y) };                  // {"x": 1, "y": 2}
@@ -10,6 +11,12 @@
 // In the place of a field may stand
 //   RAZOR_BASE(Event)                 first: all fields of the base class, which has such a macro too
 //   RAZOR_FIELD_AS(name_, "name")     a field with another name on the wire
+//   RAZOR_DEFAULTED(retries, tags)    fields that may be absent: they are then what a new object has there
+//   RAZOR_RENAMED(old, now)           the field `now`: sent as "old", accepted as either
+//
+// The last two are for types that change while programs with the old and the new one talk to each other. A field is added with
+// RAZOR_DEFAULTED, and may be removed where all that receive it have that. What may be nil (an optional, a pointer) may be absent
+// without it. Fields that a program does not know are skipped.
 //
 // A variant travels as the reference sends its enums: the name of the alternative, with its content unless it has none.
 // Enums that travel by name: enum_names.h.
@@ -37,8 +44,11 @@ enum class Shape { map, tuple, newtype, unit };
 
 /// What a macro says of a field.
 struct FieldInfo {
-  std::string_view name;
+  std::string_view name;             ///< as which it is sent
+  std::string_view other_name = {};  ///< as which it is accepted too; empty for none
 };
+/// It may be absent.
+struct DefaultedFieldInfo : FieldInfo {};
 
 namespace detail {
 
@@ -57,6 +67,10 @@ struct ConstructorParameter<Element[N]> {
 };
 
 template <class Field>
+using ParameterOf = typename ConstructorParameter<Field>::Type;
+
+template <class Field>
+  requires(!std::is_array_v<Field>)
 constexpr void give(Field& field, Field& given) {
   field = std::move(given);
 }
@@ -86,6 +100,12 @@ using wire::Unit;
 
 /// In a list of fields: one that has another name on the wire.
 #define RAZOR_FIELD_AS(field, wire_name) (razor_as, field, wire_name)
+
+/// In a list of fields: these may be absent when an object is decoded, and are then as in a new one.
+#define RAZOR_DEFAULTED(...) (razor_defaulted, __VA_ARGS__)
+
+/// In a list of fields: `now`, which is sent under the name that it once had, and accepted under either.
+#define RAZOR_RENAMED(old, now) (razor_renamed, now, #old)
 
 /// Travels as a map of field names in this order. Defines a default constructor and one that takes all fields.
 #define RAZOR_FIELDS(Type, ...) RAZOR_NAMED_FIELDS_(Type, map, __VA_ARGS__)
@@ -131,11 +151,11 @@ using wire::Unit;
   static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {                            \
     return true RAZOR_FOR_EACH_(RAZOR_FIELD_VISIT_, __VA_ARGS__);                                                     \
   }                                                                                                                   \
-  template <template <class...> class RazorList>                                                                      \
+  template <template <class...> class RazorList, class RazorSelf = Type>                                              \
   using RazorFieldTypes = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_TYPE_, __VA_ARGS__))>;            \
   RAZOR_NAMED_SHAPE_(Type, shape)
 
-// An element of the list is a field, or one of the pairs that begin with razor_base or razor_as.
+// An element of the list is a field, or something in parentheses that begins with its kind: razor_base, razor_as ...
 #define RAZOR_FIELD_KIND_(element) RAZOR_CONCAT_(RAZOR_FIELD_KIND_, RAZOR_IN_PARENTHESES_(element))(element)
 #define RAZOR_FIELD_KIND_0(element) razor_field
 #define RAZOR_FIELD_KIND_1(element) RAZOR_FIELD_KIND_FIRST_ element
@@ -144,11 +164,15 @@ using wire::Unit;
 
 #define RAZOR_FIELD_PARAMETER_(element) RAZOR_BY_KIND_(RAZOR_PARAMETER_, element)(element)
 #define RAZOR_PARAMETER_razor_field(field) \
-  , typename ::razor::wire::detail::ConstructorParameter<decltype(field)>::Type razor_given_##field
+  , ::razor::wire::detail::ParameterOf<decltype(field)> razor_given_##field
 #define RAZOR_PARAMETER_razor_as(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_AS_(kind, field, wire_name) RAZOR_PARAMETER_razor_field(field)
 #define RAZOR_PARAMETER_razor_base(element) RAZOR_PARAMETER_BASE_ element
 #define RAZOR_PARAMETER_BASE_(kind, ...) , __VA_ARGS__ razor_given_base
+
+#define RAZOR_PARAMETER_razor_renamed(element) RAZOR_PARAMETER_AS_ element
+#define RAZOR_PARAMETER_razor_defaulted(element) RAZOR_PARAMETER_DEFAULTED_ element
+#define RAZOR_PARAMETER_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_PARAMETER_razor_field, __VA_ARGS__)
 
 #define RAZOR_FIELD_GIVE_(element) RAZOR_BY_KIND_(RAZOR_GIVE_, element)(element)
 #define RAZOR_GIVE_razor_field(field) ::razor::wire::detail::give(field, razor_given_##field);
@@ -157,11 +181,19 @@ using wire::Unit;
 #define RAZOR_GIVE_razor_base(element) RAZOR_GIVE_BASE_ element
 #define RAZOR_GIVE_BASE_(kind, ...) static_cast<__VA_ARGS__&>(*this) = std::move(razor_given_base);
 
+#define RAZOR_GIVE_razor_renamed(element) RAZOR_GIVE_AS_ element
+#define RAZOR_GIVE_razor_defaulted(element) RAZOR_GIVE_DEFAULTED_ element
+#define RAZOR_GIVE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_GIVE_razor_field, __VA_ARGS__)
+
 #define RAZOR_FIELD_COUNT_(element) RAZOR_BY_KIND_(RAZOR_COUNT_, element)(element)
 #define RAZOR_COUNT_razor_field(field) +1
 #define RAZOR_COUNT_razor_as(element) +1
 #define RAZOR_COUNT_razor_base(element) RAZOR_COUNT_BASE_ element
 #define RAZOR_COUNT_BASE_(kind, ...) +__VA_ARGS__::razor_field_count()
+
+#define RAZOR_COUNT_razor_renamed(element) +1
+#define RAZOR_COUNT_razor_defaulted(element) RAZOR_COUNT_DEFAULTED_ element
+#define RAZOR_COUNT_DEFAULTED_(kind, ...) +RAZOR_COUNT_(__VA_ARGS__)
 
 #define RAZOR_FIELD_VISIT_(element) RAZOR_BY_KIND_(RAZOR_VISIT_, element)(element)
 #define RAZOR_VISIT_razor_field(field) &&razor_visitor(::razor::wire::FieldInfo{#field}, razor_self.field)
@@ -172,9 +204,19 @@ using wire::Unit;
 #define RAZOR_VISIT_BASE_(kind, ...) \
   &&__VA_ARGS__::razor_visit(static_cast<::razor::wire::detail::Like<RazorSelf, __VA_ARGS__>&>(razor_self), razor_visitor)
 
+#define RAZOR_VISIT_razor_renamed(element) RAZOR_VISIT_RENAMED_ element
+#define RAZOR_VISIT_RENAMED_(kind, field, old) \
+  &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
+#define RAZOR_VISIT_razor_defaulted(element) RAZOR_VISIT_DEFAULTED_ element
+#define RAZOR_VISIT_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_VISIT_ONE_DEFAULTED_, __VA_ARGS__)
+#define RAZOR_VISIT_ONE_DEFAULTED_(field) &&razor_visitor(::razor::wire::DefaultedFieldInfo{{#field}}, razor_self.field)
+
 #define RAZOR_FIELD_TYPE_(element) RAZOR_BY_KIND_(RAZOR_TYPE_, element)(element)
-#define RAZOR_TYPE_razor_field(field) , decltype(field)
+#define RAZOR_TYPE_razor_field(field) , decltype(RazorSelf::field)
 #define RAZOR_TYPE_razor_as(element) RAZOR_TYPE_AS_ element
-#define RAZOR_TYPE_AS_(kind, field, wire_name) , decltype(field)
+#define RAZOR_TYPE_AS_(kind, field, wire_name) RAZOR_TYPE_razor_field(field)
+#define RAZOR_TYPE_razor_renamed(element) RAZOR_TYPE_AS_ element
+#define RAZOR_TYPE_razor_defaulted(element) RAZOR_TYPE_DEFAULTED_ element
+#define RAZOR_TYPE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_TYPE_razor_field, __VA_ARGS__)
 #define RAZOR_TYPE_razor_base(element) RAZOR_TYPE_BASE_ element
 #define RAZOR_TYPE_BASE_(kind, ...) , __VA_ARGS__

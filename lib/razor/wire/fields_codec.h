@@ -6,6 +6,7 @@
 
 #include <span>
 
+#include "razor/wire/array_codec.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/codec_traits.h"
 
@@ -15,7 +16,7 @@ namespace wire::detail {
 
 /// A field where it lies.
 struct FieldRef {
-  std::string_view name;
+  FieldInfo info;
   void* address = nullptr;
   bool (*decode)(Decoder& from, void* address) = nullptr;
   void (*take)(void* to, void* from) = nullptr;  ///< of a field that may be absent: `*from` goes to `*to`; null for the others
@@ -32,16 +33,16 @@ template <class Field>
 void take(void* to, void* from) {
   auto& taking = *static_cast<Field*>(to);
   if (from == nullptr) {
-    taking = Field();
+    value_initialise(taking);
   } else {
-    taking = std::move(*static_cast<Field*>(from));
+    give(taking, *static_cast<Field*>(from));
   }
 }
 
-template <class Field>
-FieldRef field_ref(std::string_view name, Field& field) {
-  FieldRef ref{name, &field, &decode_at<Field>, nullptr, false};
-  if constexpr (may_be_absent<Field>) ref.take = &take<Field>;
+template <class Info, class Field>
+FieldRef field_ref(const Info& info, Field& field) {
+  FieldRef ref{info, &field, &decode_at<Field>, nullptr, false};
+  if constexpr (may_be_absent<Field> || std::is_same_v<Info, DefaultedFieldInfo>) ref.take = &take<Field>;
   return ref;
 }
 
@@ -128,9 +129,9 @@ struct DecodeExpectedEntry {
 
 struct CollectFields {
   FieldRef* next;
-  template <class Field>
-  bool operator()(const FieldInfo& info, Field& field) {
-    *next++ = field_ref(info.name, field);
+  template <class Info, class Field>
+  bool operator()(const Info& info, Field& field) {
+    *next++ = field_ref(info, field);
     return true;
   }
 };

@@ -53,7 +53,7 @@ class FieldCollector {
       }
     }
     if (!lies_in_object || (is_map_ && !has_key_) || count_ == fields_.size()) return give_up();
-    fields_[count_++] = field_ref(key_, const_cast<T&>(value));
+    fields_[count_++] = field_ref(FieldInfo{key_}, const_cast<T&>(value));
     has_key_ = false;
     return *this;
   }
