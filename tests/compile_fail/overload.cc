@@ -1,5 +1,5 @@
 // says: Store::put
-// lines: 45
+// lines: 75
 #include "razor/api/client.h"
 
 struct Store {

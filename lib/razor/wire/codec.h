@@ -21,7 +21,7 @@
 //
 // Time:   decoding n bytes costs O(n log n) at worst; keys that are chosen to collide in a hash table are refused
 //         (hash_guard.h).
-// Memory: room that is made for elements before they arrive is at most 4 times the bytes received.
+// Memory: room that is made for elements before they arrive is at most 4 times the bytes received, or 1 KiB.
 // Depth:  64 levels, decoding and encoding: a value that contains itself is an error, not an overflow of the stack.
 //
 // Source: protocol.md, "msgpack".

@@ -140,6 +140,14 @@ concept Nullable = is_a<T, std::optional> || OwningPointer<T>;
 template <class T>
 concept MayBeNil = Nullable<T> || begins_with_monostate<T> || std::is_same_v<T, Unit> || std::is_same_v<T, std::monostate>;
 
+/// Refuses, by its name, a type of which no new object can be made to decode into.
+template <class T>
+constexpr bool can_be_new() {
+  static_assert(std::is_default_constructible_v<T>,
+                "razor: this type has no default constructor: a new object of it is made, and then decoded into");
+  return std::is_default_constructible_v<T>;
+}
+
 /// As a field, it may be left out.
 template <class T>
 inline constexpr bool may_be_absent = Nullable<T>;

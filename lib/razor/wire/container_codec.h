@@ -58,7 +58,7 @@ struct Codec<T> {
         bool element = false;
         if (!from.read_bool(element)) return false;
         value.push_back(element);
-      } else {
+      } else if constexpr (wire::detail::can_be_new<Element>()) {
         value.emplace_back();
         if (!Codec<Element>::decode(from, value.back())) return false;
       }

@@ -24,7 +24,7 @@ class Decoder {
       : begin_(bytes.data()),
         position_(bytes.data()),
         end_(bytes.data() + bytes.size()),
-        advance_left_(kAdvanceForEachByte * bytes.size()) {}
+        advance_left_(std::max(kAdvanceForEachByte * bytes.size(), kAdvanceMin)) {}
 
   bool ok() const { return what_ == nullptr; }
   /// "expected an integer, found a string, in field 'age', at byte 12".
@@ -118,7 +118,7 @@ class Decoder {
   void leave_pointer() { --pointer_depth_; }
 
   /// For how many of `count` declared elements room may be made before they have arrived. All room that is made in advance is
-  /// at most 4 times the message, whatever that declares.
+  /// at most 4 times the message, or 1 KiB, whatever that declares.
   std::size_t room_for(std::size_t count, std::size_t element_bytes) {
     const std::size_t elements = std::min(count, advance_left_ / element_bytes);
     advance_left_ -= elements * element_bytes;
@@ -142,6 +142,7 @@ class Decoder {
   bool out_of_range(const std::byte* number, const char* what = "integer out of range");
 
   static constexpr std::size_t kAdvanceForEachByte = 4;
+  static constexpr std::size_t kAdvanceMin = 1024;
 
   const std::byte* begin_;
   const std::byte* position_;
