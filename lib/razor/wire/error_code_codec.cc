@@ -13,8 +13,10 @@ void Codec<std::error_code>::encode(wire::Encoder& to, const std::error_code& va
   for (const std::error_category* known : kCategories) {
     if (*known != value.category()) continue;
     to.put_array(2);
+    to.enter();
     to.put_text(known->name());
     to.put_signed(value.value());
+    to.leave();
     return;
   }
   throw wire::EncodeError(std::string("an error_code of the category '") + value.category().name() +
