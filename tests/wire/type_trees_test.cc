@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <deque>
 #include <list>
 #include <map>
-#include <new>
+#include <memory>
 #include <set>
 #include <unordered_map>
 
@@ -188,6 +188,12 @@ T drawn(RandomStream& random) {
   return value;
 }
 
+/// The order in a hash table may differ from one to the next; what it holds may not.
+Bytes sorted(Bytes bytes) {
+  std::sort(bytes.begin(), bytes.end());
+  return bytes;
+}
+
 template <class T>
 class TypeTree : public testing::Test {};
 
@@ -202,8 +208,7 @@ TYPED_TEST(TypeTree, ValuesComeBackAndBrokenOnesAreRefused) {
     const Bytes bytes = wire::encoded(drawn<TypeParam>(random));
     TypeParam again{};
     RC_ASSERT(wire::decode_all(bytes, again));
-    // Order in a hash table may differ; what it holds may not.
-    RC_ASSERT(wire::encoded(again).size() == bytes.size());
+    RC_ASSERT(sorted(wire::encoded(again)) == sorted(bytes));
     const std::size_t stride = 1 + bytes.size() / 64;
     for (std::size_t end = random.below(stride); end < bytes.size(); end += stride) {
       TypeParam cut{};
