@@ -1,4 +1,4 @@
-// says: Store::put
+// says: RAZOR_SERVICE(Store, put)
 // lines: 75
 #include "razor/api/client.h"
 
