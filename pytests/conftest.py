@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is marked as long is left out, unless it is asked for."""
-    if config.getoption(LONG_OPTION):
+    if config.getoption(LONG_OPTION, False):  # pytest knows the option only where it is told of this folder
         return
     left_out = [item for item in items if item.get_closest_marker(LONG_MARK) is not None]
     if left_out:

@@ -9,15 +9,18 @@
 //   pool/      many connections, to one address or several: ClientPool, FailoverPool
 //   api/       services: RAZOR_SERVICE, Call, Client, Reply, Server
 //
+// Files that only define or implement services include less: <razor/service.h>. Programs that are written with Boost.Asio include
+// <razor/asio.h> too, and those with types of msgpack-cxx "razor/wire/msgpack_adaptor.h".
+//
 // A call goes down from api/client.h over pool/pool_core.cc and stream/client_stream.h to runtime/byte_stream.h, and up again from
 // stream/server_stream.h over api/dispatch.h to the handler.
 
 #include "razor/api/client.h"
 #include "razor/api/server.h"
+#include "razor/api/service.h"
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_runtime.h"
-#include "razor/runtime/asio/interop.h"
 #include "razor/runtime/channel.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"

@@ -19,6 +19,7 @@
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/stream/remote_channel.h"
+#include "razor/asio.h"
 #include "tests/api/service_fixture.h"
 #include "tests/support/live_count.h"
 

@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "razor/asio.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::test {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "razor/runtime/with_deadline.h"
+#include "razor/asio.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::test {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "razor/razor.h"
+#include "razor/wire/msgpack_adaptor.h"
 #include "tests/support/coroutine_asserts.h"
 
 namespace razor::test {

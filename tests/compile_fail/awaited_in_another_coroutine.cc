@@ -1,4 +1,5 @@
 // says: razor awaitables are awaited in razor coroutines
+// lines: 40
 #include "tests/compile_fail/calculator.h"
 
 struct Foreign {

@@ -1,4 +1,5 @@
 // says: first
+// lines: 70
 #include "razor/api/client.h"
 
 struct Duplicates {

@@ -1,5 +1,6 @@
 // says: Calculator::add
 // only: g++
+// lines: 50
 #include "tests/compile_fail/calculator.h"
 
 struct CalculatorImpl final : Calculator {

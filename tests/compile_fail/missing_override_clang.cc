@@ -1,5 +1,6 @@
 // says: unimplemented pure virtual method 'add'
 // only: clang++
+// lines: 50
 #include "tests/compile_fail/calculator.h"
 
 struct CalculatorImpl final : Calculator {

@@ -3,15 +3,18 @@
 
     run.py FILE COMPILER [OPTION ...]
 
-Each comment `// says: TEXT` in FILE is a text that must appear in the compiler's output; `// only: g++` (or clang++) says
-that the other compiler is not asked. A file without `// says:` must compile: it shows that the others fail for their
-reason, and not for another.
+Each comment `// says: TEXT` in FILE is a text that must appear in the compiler's output, which has at most LINES_MAX lines,
+or as many as `// lines: N` says: behind one mistake nobody reads more. `// only: g++` (or clang++) says that the other
+compiler is not asked. A file without `// says:` must compile: it shows that the others fail for their reason, and not for
+another.
 """
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+LINES_MAX = {"g++": 25, "clang++": 40}  # clang prints the code of every note
 
 
 def main() -> int:
@@ -34,6 +37,11 @@ def main() -> int:
     # Compilers quote in their own ways.
     said = result.stderr.replace("‘", "'").replace("’", "'")
     missing = [line for line in expected if line not in said]
+    lines_max = re.search(r"^// lines: (.*)$", text, re.MULTILINE)
+    limit = int(lines_max.group(1)) if lines_max else LINES_MAX[family]
+    if len(said.splitlines()) > limit:
+        print(f"the compiler says {len(said.splitlines())} lines, {limit} are the most:\n{said}")
+        return 1
     for line in missing:
         print(f"the compiler does not say: {line}")
     if missing:

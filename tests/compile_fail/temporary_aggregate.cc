@@ -2,6 +2,7 @@
 // says: &Store::put
 // only: g++
 #include "razor/api/client.h"
+#include "razor/wire/msgpack_adaptor.h"
 
 struct Item {
   int id = 0;

@@ -1,7 +1,9 @@
 // says: no match for call
 // says: &Store::put
 // only: g++
+// lines: 30
 #include "razor/api/client.h"
+#include "razor/wire/msgpack_adaptor.h"
 
 struct Item {
   int id = 0;

@@ -1,6 +1,7 @@
 // What a TraceSink is told of calls, here on real sockets. Without it both lists below would be empty; with addresses or
 // numbers that the two ends do not agree on, nobody could tell which request a call became.
 
+#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

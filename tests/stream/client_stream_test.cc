@@ -245,19 +245,29 @@ TEST_F(ClientStreamTest, WhatIsTooLargeFailsAloneInTheQueueToo) {
   run();
 }
 
-struct Unencodable {
-  friend void encode(wire::Encoder& to, const Unencodable&) {
+struct Unencodable {};
+struct OddlyUnencodable {};
+
+}  // namespace
+}  // namespace razor::stream
+
+template <>
+struct razor::Codec<razor::stream::Unencodable> {
+  static void encode(Encoder& to, const stream::Unencodable&) {
     to.sink().put(base::as_bytes("half of it"));
     throw std::runtime_error("no such thing");
   }
 };
-struct OddlyUnencodable {
-  template <class Packer>
-  void msgpack_pack(Packer& packer) const {
-    packer.pack_array(1);
+template <>
+struct razor::Codec<razor::stream::OddlyUnencodable> {
+  static void encode(Encoder& to, const stream::OddlyUnencodable&) {
+    to.put_array(1);
     throw 7;
   }
 };
+
+namespace razor::stream {
+namespace {
 
 TEST_F(ClientStreamTest, ATaskThatCannotBeEncodedFailsAloneWhateverItsAdaptorThrows) {
   connect(with_window(2));

@@ -152,13 +152,21 @@ TEST_F(RpcServerTest, AnAnswerThatIsTooLargeFailsAlone) {
   EXPECT_EQ(client.answer(5).blob.size(), 200u);
 }
 
-struct Unencodable {
-  template <class Packer>
-  void msgpack_pack(Packer& packer) const {
-    packer.pack(std::string("half of it"));
+struct Unencodable {};
+
+}  // namespace
+}  // namespace razor::stream
+
+template <>
+struct razor::Codec<razor::stream::Unencodable> {
+  static void encode(Encoder& to, const stream::Unencodable&) {
+    to.put_text("half of it");
     throw std::runtime_error("no such thing");
   }
 };
+
+namespace razor::stream {
+namespace {
 
 // --- Each request is answered once -----------------------------------------------------------------------------------
 

@@ -45,14 +45,21 @@ inline Failover failover_of(const Elsewhere& error) {
   return error.where.empty() ? Failover::next_address() : Failover::to(error.where);
 }
 
-/// An argument that no codec takes.
-struct Unencodable {
-  friend void encode(wire::Encoder& to, const Unencodable&) {
-    wire::encode(to, std::string_view("half of it"));
+/// An argument whose codec refuses it.
+struct Unencodable {};
+
+}  // namespace razor::swarm
+
+template <>
+struct razor::Codec<razor::swarm::Unencodable> {
+  static void encode(Encoder& to, const swarm::Unencodable&) {
+    to.put_text("half of it");
     throw std::runtime_error("cannot be encoded");
   }
-  friend bool decode(wire::Decoder&, Unencodable&) { return false; }
+  static bool decode(Decoder&, swarm::Unencodable&) { return false; }
 };
+
+namespace razor::swarm {
 
 struct Work {
   virtual Call<Product, std::string> once(Order order) = 0;

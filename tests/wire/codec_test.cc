@@ -13,9 +13,16 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <deque>
 #include <forward_list>
+#include <list>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "razor/base/random_stream.h"
+#include "razor/wire/msgpack_adaptor.h"
 #include "tests/wire/bytes.h"
 
 namespace razor::wire {
@@ -316,8 +323,11 @@ template <class T>
     draw(random, value.table);
     draw(random, value.maps);
     for (int& number : value.numbers) draw(random, number);
-  } else if constexpr (requires { value.razor_fields(); }) {
-    draw_each(random, value.razor_fields());
+  } else if constexpr (Named<T>) {
+    T::razor_visit(value, [&random](const FieldInfo&, auto& field) {
+      draw(random, field);
+      return true;
+    });
   } else {
     draw_each(random, value.fields());
   }

@@ -18,13 +18,10 @@
 // Awaited in-process, a Call gives a Reply<T, E>.
 
 #include <optional>
-#include <variant>
 
 #include "razor/api/context.h"
 #include "razor/api/error_codec.h"
 #include "razor/api/reply.h"
-#include "razor/base/format.h"
-#include "razor/base/out_of_memory.h"
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"
 
@@ -35,19 +32,19 @@ class Call;
 
 namespace detail {
 
-/// How a handler ended.
+/// How a handler ended; nothing while it has not.
 template <class T, class E>
-using Outcome = std::variant<Held<T>, E, base::Errc>;
+using HandlerOutcome = Outcome<ValueOrMonostate<T>, E, base::Errc>;
 
 /// Answers a request with how its handler ended.
 template <class T, class E>
-void respond_with_outcome(stream::Responder& respond, const Outcome<T, E>& outcome);
+void respond_with_outcome(stream::Responder& respond, const HandlerOutcome<T, E>& outcome);
 
-template <class T, class E>
-Reply<T, E> reply_of_thrown(const std::exception_ptr& exception);
+/// What escaped a handler in this process, for its caller.
+base::CallError error_of_thrown(const std::exception_ptr& exception);
 
 template <class T, class E, class U>
-concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<Held<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
+concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<ValueOrMonostate<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
                    !std::is_same_v<std::remove_cvref_t<U>, base::Errc> &&
                    !std::is_same_v<std::remove_cvref_t<U>, Call<T, E>>;
 
@@ -56,7 +53,7 @@ concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<Held<T>, U> && 
 template <class T, class E>
 class CallPromiseBase : public runtime::PromiseBase, public runtime::Root, private runtime::Continuation {
  public:
-  std::optional<Outcome<T, E>>& outcome() { return outcome_; }
+  HandlerOutcome<T, E>& outcome() { return outcome_; }
   const CallContext& context() const { return context_; }
 
   /// Starts the coroutine right here. Only if it suspends is it registered, as a task of the server.
@@ -71,7 +68,7 @@ class CallPromiseBase : public runtime::PromiseBase, public runtime::Root, priva
  protected:
   ~CallPromiseBase() = default;
 
-  std::optional<Outcome<T, E>> outcome_;
+  HandlerOutcome<T, E> outcome_;
 
  private:
   void child_finished() override { answer(); }
@@ -85,24 +82,24 @@ class CallPromiseBase : public runtime::PromiseBase, public runtime::Root, priva
 template <class T, class E>
 class CallReturnValue : public CallPromiseBase<T, E> {
  public:
-  template <class U = Held<T>>
+  template <class U = ValueOrMonostate<T>>
     requires ResultOf<T, E, U>
   void return_value(U&& value) {
-    this->outcome_.emplace(std::in_place_index<0>, std::forward<U>(value));
+    this->outcome_.template emplace<0>(std::forward<U>(value));
   }
   void return_value(wire::Unit)
     requires std::is_void_v<T>
   {
-    this->outcome_.emplace(std::in_place_index<0>);
+    this->outcome_.template emplace<0>();
   }
   template <class F>
     requires std::is_constructible_v<E, F>
   void return_value(Fail<F> fail) {
-    this->outcome_.emplace(std::in_place_index<1>, std::move(fail.error));
+    this->outcome_.template emplace<1>(std::move(fail.error));
   }
   template <std::same_as<base::Errc> Failure>
   void return_value(Failure errc) {
-    this->outcome_.emplace(std::in_place_index<2>, errc);
+    this->outcome_.template emplace<2>(errc);
   }
 
  protected:
@@ -113,7 +110,7 @@ class CallReturnValue : public CallPromiseBase<T, E> {
 template <class T, class E>
 class CallReturnVoid : public CallPromiseBase<T, E> {
  public:
-  void return_void() { this->outcome_.emplace(std::in_place_index<0>); }
+  void return_void() { this->outcome_.template emplace<0>(); }
 
  protected:
   ~CallReturnVoid() = default;
@@ -133,23 +130,23 @@ template <class T = void, class E = NoError>
 class [[nodiscard]] Call {
  public:
   using promise_type = detail::CallPromise<T, E>;
-  using Outcome = detail::Outcome<T, E>;
+  using Outcome = detail::HandlerOutcome<T, E>;
   using Result = T;
   using Error = E;
 
   /// Success.
   Call()
     requires std::is_void_v<T>
-      : outcome_(std::in_place, std::in_place_index<0>) {}
-  template <class U = detail::Held<T>>
+      : outcome_(std::in_place_index<0>) {}
+  template <class U = detail::ValueOrMonostate<T>>
     requires detail::ResultOf<T, E, U>
-  Call(U&& value) : outcome_(std::in_place, std::in_place_index<0>, std::forward<U>(value)) {}
+  Call(U&& value) : outcome_(std::in_place_index<0>, std::forward<U>(value)) {}
   /// The handler's own error.
   template <class F>
     requires std::is_constructible_v<E, F>
-  Call(Fail<F> fail) : outcome_(std::in_place, std::in_place_index<1>, std::move(fail.error)) {}
+  Call(Fail<F> fail) : outcome_(std::in_place_index<1>, std::move(fail.error)) {}
   /// A failure that looks like the framework's.
-  Call(base::Errc errc) : outcome_(std::in_place, std::in_place_index<2>, errc) {}
+  Call(base::Errc errc) : outcome_(std::in_place_index<2>, errc) {}
 
   Call(Call&& other) noexcept
       : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {
@@ -164,13 +161,13 @@ class [[nodiscard]] Call {
   /// Awaited in-process, at most once, and not after it was moved from: that ends the program. An exception that escapes the
   /// handler is `internal`, ran: yes.
   auto operator co_await() noexcept {
-    RAZOR_CHECK(promise_ != nullptr || outcome_, "use of an empty Call: it was awaited before, or moved from");
+    RAZOR_CHECK(promise_ != nullptr || outcome_.has_value(), "use of an empty Call: it was awaited before, or moved from");
     if (promise_ != nullptr) promise_->claim("awaited");
     return Awaiter(*this);
   }
 
   /// The outcome of a plain handler; nothing when it is a coroutine.
-  std::optional<Outcome>& immediate() { return outcome_; }
+  Outcome& immediate() { return outcome_; }
   /// The coroutine, which whoever takes it destroys; null for a plain handler.
   promise_type* release_coroutine() { return std::exchange(promise_, nullptr); }
   promise_type* coroutine() const { return promise_; }
@@ -203,7 +200,9 @@ class [[nodiscard]] Call {
     }
     Reply<T, E> await_resume() {
       if (call_.promise_ != nullptr) return reply_of(*call_.promise_);
-      return reply_of(std::move(*std::exchange(call_.outcome_, std::nullopt)));
+      Outcome outcome = std::move(call_.outcome_);
+      call_.outcome_.reset();
+      return reply_of(std::move(outcome));
     }
     void child_finished() override { resume_parent(); }
     runtime::PromiseBase* running_child() override { return call_.promise_->running(); }
@@ -212,24 +211,24 @@ class [[nodiscard]] Call {
     Call& call_;
   };
 
-  std::optional<Outcome> outcome_;
+  Outcome outcome_;
   promise_type* promise_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class T, class E>
-void detail::respond_with_outcome(stream::Responder& respond, const Outcome<T, E>& outcome) {
+void detail::respond_with_outcome(stream::Responder& respond, const HandlerOutcome<T, E>& outcome) {
   switch (outcome.index()) {
     case 0:
       if constexpr (std::is_void_v<T>) {
         respond.reply(wire::Unit());
       } else {
-        respond.reply(std::get<0>(outcome));
+        respond.reply(outcome.result());
       }
       return;
-    case 1: respond_with_error(respond, std::get<1>(outcome)); return;
-    default: respond.fail(std::get<2>(outcome)); return;
+    case 1: respond_with_error(respond, outcome.error()); return;
+    default: respond.fail(outcome.failure()); return;
   }
 }
 
@@ -255,7 +254,7 @@ void detail::CallPromiseBase<T, E>::answer() {
   if (exception()) {
     respond_->fail_thrown(context_.method(), exception());
   } else {
-    respond_with_outcome<T, E>(*respond_, *outcome_);
+    respond_with_outcome<T, E>(*respond_, outcome_);
   }
   destroy();
 }
@@ -273,31 +272,17 @@ Reply<T, E> Call<T, E>::reply_of(Outcome&& outcome) {
       if constexpr (std::is_void_v<T>) {
         return Reply<T, E>();
       } else {
-        return Reply<T, E>(std::get<0>(std::move(outcome)));
+        return Reply<T, E>(std::move(outcome.result()));
       }
-    case 1: return Reply<T, E>(Fail<E>(std::get<1>(std::move(outcome))));
-    default: return Reply<T, E>(base::CallError(std::get<2>(outcome), base::Ran::maybe, "answered by the handler"));
-  }
-}
-
-/// What escaped a handler in this process, for its caller.
-template <class T, class E>
-Reply<T, E> detail::reply_of_thrown(const std::exception_ptr& exception) {
-  try {
-    std::rethrow_exception(exception);
-  } catch (const std::exception& error) {
-    return base::CallError(base::Errc::internal, base::Ran::yes, base::text_with_memory([&] {
-      return base::format("the handler threw: {}", error.what());
-    }));
-  } catch (...) {
-    return base::CallError(base::Errc::internal, base::Ran::yes, "the handler threw");
+    case 1: return Reply<T, E>(Fail<E>(std::move(outcome.error())));
+    default: return Reply<T, E>(base::CallError(outcome.failure(), base::Ran::maybe, "answered by the handler"));
   }
 }
 
 template <class T, class E>
 Reply<T, E> Call<T, E>::reply_of(promise_type& finished) {
-  if (!finished.exception()) return reply_of(*std::move(finished.outcome()));
-  return detail::reply_of_thrown<T, E>(finished.exception());
+  if (!finished.exception()) return reply_of(std::move(finished.outcome()));
+  return detail::error_of_thrown(finished.exception());
 }
 
 }  // namespace razor::api

@@ -13,7 +13,6 @@
 
 #include "razor/api/error_codec.h"
 #include "razor/api/method.h"
-#include "razor/base/format.h"
 #include "razor/base/unique_function.h"
 #include "razor/runtime/thread_signal.h"
 #include "razor/stream/call_awaiter.h"
@@ -53,7 +52,7 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
     if (local_ != nullptr) local_->owner = this;
   }
 
-  Reply<T, E> await_resume() { return *std::move(reply_); }
+  Reply<T, E> await_resume() { return std::move(reply_); }
 
   /// Instead of awaiting: `done(Reply<T, E>)` is called when the call has ended, on the runtime's thread, never inside
   /// `then` (but by a plain handler in this process). An exception that escapes `done` is logged, with the method's name;
@@ -105,7 +104,7 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
   /// Calls an implementation in this process.
   ClientCall(std::string_view action, Call<T, E> call) : action_(action) {
     if (call.coroutine() == nullptr) {
-      finish_local(Call<T, E>::reply_of(*std::move(call.immediate())));
+      finish_local(Call<T, E>::reply_of(std::move(call.immediate())));
       return;
     }
     local_ = std::make_unique<LocalCall>(action, std::move(call), *this);
@@ -119,19 +118,19 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
     finish_now();
   }
   void failed(base::CallError error) override {
-    reply_.emplace(std::move(error));
+    reply_ = std::move(error);
     finish_soon();
   }
   std::string describe() const override { return std::string(action_); }
   stream::FailoverRule failover_rule() const override { return failover_rule_of<E>(); }
 
   void finish_local(Reply<T, E> reply) {
-    reply_.emplace(std::move(reply));
+    reply_ = std::move(reply);
     finish_now();
   }
 
   std::string_view action_;
-  std::optional<Reply<T, E>> reply_;
+  Reply<T, E> reply_{detail::NothingYet()};
   std::unique_ptr<LocalCall> local_;
 };
 
@@ -157,9 +156,9 @@ class CompletedCall final : public stream::PendingCall {
   }
 
   void answered(const wire::ResponseFrame& frame) override {
-    std::optional<Reply<T, E>> reply;
+    Reply<T, E> reply{NothingYet()};
     decode_reply(frame, action_, reply);
-    complete(*std::move(reply));
+    complete(std::move(reply));
   }
   void failed(base::CallError error) override { complete(std::move(error)); }
   std::string describe() const override { return std::string(action_); }
@@ -188,16 +187,16 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
     try {
       wire::encode_parameters(to, args...);
     } catch (...) {
-      reply_.emplace(wire::encode_failure());
+      reply_ = wire::encode_failure();
     }
   }
 
   Reply<T, E> wait() {
-    if (!reply_) {
+    if (!reply_.has_come()) {
       target_.channel->spawner().post(*this);
       finished_.wait();
     }
-    return *std::move(reply_);
+    return std::move(reply_);
   }
 
  private:
@@ -211,7 +210,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
     finished_.wake();  // `this` is gone from here on
   }
   void failed(base::CallError error) override {
-    reply_.emplace(std::move(error));
+    reply_ = std::move(error);
     finished_.wake();
   }
   std::string describe() const override { return std::string(action_); }
@@ -221,13 +220,16 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
   const StubTarget& target_;
   stream::CallOptions options_;
   wire::InlineSink<256> encoded_;
-  std::optional<Reply<T, E>> reply_;
+  Reply<T, E> reply_{detail::NothingYet()};
   runtime::ThreadSignal finished_;
 };
 
 template <auto Method, class Argument, class Given>
 constexpr bool check_argument() {
-  static_assert(std::is_convertible_v<Given, Argument>,
+  constexpr bool converts = std::is_convertible_v<Given, Argument>;
+  static_assert(converts || !std::is_same_v<std::remove_cvref_t<Given>, Argument>,
+                "razor: an argument cannot be copied: hand it over, std::move(argument)");
+  static_assert(converts || std::is_same_v<std::remove_cvref_t<Given>, Argument>,
                 "razor: an argument does not convert to the method's parameter");
   static_assert(std::is_lvalue_reference_v<Given> || !is_freed_twice<std::remove_cvref_t<Given>>,
                 "razor: g++ before 13 destroys a temporary aggregate twice inside a co_await expression: give the value a "
@@ -237,13 +239,19 @@ constexpr bool check_argument() {
 
 /// `given` as it is encoded: itself where it has the parameter's type, else converted.
 template <class Argument, class Given>
-decltype(auto) as_argument(const Given& given) {
-  if constexpr (std::is_same_v<Argument, Given>) {
-    return (given);
+decltype(auto) as_argument(Given&& given) {
+  if constexpr (std::is_same_v<Argument, std::remove_cvref_t<Given>>) {
+    return static_cast<const Argument&>(given);
   } else {
-    return static_cast<Argument>(given);
+    return static_cast<Argument>(std::forward<Given>(given));
   }
 }
+
+/// A call in this process whose timeout is spent.
+base::CallError no_time(std::string_view action);
+/// Blocking calls that would never end, or that nobody can wait for, end the program.
+void check_thread(const StubTarget& target, std::string_view action);
+void check_plain(bool is_plain, std::string_view action);
 
 /// How a method is called by a coroutine …
 template <auto Method, std::size_t Index>
@@ -260,23 +268,23 @@ class AsyncMode {
 
   template <class... Args>
   static Returned call(const StubTarget& target, const Args&... args) {
-    if (target.implementation == nullptr) return Returned(Action::full(), target, options(target), args...);
-    if (has_no_time(target)) return Returned(Action::full(), Reply<T, E>(no_time()));
+    return Returned(Action::full(), target, options(target), args...);
+  }
+  /// In this process: the arguments are handed to the implementation.
+  template <class... Args>
+  static Returned call_here(const StubTarget& target, Args&&... args) {
+    if (has_no_time(target)) return Returned(Action::full(), Reply<T, E>(no_time(Action::full())));
     // As over the network: what escapes a handler reaches its caller as an error.
     try {
-      return Returned(Action::full(), enter(target, args...));
+      return Returned(Action::full(), enter(target, std::move(args)...));
     } catch (...) {
-      return Returned(Action::full(), reply_of_thrown<T, E>(std::current_exception()));
+      return Returned(Action::full(), error_of_thrown(std::current_exception()));
     }
   }
 
   template <class Done, class... Args>
   static void start(const StubTarget& target, Done done, const Args&... args) {
-    if (target.implementation == nullptr) {
-      new CompletedCall<T, E, Done>(target, options(target), Action::full(), std::move(done), args...);  // owns itself
-    } else {
-      call(target, args...).then(std::move(done));
-    }
+    new CompletedCall<T, E, Done>(target, options(target), Action::full(), std::move(done), args...);  // owns itself
   }
 
  protected:
@@ -290,15 +298,11 @@ class AsyncMode {
   static bool has_no_time(const StubTarget& target) {
     return target.options.timeout && *target.options.timeout <= base::Duration::zero();
   }
-  static base::CallError no_time() {
-    return base::CallError(base::Errc::deadline_exceeded, base::Ran::no,
-                           base::format("call {}: its time was over when it was submitted", Action::full()));
-  }
 
   /// The handler in this process.
   template <class... Args>
-  static Call<T, E> enter(const StubTarget& target, const Args&... args) {
-    return (static_cast<Service*>(target.implementation)->*Method)(Args(args)...);
+  static Call<T, E> enter(const StubTarget& target, Args&&... args) {
+    return (static_cast<Service*>(target.implementation)->*Method)(std::move(args)...);
   }
 };
 
@@ -314,22 +318,23 @@ class BlockingMode : AsyncMode<Method, Index> {
 
   template <class... Args>
   static Returned call(const StubTarget& target, const Args&... args) {
-    constexpr std::string_view action = ActionName<typename Traits::Service, Index>::full();
-    if (target.implementation == nullptr) {
-      RAZOR_CHECK(!target.channel->spawner().runs_in_this_thread(),
-                  "blocking call of {} on the thread of its runtime, or while nobody runs that: it would never end", action);
-      return BlockingCall<T, E>(action, target, AsyncMode<Method, Index>::options(target), args...).wait();
-    }
+    check_thread(target, kAction);
+    return BlockingCall<T, E>(kAction, target, AsyncMode<Method, Index>::options(target), args...).wait();
+  }
+  template <class... Args>
+  static Returned call_here(const StubTarget& target, Args&&... args) {
     try {
-      if (AsyncMode<Method, Index>::has_no_time(target)) return AsyncMode<Method, Index>::no_time();
-      Call<T, E> local = AsyncMode<Method, Index>::enter(target, args...);
-      RAZOR_CHECK(local.coroutine() == nullptr,
-                  "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
-      return Call<T, E>::reply_of(*std::move(local.immediate()));
+      if (AsyncMode<Method, Index>::has_no_time(target)) return no_time(kAction);
+      Call<T, E> local = AsyncMode<Method, Index>::enter(target, std::move(args)...);
+      check_plain(local.coroutine() == nullptr, kAction);
+      return Call<T, E>::reply_of(std::move(local.immediate()));
     } catch (...) {
-      return reply_of_thrown<T, E>(std::current_exception());
+      return error_of_thrown(std::current_exception());
     }
   }
+
+ private:
+  static constexpr std::string_view kAction = ActionName<typename Traits::Service, Index>::full();
 };
 
 /// A method of a stub: an object that is called like the method.
@@ -347,7 +352,8 @@ class StubMethod<Method, Mode, std::tuple<Args...>> {
     requires(sizeof...(Given) == sizeof...(Args))
   Returned operator()(Given&&... given) const {
     static_assert((check_argument<Method, Args, Given>() && ...));
-    return Mode::call(*target_, as_argument<Args>(given)...);
+    if (target_->implementation != nullptr) return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...);
+    return Mode::call(*target_, as_argument<Args>(std::forward<Given>(given))...);
   }
 
   /// Instead of awaiting: `calc.add.start(done, 1, 2)` calls `done(Reply)` when the call has ended, as `then` does, and
@@ -356,13 +362,17 @@ class StubMethod<Method, Mode, std::tuple<Args...>> {
     requires(sizeof...(Given) == sizeof...(Args) && requires(Mode mode) { typename Mode::Completes; })
   void start(Done done, Given&&... given) const {
     static_assert((check_argument<Method, Args, Given>() && ...));
-    Mode::start(*target_, std::move(done), as_argument<Args>(given)...);
+    if (target_->implementation != nullptr) {
+      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...).then(std::move(done));
+    }
+    Mode::start(*target_, std::move(done), as_argument<Args>(std::forward<Given>(given))...);
   }
 
   /// For arguments in braces: `calc.move({1, 2}, {3, 4})`.
   Returned operator()(const Args&... args) const
-    requires(!is_freed_twice<Args> && ...)
+    requires((!is_freed_twice<Args> && std::is_copy_constructible_v<Args>) && ...)
   {
+    if (target_->implementation != nullptr) return Mode::call_here(*target_, Args(args)...);
     return Mode::call(*target_, args...);
   }
 
@@ -397,8 +407,8 @@ void ClientCall<T, E>::then(Done done) && {
     (void)local_.release();
     return;
   }
-  if (reply_) {
-    run_completion([&] { done(*std::move(reply_)); });
+  if (reply_.has_come()) {
+    run_completion([&] { done(std::move(reply_)); });
     return;
   }
   new detail::CompletedCall<T, E, Done>(std::move(*this), action_, std::move(done));

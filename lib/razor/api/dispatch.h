@@ -108,7 +108,7 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
     auto& service = *static_cast<typename Traits::Service*>(implementation);
     Call<T, E> call = std::apply([&](auto&... args) { return (service.*Method)(std::move(args)...); }, arguments);
     if (call.immediate()) [[likely]] {
-      respond_with_outcome<T, E>(respond, *call.immediate());
+      respond_with_outcome<T, E>(respond, call.immediate());
     } else {
       call.release_coroutine()->serve(std::move(respond), method);
     }

@@ -1,7 +1,7 @@
 #pragma once
 // How the error types of methods travel.
 //   Unit                                  number 0
-//   integers and enums of up to 32 bits   number, its sign kept by two's complement
+//   integers and enums of up to 32 bits   number, its sign kept by two's complement; but an enum with RAZOR_ENUM by its name
 //   std::string                           its bytes, without msgpack around them
 //   everything else                       msgpack
 // Source: wire/protocol.md, "Errors of the application".
@@ -17,7 +17,6 @@
 #include <optional>
 
 #include "razor/api/reply.h"
-#include "razor/base/format.h"
 #include "razor/stream/dispatch.h"
 #include "razor/stream/pending_call.h"
 #include "razor/wire/codec.h"
@@ -32,7 +31,9 @@ constexpr ErrorForm error_form() {
   if constexpr (std::is_same_v<E, NoError>) return ErrorForm::none;
   if constexpr (std::is_same_v<E, wire::Unit>) return ErrorForm::unit;
   if constexpr (std::is_same_v<E, std::string>) return ErrorForm::text;
-  if constexpr ((std::is_integral_v<E> || std::is_enum_v<E>) && sizeof(E) <= 4) return ErrorForm::number;
+  if constexpr ((std::is_integral_v<E> || std::is_enum_v<E>) && sizeof(E) <= 4 && !wire::detail::NamedEnum<E>) {
+    return ErrorForm::number;
+  }
   return ErrorForm::msgpack;
 }
 
@@ -76,79 +77,72 @@ bool error_of_number(std::uint32_t number, E& error) {
   }
 }
 
-template <class T, class E>
-Reply<T, E> undeclared_error(std::string_view method, std::string what) {
-  return base::CallError(base::Errc::decode, base::Ran::yes,
-                         base::format("{} answered {}, which is not the error it declares", method, what));
+base::CallError undeclared_error_number(std::uint32_t number, std::string_view method);
+base::CallError undeclared_error_bytes(std::size_t bytes, std::string_view method);
+base::CallError undecodable_result(std::string_view method, const std::string& why);
+base::CallError unknown_flag();
+/// What error bytes say, if they are one of the framework's texts.
+std::optional<base::CallError> framework_error(base::ByteView bytes, std::string_view method);
+
+/// Decodes the error of `answer`, which is one, into `error`; what it is instead, where that does not decode.
+template <class E>
+std::optional<base::CallError> decode_error(const wire::ResponseFrame& answer, std::string_view method, E& error) {
+  constexpr ErrorForm form = error_form<E>();
+  if (static_cast<wire::ResponseFlag>(answer.head.flag) == wire::ResponseFlag::error_number) {
+    const std::uint32_t number = answer.head.msg_bytes_or_number;
+    if constexpr (form == ErrorForm::unit) {
+      if (number == 0) return std::nullopt;
+    }
+    if constexpr (form == ErrorForm::number) {
+      if (error_of_number(number, error)) return std::nullopt;
+    }
+    return undeclared_error_number(number, method);
+  }
+  if (auto failure = framework_error(answer.blob, method)) return failure;
+  if constexpr (form == ErrorForm::text) {
+    error = E(base::as_text(answer.blob));
+    return std::nullopt;
+  }
+  if constexpr (form == ErrorForm::msgpack) {
+    if (wire::decode_all(answer.blob, error)) return std::nullopt;
+  }
+  return undeclared_error_bytes(answer.blob.size(), method);
 }
 
 template <class T, class E>
-Reply<T, E> reply_of_error_number(std::uint32_t number, std::string_view method) {
-  if constexpr (error_form<E>() == ErrorForm::unit) {
-    if (number == 0) return Fail<E>();
-  }
-  if constexpr (error_form<E>() == ErrorForm::number) {
-    E error{};
-    if (error_of_number(number, error)) return Fail<E>(error);
-  }
-  return undeclared_error<T, E>(method, base::format("error number {}", static_cast<std::int32_t>(number)));
-}
-
-template <class T, class E>
-Reply<T, E> reply_of_error_bytes(base::ByteView bytes, std::string_view method) {
-  if (const auto errc = wire::errc_of(base::as_text(bytes))) {
-    // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
-    return base::CallError(*errc, base::Ran::maybe, base::format("{} answered {}", method, base::as_text(bytes)));
-  }
-  if constexpr (error_form<E>() == ErrorForm::text) return Fail<E>(E(base::as_text(bytes)));
-  if constexpr (error_form<E>() == ErrorForm::msgpack) {
-    E error{};
-    if (wire::decode_all(bytes, error)) return Fail<E>(std::move(error));
-  }
-  return undeclared_error<T, E>(method, base::format("an error of {} bytes", bytes.size()));
-}
-
-/// Decodes the result where it stays.
-template <class T, class E>
-void decode_result(base::ByteView msg, std::string_view method, std::optional<Reply<T, E>>& reply) {
-  std::string why;
-  if constexpr (std::is_void_v<T>) {
-    wire::Unit nothing;
-    reply.emplace();
-    if (wire::decode_all(msg, nothing, &why)) [[likely]] return;
-  } else {
-    reply.emplace(std::in_place);
-    if (wire::decode_all(msg, **reply, &why)) [[likely]] return;
-  }
-  reply.emplace(base::CallError(base::Errc::decode, base::Ran::yes,
-                                base::format("the result of {} does not decode: {}", method, why)));
-}
-
-template <class T, class E>
-void decode_answer(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
+void decode_answer(const wire::ResponseFrame& frame, std::string_view method, Reply<T, E>& reply) {
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
-    case wire::ResponseFlag::success: return detail::decode_result<T, E>(frame.msg, method, reply);
+    case wire::ResponseFlag::success: {
+      std::string why;
+      auto& result = reply.begin_result();
+      if (!wire::decode_all(frame.msg, result, &why)) [[unlikely]] reply = undecodable_result(method, why);
+      return;
+    }
     case wire::ResponseFlag::error_number:
-      reply.emplace(detail::reply_of_error_number<T, E>(frame.head.msg_bytes_or_number, method));
+    case wire::ResponseFlag::error_bytes: {
+      E error{};
+      if (auto failure = decode_error(frame, method, error)) {
+        reply = *std::move(failure);
+      } else {
+        reply = Fail<E>(std::move(error));
+      }
       return;
-    case wire::ResponseFlag::error_bytes:
-      reply.emplace(detail::reply_of_error_bytes<T, E>(frame.blob, method));
-      return;
+    }
   }
-  reply.emplace(base::CallError(base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"));
+  reply = unknown_flag();
 }
 
 }  // namespace detail
 
 /// What an answer means for a method with these types. An answer without the declared result is an error, never a
-/// default value. Throws nothing: what does not decode because an adaptor threw is `decode`, and `overloaded` what found no
+/// default value. Throws nothing: what does not decode because a codec threw is `decode`, and `overloaded` what found no
 /// memory; ran: yes.
 template <class T, class E>
-void decode_reply(const wire::ResponseFrame& frame, std::string_view method, std::optional<Reply<T, E>>& reply) {
+void decode_reply(const wire::ResponseFrame& frame, std::string_view method, Reply<T, E>& reply) {
   try {
     detail::decode_answer(frame, method, reply);
   } catch (...) {
-    reply.emplace(wire::decode_failure(frame));
+    reply = wire::decode_failure(frame);
   }
 }
 
@@ -164,9 +158,8 @@ constexpr stream::FailoverRule failover_rule_of() {
   if constexpr (HasFailover<E>) {
     return [](const wire::ResponseFrame& frame) {
       try {
-        std::optional<Reply<void, E>> reply;
-        decode_reply(frame, {}, reply);
-        if (reply->has_error()) return failover_of(reply->error());
+        E error{};
+        if (!detail::decode_error(frame, {}, error)) return failover_of(error);
       } catch (...) {
       }
       return stream::Failover::stop();
@@ -178,9 +171,9 @@ constexpr stream::FailoverRule failover_rule_of() {
 /// As decode_reply, given back.
 template <class T, class E>
 Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
-  std::optional<Reply<T, E>> reply;
+  Reply<T, E> reply{detail::NothingYet()};
   decode_reply(frame, method, reply);
-  return *std::move(reply);
+  return reply;
 }
 
 }  // namespace razor::api

@@ -128,18 +128,18 @@ inline constexpr bool kAggregatesAreDestroyedTwice = false;
 template <class T>
 struct HoldsBareAggregate;
 
-template <class Tuple>
-inline constexpr bool tuple_holds_bare_aggregate = false;
+/// In a list of types: one that holds a bare aggregate.
 template <class... T>
-inline constexpr bool tuple_holds_bare_aggregate<std::tuple<T...>> =
-    (HoldsBareAggregate<std::remove_cvref_t<T>>::value || ...);
+struct AnyHoldsBareAggregate {
+  static constexpr bool value = (HoldsBareAggregate<std::remove_cvref_t<T>>::value || ...);
+};
 
 /// An aggregate whose destructor does something, or what may have been made from a temporary one.
 template <class T>
 struct HoldsBareAggregate {
   static constexpr bool value = [] {
-    if constexpr (wire::detail::Named<T> && requires(T& t) { t.razor_fields(); }) {
-      return tuple_holds_bare_aggregate<decltype(std::declval<T&>().razor_fields())>;
+    if constexpr (wire::detail::Named<T>) {
+      return T::template RazorFieldTypes<AnyHoldsBareAggregate>::value;
     } else {
       return std::is_aggregate_v<T> && !std::is_trivially_destructible_v<T>;
     }

@@ -9,9 +9,8 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
-#include "razor/base/check.h"
+#include "razor/api/outcome.h"
 #include "razor/base/error.h"
 #include "razor/wire/fields.h"
 
@@ -39,21 +38,22 @@ Fail() -> Fail<wire::Unit>;
 
 namespace detail {
 
+struct NothingYet {};
+
 template <class>
 inline constexpr bool is_fail = false;
 template <class E>
 inline constexpr bool is_fail<Fail<E>> = true;
 
-/// void is held as a monostate.
-template <class T>
-using Held = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+/// "asked a Reply for a result, but it holds a call error: …".
+[[noreturn]] void refuse_access(std::size_t wanted, std::size_t held, const base::CallError* error);
 
 }  // namespace detail
 
 template <class T, class E = NoError>
 class [[nodiscard]] Reply {
  public:
-  using Value = detail::Held<T>;
+  using Value = detail::ValueOrMonostate<T>;
   using Error = E;
 
   /// Success.
@@ -64,8 +64,14 @@ class [[nodiscard]] Reply {
     requires(!std::is_void_v<T> && std::is_constructible_v<Value, U> && !std::is_same_v<std::remove_cvref_t<U>, Reply> &&
              !std::is_same_v<std::remove_cvref_t<U>, base::CallError> && !detail::is_fail<std::remove_cvref_t<U>>)
   Reply(U&& value) : held_(std::in_place_index<0>, std::forward<U>(value)) {}
-  /// A result that is to be filled in, as decoding does.
-  explicit Reply(std::in_place_t) : held_(std::in_place_index<0>) {}
+  /// Holds a result that is to be filled in, as decoding does.
+  Value& begin_result() {
+    held_.template emplace<0>();
+    return held_.result();
+  }
+  /// Nothing yet: the reply of a call that is under way. Callers never see one.
+  explicit Reply(detail::NothingYet) {}
+  bool has_come() const { return held_.has_value(); }
   /// The handler's error.
   template <class F>
     requires std::is_constructible_v<E, F>
@@ -97,18 +103,21 @@ class [[nodiscard]] Reply {
   base::Ran ran() const { return has_call_error() ? call_error().ran() : base::Ran::yes; }
 
  private:
-  static std::string_view kind(std::size_t index) {
-    return index == 0 ? "a result" : index == 1 ? "an error of the handler" : "a call error";
-  }
-
   template <std::size_t Index>
   auto& checked() {
-    RAZOR_CHECK(held_.index() == Index, "asked a Reply for {}, but it holds {}{}", kind(Index), kind(held_.index()),
-                has_call_error() ? ": " + std::get<2>(held_).message() : std::string());
-    return std::get<Index>(held_);
+    if (held_.index() != Index) [[unlikely]] {
+      detail::refuse_access(Index, held_.index(), has_call_error() ? &held_.failure() : nullptr);
+    }
+    if constexpr (Index == 0) {
+      return held_.result();
+    } else if constexpr (Index == 1) {
+      return held_.error();
+    } else {
+      return held_.failure();
+    }
   }
 
-  std::variant<Value, E, base::CallError> held_;
+  detail::Outcome<Value, E, base::CallError> held_;
 };
 
 }  // namespace razor::api

@@ -1,4 +1,5 @@
 #pragma once
+#pragma GCC system_header  // compilers do not print the steps of its macros below an error in their arguments
 // The definition of a service: an interface of virtual functions, and one line that lists them.
 //
 //   struct Calculator {
@@ -50,11 +51,6 @@
   virtual ~Service() = default;
 
 // A method in the list is a name, or a pair that RAZOR_METHOD_AS made.
-#define RAZOR_SECOND_(first, second, ...) second
-#define RAZOR_PROBE_(...) ~, 1
-#define RAZOR_IS_PAIR_(...) RAZOR_SECOND_(__VA_ARGS__, 0, 0)
-#define RAZOR_CONCAT_(a, b) RAZOR_CONCAT_NOW_(a, b)
-#define RAZOR_CONCAT_NOW_(a, b) a##b
 #define RAZOR_METHOD_(method) RAZOR_CONCAT_(RAZOR_METHOD_OF_, RAZOR_IS_PAIR_(RAZOR_PROBE_ method))(method)
 #define RAZOR_METHOD_OF_0(method) method
 #define RAZOR_METHOD_OF_1(pair) RAZOR_PAIR_FIRST_ pair
@@ -62,8 +58,6 @@
 #define RAZOR_PAIR_SECOND_(first, second) second
 #define RAZOR_WIRE_NAME_OF_0(method) RAZOR_STRINGIZE_(method)
 #define RAZOR_WIRE_NAME_OF_1(pair) RAZOR_PAIR_SECOND_ pair
-#define RAZOR_STRINGIZE_(text) RAZOR_STRINGIZE_NOW_(text)
-#define RAZOR_STRINGIZE_NOW_(text) #text
 
 #define RAZOR_METHOD_WIRE_NAME_(method) \
   std::string_view(RAZOR_CONCAT_(RAZOR_WIRE_NAME_OF_, RAZOR_IS_PAIR_(RAZOR_PROBE_ method))(method)),

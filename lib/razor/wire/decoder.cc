@@ -1,6 +1,8 @@
 #include "razor/wire/decoder.h"
 
 #include <bit>
+#include <cmath>
+#include <limits>
 
 #include "razor/base/byte_order.h"
 #include "razor/base/format.h"
@@ -158,9 +160,9 @@ bool Decoder::read_integer(std::uint64_t& value, bool& negative, const char* wha
   return true;
 }
 
-bool Decoder::out_of_range(const std::byte* integer) {
-  position_ = integer;
-  return fail("integer out of range");
+bool Decoder::out_of_range(const std::byte* number, const char* what) {
+  position_ = number;
+  return fail(what);
 }
 
 bool Decoder::read_any_signed(std::int64_t& value, std::int64_t least, std::int64_t most) {
@@ -204,6 +206,22 @@ bool Decoder::read_double(double& value) {
   return true;
 }
 
+bool Decoder::read_float(float& value) {
+  const std::byte* const from = position_;
+  if (bytes_left() >= 5 && *from == std::byte{0xca}) {
+    value = std::bit_cast<float>(load_big<std::uint32_t>(from + 1));  // by way of double a signalling NaN would be another
+    position_ += 5;
+    return true;
+  }
+  double wide = 0;
+  if (!read_double(wide)) return false;
+  if (std::isfinite(wide) && std::abs(wide) > std::numeric_limits<float>::max()) {
+    return out_of_range(from, "number out of range");
+  }
+  value = static_cast<float>(wide);
+  return true;
+}
+
 bool Decoder::read_any_text(std::string_view& text) {
   if (!next_is_text()) return expected("expected a string");
   const auto tag = std::to_integer<std::uint8_t>(*position_);
@@ -226,6 +244,24 @@ bool Decoder::read_binary(base::ByteView& bytes) {
   const std::byte* from;
   if (!read_length(std::size_t{1} << (tag - 0xc4), length) || !take(length, from)) return false;
   bytes = {from, length};
+  return true;
+}
+
+bool Decoder::read_extension(std::int8_t& type, base::ByteView& bytes) {
+  const auto tag = position_ == end_ ? 0 : std::to_integer<std::uint8_t>(*position_);
+  std::uint32_t length = 0;
+  const std::byte* from;
+  if (tag >= 0xd4 && tag <= 0xd8) {
+    length = std::uint32_t{1} << (tag - 0xd4);
+    ++position_;
+  } else if (tag < 0xc7 || tag > 0xc9) {
+    return expected("expected an extension");
+  } else if (!read_length(std::size_t{1} << (tag - 0xc7), length)) {
+    return false;
+  }
+  if (!take(std::size_t{1} + length, from)) return false;
+  type = std::to_integer<std::int8_t>(*from);
+  bytes = {from + 1, length};
   return true;
 }
 

@@ -6,6 +6,7 @@
 // check once at the end.
 // Source: protocol.md, "msgpack".
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,7 +21,10 @@ class Decoder {
 
   /// `bytes` outlives the decoder and every view it hands out.
   explicit Decoder(base::ByteView bytes)
-      : begin_(bytes.data()), position_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+      : begin_(bytes.data()),
+        position_(bytes.data()),
+        end_(bytes.data() + bytes.size()),
+        advance_left_(std::max(kAdvanceForEachByte * bytes.size(), kAdvanceMin)) {}
 
   bool ok() const { return what_ == nullptr; }
   /// "expected an integer, found a string, in field 'age', at byte 12".
@@ -69,6 +73,8 @@ class Decoder {
   }
   /// A float of either size, or an integer.
   bool read_double(double& value);
+  /// The same; what a float cannot hold is out of range. A float arrives bit by bit, as NaN too.
+  bool read_float(float& value);
   /// Borrowed from the decoded bytes.
   bool read_text(std::string_view& text) {
     const std::size_t left = bytes_left();
@@ -86,6 +92,8 @@ class Decoder {
     return read_any_text(text);
   }
   bool read_binary(base::ByteView& bytes);
+  /// An extension of any length; borrowed from the decoded bytes.
+  bool read_extension(std::int8_t& type, base::ByteView& bytes);
   /// How many values, or pairs, follow. Each is one level deeper: `enter` before the first, `leave` after the last.
   bool read_array(std::uint32_t& count);
   bool read_map(std::uint32_t& count) {
@@ -105,6 +113,19 @@ class Decoder {
 
   bool enter() { return depth_++ < kDepthMax || fail("nested deeper than 64 levels"); }
   void leave() { --depth_; }
+  /// The same for what is behind a pointer: it takes no bytes of its own, but the stack.
+  bool enter_pointer() { return pointer_depth_++ < kDepthMax || fail("nested deeper than 64 levels"); }
+  void leave_pointer() { --pointer_depth_; }
+
+  /// For how many of `count` declared elements room may be made before they have arrived. All room that is made in advance is
+  /// at most 4 times the message, or 1 KiB, whatever that declares.
+  std::size_t room_for(std::size_t count, std::size_t element_bytes) {
+    const std::size_t elements = std::min(count, advance_left_ / element_bytes);
+    advance_left_ -= elements * element_bytes;
+    return elements;
+  }
+  /// The elements have arrived: their room counts no more as made in advance.
+  void arrived(std::size_t elements, std::size_t element_bytes) { advance_left_ += elements * element_bytes; }
 
  private:
   // The shortest forms are read where they are wanted; the others, and all errors, in these functions.
@@ -118,12 +139,17 @@ class Decoder {
   bool read_length(std::size_t bytes, std::uint32_t& length);
   bool take(std::size_t count, const std::byte*& from);
   bool read_integer(std::uint64_t& value, bool& negative, const char* what = "expected an integer");
-  bool out_of_range(const std::byte* integer);
+  bool out_of_range(const std::byte* number, const char* what = "integer out of range");
+
+  static constexpr std::size_t kAdvanceForEachByte = 4;
+  static constexpr std::size_t kAdvanceMin = 1024;
 
   const std::byte* begin_;
   const std::byte* position_;
   const std::byte* end_;
+  std::size_t advance_left_;
   int depth_ = 0;
+  int pointer_depth_ = 0;
   const char* what_ = nullptr;
   const char* found_ = nullptr;
   std::string_view name_;

@@ -20,6 +20,9 @@ class EncodeError : public std::runtime_error {
 /// Every integer takes the shortest form; what is not negative takes an unsigned one, as the reference does.
 class Encoder {
  public:
+  /// As Decoder's: what is nested deeper would be refused by whoever receives it.
+  static constexpr int kDepthMax = 64;
+
   explicit Encoder(ByteSink& sink) : sink_(sink) {}
 
   ByteSink& sink() { return sink_; }
@@ -69,6 +72,20 @@ class Encoder {
   void put_array(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kArray, count)); }
   /// `count` pairs of key and value follow.
   void put_map(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kMap, count)); }
+  /// An extension of the application's (`type` 0 to 127), or one of msgpack's own (below 0).
+  void put_extension(std::int8_t type, base::ByteView bytes);
+
+  /// An array or a map begins, whose elements follow; `leave` after the last.
+  /// Errors: throws EncodeError below 64 levels, before a value that contains itself overflows the stack.
+  void enter() {
+    if (depth_++ == kDepthMax) [[unlikely]] refuse_depth();
+  }
+  void leave() { --depth_; }
+  /// The same for what is behind a pointer: it takes no bytes of its own, but the stack.
+  void enter_pointer() {
+    if (pointer_depth_++ == kDepthMax) [[unlikely]] refuse_depth();
+  }
+  void leave_pointer() { --pointer_depth_; }
 
  private:
   // The forms a length can take: inside the tag, or in 1, 2 or 4 bytes behind it.
@@ -129,7 +146,11 @@ class Encoder {
     return 5;
   }
 
+  [[noreturn]] static void refuse_depth();
+
   ByteSink& sink_;
+  int depth_ = 0;
+  int pointer_depth_ = 0;
 };
 
 }  // namespace razor::wire

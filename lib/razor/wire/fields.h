@@ -1,6 +1,6 @@
 #pragma once
-// Macros that name what of a type travels. One line inside the type; the type also gets constructors, and works with
-// msgpack-cxx itself (each implies MSGPACK_DEFINE_MAP or its kin).
+#pragma GCC system_header  // compilers do not print the steps of its macros below an error in their arguments
+// Macros that name what of a type travels: one line inside the type, at its end.
 //
 //   struct Point { int x; int y; RAZOR_FIELDS(Point, x, y) };                  // {"x": 1, "y": 2}
 //   struct Rgb { int r, g, b; RAZOR_TUPLE(Rgb, r, g, b) };                     // [1, 2, 3]
@@ -8,98 +8,215 @@
 //   struct Nothing { RAZOR_UNIT(Nothing) };                                    // []
 //   using Shape = std::variant<Nothing, UserId, Point>;                        // "Nothing", {"UserId": 7}, {"Point": {…}}
 //
-// A variant travels as the reference sends its enums: the name of the alternative, with its content unless it has none.
+// In the place of a field may stand
+//   RAZOR_BASE(Event)                 first: all fields of the base class, which has such a macro too
+//   RAZOR_FIELD_AS(name_, "name")     a field with another name on the wire
+//   RAZOR_DEFAULTED(retries, tags)    fields that may be absent: they are then what a new object has there
+//   RAZOR_RENAMED(old, now)           the field `now`: sent as "old", accepted as either
 //
-// Types named by these macros have constructors and are no aggregates: `co_await stub(Point{1, 2})` is safe with g++ 12,
-// which destroys a temporary aggregate twice when it stands in a co_await expression.
+// The last two are for types that change while programs with the old and the new one talk to each other. A field is added with
+// RAZOR_DEFAULTED, and may be removed where all that receive it have that. What may be nil (an optional, a pointer) may be absent
+// without it. Fields that a program does not know are skipped.
+//
+// A variant travels as the reference sends its enums: the name of the alternative, with its content unless it has none.
+// Enums that travel by name: enum_names.h.
+//
+// Each macro but RAZOR_UNIT gives the type a default constructor and one that takes all fields, so it is no aggregate:
+// `co_await stub(Point{1, 2})` is safe with g++ 12, which destroys a temporary aggregate twice when it stands in a co_await
+// expression. What follows the macro in a class is public.
 
-#include <array>
+#include <cstddef>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
 #include "razor/wire/for_each_macro.h"
-#include "razor/wire/msgpack_headers.h"
 
 namespace razor::wire {
-
-/// What msgpack-cxx does with a type without content, as a member of others: it reads nil, or an array without elements.
-inline void unpack_unit(const msgpack::object& from) {
-  const bool is_empty_array = from.type == msgpack::type::ARRAY && from.via.array.size == 0;
-  if (!from.is_nil() && !is_empty_array) throw msgpack::type_error();
-}
 
 /// No content: an error without details, a result that says nothing. Travels as nil; as an error, as number 0.
 struct Unit {
   bool operator==(const Unit&) const = default;
-
-  template <class Packer>
-  void msgpack_pack(Packer& packer) const {
-    packer.pack_nil();
-  }
-  void msgpack_unpack(const msgpack::object& from) { unpack_unit(from); }
-  template <class Object>
-  void msgpack_object(Object* to, msgpack::zone&) const {
-    to->type = msgpack::type::NIL;
-  }
 };
 
 /// How a type that was named by a macro of this file travels.
 enum class Shape { map, tuple, newtype, unit };
 
+/// What a macro says of a field.
+struct FieldInfo {
+  std::string_view name;             ///< as which it is sent
+  std::string_view other_name = {};  ///< as which it is accepted too; empty for none
+};
+/// It may be absent.
+struct DefaultedFieldInfo : FieldInfo {};
+
+namespace detail {
+
+/// `To`, const where `From` is.
+template <class From, class To>
+using Like = std::conditional_t<std::is_const_v<From>, const To, To>;
+
+/// How a constructor takes a field: by value, but an array of the language, which C++ does not pass.
+template <class Field>
+struct ConstructorParameter {
+  using Type = Field;
+};
+template <class Element, std::size_t N>
+struct ConstructorParameter<Element[N]> {
+  using Type = const Element (&)[N];
+};
+
+template <class Field>
+using ParameterOf = typename ConstructorParameter<Field>::Type;
+
+template <class Field>
+  requires(!std::is_array_v<Field>)
+constexpr void give(Field& field, Field& given) {
+  field = std::move(given);
+}
+template <class Element, std::size_t N>
+constexpr void give(Element (&field)[N], const Element (&given)[N]) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if constexpr (std::is_array_v<Element>) {
+      give(field[i], given[i]);
+    } else {
+      field[i] = given[i];
+    }
+  }
+}
+
+/// The name without namespaces and enclosing classes.
+constexpr std::string_view unqualified(std::string_view name) { return name.substr(name.rfind(':') + 1); }
+
+}  // namespace detail
 }  // namespace razor::wire
 
 namespace razor {
 using wire::Unit;
 }  // namespace razor
 
-#define RAZOR_NAMED_SHAPE_(Type, shape)                                     \
-  static constexpr std::string_view razor_type_name() { return #Type; }     \
-  static constexpr ::razor::wire::Shape razor_shape() { return ::razor::wire::Shape::shape; }
+/// In a list of fields, first: those of a base class.
+#define RAZOR_BASE(...) (razor_base, __VA_ARGS__)
 
-#define RAZOR_FIELD_NAME_(field) std::string_view(#field),
-#define RAZOR_FIELD_PARAMETER_(field) , decltype(field) razor_##field
-#define RAZOR_FIELD_INITIALISER_(field) , field(std::move(razor_##field))
-// The first of a list, without its comma.
-#define RAZOR_BEHIND_COMMA_(...) RAZOR_BEHIND_COMMA_OF_(__VA_ARGS__)
-#define RAZOR_BEHIND_COMMA_OF_(nothing, ...) __VA_ARGS__
+/// In a list of fields: one that has another name on the wire.
+#define RAZOR_FIELD_AS(field, wire_name) (razor_as, field, wire_name)
 
-#define RAZOR_NAMED_FIELDS_(Type, shape, ...)                                                                         \
-  Type() = default;                                                                                                   \
-  explicit(std::tuple_size_v<decltype(std::forward_as_tuple(__VA_ARGS__))> == 1)                                      \
-      Type(RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_PARAMETER_, __VA_ARGS__)))                                 \
-      : RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_INITIALISER_, __VA_ARGS__)) {}                                \
-  static constexpr auto razor_field_names() { return std::array{RAZOR_FOR_EACH_(RAZOR_FIELD_NAME_, __VA_ARGS__)}; }   \
-  auto razor_fields() { return std::tie(__VA_ARGS__); }                                                               \
-  auto razor_fields() const { return std::tie(__VA_ARGS__); }                                                         \
-  RAZOR_NAMED_SHAPE_(Type, shape)
+/// In a list of fields: these may be absent when an object is decoded, and are then as in a new one.
+#define RAZOR_DEFAULTED(...) (razor_defaulted, __VA_ARGS__)
+
+/// In a list of fields: `now`, which is sent under the name that it once had, and accepted under either.
+#define RAZOR_RENAMED(old, now) (razor_renamed, now, #old)
 
 /// Travels as a map of field names in this order. Defines a default constructor and one that takes all fields.
-#define RAZOR_FIELDS(Type, ...)              \
-  RAZOR_NAMED_FIELDS_(Type, map, __VA_ARGS__) \
-  MSGPACK_DEFINE_MAP(__VA_ARGS__)
+#define RAZOR_FIELDS(Type, ...) RAZOR_NAMED_FIELDS_(Type, map, __VA_ARGS__)
 
 /// Travels as an array of its fields.
-#define RAZOR_TUPLE(Type, ...)                  \
-  RAZOR_NAMED_FIELDS_(Type, tuple, __VA_ARGS__) \
-  MSGPACK_DEFINE_ARRAY(__VA_ARGS__)
+#define RAZOR_TUPLE(Type, ...) RAZOR_NAMED_FIELDS_(Type, tuple, __VA_ARGS__)
 
 /// Travels as its only field does.
 #define RAZOR_NEWTYPE(Type, field) RAZOR_NAMED_FIELDS_(Type, newtype, field)
 
 /// Travels as an empty array, as the reference sends a unit struct; read from nil too.
-#define RAZOR_UNIT(Type)                               \
-  RAZOR_NAMED_SHAPE_(Type, unit)                       \
-  bool operator==(const Type&) const { return true; }  \
-  template <class RazorPacker>                         \
-  void msgpack_pack(RazorPacker& razor_packer) const { \
-    razor_packer.pack_array(0);                        \
-  }                                                    \
-  void msgpack_unpack(const msgpack::object& razor_from) { ::razor::wire::unpack_unit(razor_from); } \
-  template <class RazorObject>                         \
-  void msgpack_object(RazorObject* razor_to, msgpack::zone&) const { \
-    razor_to->type = msgpack::type::ARRAY;             \
-    razor_to->via.array.ptr = nullptr;                 \
-    razor_to->via.array.size = 0;                      \
-  }
+#define RAZOR_UNIT(Type)                                                            \
+ public:                                                                            \
+  bool operator==(const Type&) const { return true; }                               \
+  static constexpr std::size_t razor_field_count() { return 0; }                    \
+  template <class RazorSelf, class RazorVisitor>                                    \
+  static constexpr bool razor_visit(RazorSelf&, RazorVisitor&&) {                   \
+    return true;                                                                    \
+  }                                                                                 \
+  template <template <class...> class RazorList>                                    \
+  using RazorFieldTypes = RazorList<>;                                              \
+  RAZOR_NAMED_SHAPE_(Type, unit)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What the macros put into a type. `razor_visit(object, visitor)` calls `visitor(FieldInfo, field)` for each field in
+// order, until that returns false: one function template instead of a tuple of references, which compilers take long for.
+
+#define RAZOR_NAMED_SHAPE_(Type, shape)                                                              \
+  using RazorNamed = Type;                                                                           \
+  static constexpr std::string_view razor_type_name() { return ::razor::wire::detail::unqualified(#Type); } \
+  static constexpr ::razor::wire::Shape razor_shape() { return ::razor::wire::Shape::shape; }
+
+#define RAZOR_NAMED_FIELDS_(Type, shape, ...)                                                                         \
+ public:                                                                                                              \
+  Type() = default;                                                                                                   \
+  explicit(RAZOR_IS_ONE_(__VA_ARGS__))                                                                                \
+      Type(RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_PARAMETER_, __VA_ARGS__)))                                 \
+      : Type() {                                                                                                      \
+    RAZOR_FOR_EACH_(RAZOR_FIELD_GIVE_, __VA_ARGS__)                                                                   \
+  }                                                                                                                   \
+  static constexpr std::size_t razor_field_count() { return 0 RAZOR_FOR_EACH_(RAZOR_FIELD_COUNT_, __VA_ARGS__); }     \
+  template <class RazorSelf, class RazorVisitor>                                                                      \
+  static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {                            \
+    return true RAZOR_FOR_EACH_(RAZOR_FIELD_VISIT_, __VA_ARGS__);                                                     \
+  }                                                                                                                   \
+  template <template <class...> class RazorList, class RazorSelf = Type>                                              \
+  using RazorFieldTypes = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_TYPE_, __VA_ARGS__))>;            \
+  RAZOR_NAMED_SHAPE_(Type, shape)
+
+// An element of the list is a field, or something in parentheses that begins with its kind: razor_base, razor_as ...
+#define RAZOR_FIELD_KIND_(element) RAZOR_CONCAT_(RAZOR_FIELD_KIND_, RAZOR_IN_PARENTHESES_(element))(element)
+#define RAZOR_FIELD_KIND_0(element) razor_field
+#define RAZOR_FIELD_KIND_1(element) RAZOR_FIELD_KIND_FIRST_ element
+#define RAZOR_FIELD_KIND_FIRST_(kind, ...) kind
+#define RAZOR_BY_KIND_(prefix, element) RAZOR_CONCAT_(prefix, RAZOR_FIELD_KIND_(element))
+
+#define RAZOR_FIELD_PARAMETER_(element) RAZOR_BY_KIND_(RAZOR_PARAMETER_, element)(element)
+#define RAZOR_PARAMETER_razor_field(field) \
+  , ::razor::wire::detail::ParameterOf<decltype(field)> razor_given_##field
+#define RAZOR_PARAMETER_razor_as(element) RAZOR_PARAMETER_AS_ element
+#define RAZOR_PARAMETER_AS_(kind, field, wire_name) RAZOR_PARAMETER_razor_field(field)
+#define RAZOR_PARAMETER_razor_base(element) RAZOR_PARAMETER_BASE_ element
+#define RAZOR_PARAMETER_BASE_(kind, ...) , __VA_ARGS__ razor_given_base
+
+#define RAZOR_PARAMETER_razor_renamed(element) RAZOR_PARAMETER_AS_ element
+#define RAZOR_PARAMETER_razor_defaulted(element) RAZOR_PARAMETER_DEFAULTED_ element
+#define RAZOR_PARAMETER_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_PARAMETER_razor_field, __VA_ARGS__)
+
+#define RAZOR_FIELD_GIVE_(element) RAZOR_BY_KIND_(RAZOR_GIVE_, element)(element)
+#define RAZOR_GIVE_razor_field(field) ::razor::wire::detail::give(field, razor_given_##field);
+#define RAZOR_GIVE_razor_as(element) RAZOR_GIVE_AS_ element
+#define RAZOR_GIVE_AS_(kind, field, wire_name) RAZOR_GIVE_razor_field(field)
+#define RAZOR_GIVE_razor_base(element) RAZOR_GIVE_BASE_ element
+#define RAZOR_GIVE_BASE_(kind, ...) static_cast<__VA_ARGS__&>(*this) = std::move(razor_given_base);
+
+#define RAZOR_GIVE_razor_renamed(element) RAZOR_GIVE_AS_ element
+#define RAZOR_GIVE_razor_defaulted(element) RAZOR_GIVE_DEFAULTED_ element
+#define RAZOR_GIVE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_GIVE_razor_field, __VA_ARGS__)
+
+#define RAZOR_FIELD_COUNT_(element) RAZOR_BY_KIND_(RAZOR_COUNT_, element)(element)
+#define RAZOR_COUNT_razor_field(field) +1
+#define RAZOR_COUNT_razor_as(element) +1
+#define RAZOR_COUNT_razor_base(element) RAZOR_COUNT_BASE_ element
+#define RAZOR_COUNT_BASE_(kind, ...) +__VA_ARGS__::razor_field_count()
+
+#define RAZOR_COUNT_razor_renamed(element) +1
+#define RAZOR_COUNT_razor_defaulted(element) RAZOR_COUNT_DEFAULTED_ element
+#define RAZOR_COUNT_DEFAULTED_(kind, ...) +RAZOR_COUNT_(__VA_ARGS__)
+
+#define RAZOR_FIELD_VISIT_(element) RAZOR_BY_KIND_(RAZOR_VISIT_, element)(element)
+#define RAZOR_VISIT_razor_field(field) &&razor_visitor(::razor::wire::FieldInfo{#field}, razor_self.field)
+#define RAZOR_VISIT_razor_as(element) RAZOR_VISIT_AS_ element
+#define RAZOR_VISIT_AS_(kind, field, wire_name) \
+  &&razor_visitor(::razor::wire::FieldInfo{wire_name}, razor_self.field)
+#define RAZOR_VISIT_razor_base(element) RAZOR_VISIT_BASE_ element
+#define RAZOR_VISIT_BASE_(kind, ...) \
+  &&__VA_ARGS__::razor_visit(static_cast<::razor::wire::detail::Like<RazorSelf, __VA_ARGS__>&>(razor_self), razor_visitor)
+
+#define RAZOR_VISIT_razor_renamed(element) RAZOR_VISIT_RENAMED_ element
+#define RAZOR_VISIT_RENAMED_(kind, field, old) \
+  &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
+#define RAZOR_VISIT_razor_defaulted(element) RAZOR_VISIT_DEFAULTED_ element
+#define RAZOR_VISIT_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_VISIT_ONE_DEFAULTED_, __VA_ARGS__)
+#define RAZOR_VISIT_ONE_DEFAULTED_(field) &&razor_visitor(::razor::wire::DefaultedFieldInfo{{#field}}, razor_self.field)
+
+#define RAZOR_FIELD_TYPE_(element) RAZOR_BY_KIND_(RAZOR_TYPE_, element)(element)
+#define RAZOR_TYPE_razor_field(field) , decltype(RazorSelf::field)
+#define RAZOR_TYPE_razor_as(element) RAZOR_TYPE_AS_ element
+#define RAZOR_TYPE_AS_(kind, field, wire_name) RAZOR_TYPE_razor_field(field)
+#define RAZOR_TYPE_razor_renamed(element) RAZOR_TYPE_AS_ element
+#define RAZOR_TYPE_razor_defaulted(element) RAZOR_TYPE_DEFAULTED_ element
+#define RAZOR_TYPE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_TYPE_razor_field, __VA_ARGS__)
+#define RAZOR_TYPE_razor_base(element) RAZOR_TYPE_BASE_ element
+#define RAZOR_TYPE_BASE_(kind, ...) , __VA_ARGS__

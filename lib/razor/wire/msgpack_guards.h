@@ -3,10 +3,8 @@
 // table that is flooded, a key that comes twice has the last value and nothing of the first, and no read beyond an array.
 //
 // Each specialisation below is msgpack-cxx's own with a constraint, so the compiler prefers it. They belong to
-// msgpack_headers.h: a program that decodes these types with msgpack-cxx alone includes that instead of <msgpack.hpp>, so
+// msgpack_adaptor.h: a program that decodes these types with msgpack-cxx alone includes that instead of <msgpack.hpp>, so
 // that all its files see the same ones.
-
-#include <msgpack.hpp>
 
 #include <concepts>
 #include <map>
@@ -15,42 +13,20 @@
 #include <unordered_set>
 #include <utility>
 
+#include "razor/wire/container_codec.h"
 #include "razor/wire/hash_guard.h"
+#include "razor/wire/msgpack_headers.h"
 
 namespace razor::wire::detail {
 
 /// What msgpack-cxx's conversions throw when the keys of a hash table collide too often.
 struct KeysCollide : msgpack::type_error {};
 
-template <class Table>
-concept HashTable = requires(const Table& table, const typename Table::key_type& key) {
-  table.bucket(key);
-  table.key_eq();
-};
-
 /// Throws unless `key` may be inserted.
 template <class Table>
 void check_key(HashGuard& guard, const Table& table, const typename Table::key_type& key) {
   if constexpr (HashTable<Table>) {
     if (!guard.admits(table, key)) throw KeysCollide();
-  }
-}
-
-template <class Table>
-concept KeysAreUnique = requires(Table& table, typename Table::key_type key) { table.try_emplace(std::move(key)); };
-
-/// Where the value of `key` is to be decoded: always a new one, in place of an earlier one.
-template <class Map>
-typename Map::mapped_type& new_value_of(Map& map, typename Map::key_type&& key) {
-  if constexpr (KeysAreUnique<Map>) {
-    auto [place, inserted] = map.try_emplace(std::move(key));  // takes the key only when it inserts
-    if (!inserted) {
-      map.erase(place);
-      place = map.try_emplace(std::move(key)).first;
-    }
-    return place->second;
-  } else {
-    return map.emplace(std::piecewise_construct, std::forward_as_tuple(std::move(key)), std::tuple<>())->second;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <memory>
 #include <optional>

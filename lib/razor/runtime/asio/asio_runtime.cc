@@ -1,5 +1,7 @@
 #include "razor/runtime/asio/asio_runtime.h"
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
 
@@ -221,11 +223,16 @@ class Running {
 
 }  // namespace
 
+struct AsioRuntime::OwnContext {
+  boost::asio::io_context context{1};
+  // Without it Asio stops the context whenever nothing is left to do, as if `stop()` had been called.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work = boost::asio::make_work_guard(context);
+};
+
 AsioRuntime::AsioRuntime(const AsioConfig& config)
     : config_(config),
-      own_context_(std::make_unique<boost::asio::io_context>(1)),
-      own_work_(boost::asio::make_work_guard(*own_context_)),
-      core_(std::make_shared<AsioCore>(*own_context_, config)) {
+      own_context_(std::make_unique<OwnContext>()),
+      core_(std::make_shared<AsioCore>(own_context_->context, config)) {
   core_->set_on_own_context();
   set_trace(config.trace);
 }
@@ -240,7 +247,6 @@ AsioRuntime::~AsioRuntime() {
   core_->close();
   if (own_context_ == nullptr) return;
   // What handlers and asio::awaitables hold is destroyed with the io_context, and so before it.
-  own_work_.reset();
   own_context_.reset();
   RAZOR_CHECK(core_->handles() == 0,
               "an AsioRuntime is destroyed before {} ByteStreams or Listeners that were made from it: destroy them first, "
@@ -264,7 +270,7 @@ void AsioRuntime::stop() { context().stop(); }
 
 void AsioRuntime::run_until(const bool& finished) {
   RAZOR_CHECK(own_context_ != nullptr, "this AsioRuntime lives on an io_context of the user's: run that");
-  boost::asio::io_context& context = *own_context_;
+  boost::asio::io_context& context = own_context_->context;
   const Running running(*core_);  // first: another thread's turn is none of ours
   RAZOR_CHECK(!core_->in_turn(), "run or block_on inside a task of the same runtime waits for itself");
   base::TimePoint spin_until = core_->now() + config_.spin;

@@ -5,13 +5,10 @@
 //   razor::AsioRuntime runtime(io_context);          // one that the user owns and runs, on one thread
 //   razor::AsioThread background;                    // its own io_context on a thread of its own, for blocking callers
 //
-// To await razor calls in an asio::awaitable, or start them with a completion token: interop.h.
+// To await razor calls in an asio::awaitable, or start them with a completion token: razor/asio.h.
 
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <exception>
 #include <memory>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <variant>
@@ -22,6 +19,11 @@
 #include "razor/runtime/runtime.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/thread_signal.h"
+
+// Asio itself takes longer to compile than all of ours: only programs that use it include it.
+namespace boost::asio {
+class io_context;
+}
 
 namespace razor::asio {
 
@@ -74,9 +76,8 @@ class AsioRuntime final : public runtime::Runtime {
   runtime::Task<int> wait_for_signals(std::vector<int> signals);
 
   AsioConfig config_;
-  std::unique_ptr<boost::asio::io_context> own_context_;
-  // Without it Asio stops the context whenever nothing is left to do, as if `stop()` had been called.
-  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> own_work_;
+  struct OwnContext;
+  std::unique_ptr<OwnContext> own_context_;  // null where it is the user's
   std::shared_ptr<AsioCore> core_;
 };
 

@@ -1,0 +1,105 @@
+#pragma once
+// Codecs of what has a fixed number of elements: std::array, arrays of the language, std::pair, std::tuple; and of
+// std::span, which is only sent. All are arrays; of bytes and of char: text_codec.h.
+
+#include <span>
+
+#include "razor/wire/codec.h"
+#include "razor/wire/codec_traits.h"
+
+namespace razor {
+
+namespace wire::detail {
+
+/// Reads the head of an array of exactly `expected` elements, and enters it.
+bool enter_array_of(Decoder& from, std::size_t expected);
+
+// In C++ an array is not assigned as a whole.
+template <class T>
+void value_initialise(T& value) {
+  if constexpr (std::is_array_v<T>) {
+    for (auto& element : value) value_initialise(element);
+  } else {
+    value = T{};
+  }
+}
+
+}  // namespace wire::detail
+
+template <class T, std::size_t N>
+struct Codec<std::array<T, N>> {
+  static void encode(wire::Encoder& to, const std::array<T, N>& value) {
+    to.put_array(N);
+    to.enter();
+    for (const T& element : value) Codec<T>::encode(to, element);
+    to.leave();
+  }
+  static bool decode(wire::Decoder& from, std::array<T, N>& value) {
+    if (!wire::detail::enter_array_of(from, N)) return false;
+    for (T& element : value) {
+      if (!Codec<T>::decode(from, element)) return false;
+    }
+    from.leave();
+    return true;
+  }
+};
+
+/// May be filled in part, as msgpack-cxx does it; the rest is as in a new one.
+template <class T, std::size_t N>
+struct Codec<T[N]> {
+  static void encode(wire::Encoder& to, const T (&value)[N]) {
+    to.put_array(N);
+    to.enter();
+    for (const T& element : value) Codec<T>::encode(to, element);
+    to.leave();
+  }
+  static bool decode(wire::Decoder& from, T (&value)[N]) {
+    std::uint32_t count = 0;
+    if (!from.read_array(count) || !from.enter()) return false;
+    if (count > N) return from.fail("too many elements for the array");
+    for (std::size_t i = 0; i < N; ++i) {
+      if (i >= count) {
+        wire::detail::value_initialise(value[i]);
+      } else if (!Codec<T>::decode(from, value[i])) {
+        return false;
+      }
+    }
+    from.leave();
+    return true;
+  }
+};
+
+/// Sent as a sequence is; what receives it is one.
+template <class T, std::size_t N>
+struct Codec<std::span<T, N>> {
+  static void encode(wire::Encoder& to, std::span<T, N> value) {
+    to.put_array(value.size());
+    to.enter();
+    for (const T& element : value) Codec<std::remove_cv_t<T>>::encode(to, element);
+    to.leave();
+  }
+  template <class View>
+  static bool decode(wire::Decoder&, View&) {
+    return wire::detail::refuse_view<View>(), false;
+  }
+};
+
+template <wire::detail::TupleLike T>
+struct Codec<T> {
+  static void encode(wire::Encoder& to, const T& value) {
+    to.put_array(std::tuple_size_v<T>);
+    to.enter();
+    std::apply(
+        [&to]<class... Element>(const Element&... element) { (Codec<Element>::encode(to, element), ...); }, value);
+    to.leave();
+  }
+  static bool decode(wire::Decoder& from, T& value) {
+    if (!wire::detail::enter_array_of(from, std::tuple_size_v<T>)) return false;
+    const bool decoded = std::apply(
+        [&from]<class... Element>(Element&... element) { return (Codec<Element>::decode(from, element) && ...); }, value);
+    from.leave();
+    return decoded;
+  }
+};
+
+}  // namespace razor
