@@ -24,14 +24,18 @@ Task<void> two_services(Client<Store>& store, Client<Other>& other) {
 }
 
 TEST_F(DispatchTest, RoutesByTheNameOfTheService) {
-  EXPECT_TRUE(server.add(std::make_shared<OtherImpl>()));
+  server.add(std::make_shared<OtherImpl>());
   Client<Other> other(*stream);
   run(two_services(*client, other));
   EXPECT_EQ(server.methods().front(), "Other.add");
 }
 
-TEST_F(DispatchTest, RefusesASecondServiceOfTheSameName) {
-  EXPECT_FALSE(server.add(std::make_shared<StoreImpl>(runtime.clock())));
+using DispatchDeathTest = DispatchTest;
+
+// Served were the first, and nobody learned that the second was not.
+TEST_F(DispatchDeathTest, ASecondServiceOfTheSameNameEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(server.add(std::make_shared<StoreImpl>(runtime.clock())), "a service named 'test.Store' is served already");
 }
 
 Task<void> expect_failure(ClientStream& stream, Action action, Errc expected) {
@@ -55,7 +59,7 @@ TEST_F(DispatchTest, SaysWhatItDoesNotKnow) {
 // The reference splits an action at its first dot. Split at the last one, "Other.add.x" asks for a service "Other.add" that
 // nobody knows. Services of ours may have dots in their names, so "test" alone is none.
 TEST_F(DispatchTest, FindsTheServiceInFrontOfAnyDot) {
-  ASSERT_TRUE(server.add(std::make_shared<OtherImpl>()));
+  server.add(std::make_shared<OtherImpl>());
   run(expect_failure(*stream, "Other.add.x", Errc::method_not_found));
   run(expect_failure(*stream, "Other..", Errc::method_not_found));
   run(expect_failure(*stream, "test.Store.add.x.y", Errc::method_not_found));
@@ -92,11 +96,33 @@ Task<void> call_dotted(Client<Store>& store, Client<Dotted>& dotted) {
 }
 
 TEST_F(DispatchTest, ServesNamesWithDotsInThem) {
-  ASSERT_TRUE(server.add(std::make_shared<DottedImpl>()));
-  EXPECT_FALSE(server.add(std::make_shared<DeepImpl>())) << "test.deep.down is there already";
+  server.add(std::make_shared<DottedImpl>());
   Client<Dotted> dotted(*stream);
   run(call_dotted(*client, dotted));
   run(expect_failure(*stream, "test.deep.up", Errc::method_not_found));
+}
+
+TEST_F(DispatchDeathTest, AMethodOfTheSameFullNameEndsTheProgram) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  server.add(std::make_shared<DottedImpl>());
+  EXPECT_DEATH(server.add(std::make_shared<DeepImpl>()), "a method named 'test.deep.down' is served already");
+}
+
+// A peer of another version got rpc_decode for every call, and the server's people saw nothing at all.
+Task<void> call_with_text(ClientStream& stream, Action action) {
+  const OwnedAnswer answer = co_await stream.call(action, std::tuple(1, "two"));
+  CO_ASSERT_TRUE(answer->kind() == Answer::Kind::failed);
+  EXPECT_EQ(answer->error().errc(), Errc::decode);
+}
+
+TEST_F(DispatchTest, SaysOnceAMinuteWhatDoesNotDecode) {
+  const auto warned_of = [this](std::string_view text) {
+    return std::ranges::count_if(log.lines, [&](const std::string& line) { return line.find(text) != line.npos; });
+  };
+  for (int i = 0; i < 3; ++i) run(call_with_text(*stream, "test.Store.add"));
+  EXPECT_EQ(server.stats().undecodable, 3u);
+  EXPECT_EQ(warned_of("the arguments of test.Store.add from 127.0.0.1:"), 1);
+  EXPECT_EQ(warned_of("expected an integer, found a string, at byte 2"), 1);
 }
 
 struct Fallback final : Dispatch {

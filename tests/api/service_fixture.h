@@ -145,7 +145,7 @@ class CountingLog final : public LogSink {
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
-    EXPECT_TRUE(server.add(store));
+    server.add(store);
     const auto listening = server.listen(*Address::parse("127.0.0.1:0"));
     EXPECT_TRUE(listening) << listening.error().message();
     address = *listening;

@@ -167,7 +167,7 @@ Task<void> overflow(Client<Jobs> jobs) {
 class TypesTest : public ::testing::Test {
  protected:
   TypesTest() {
-    EXPECT_TRUE(server.add(implementation));
+    server.add(implementation);
     const auto listening = server.listen(*Address::parse("127.0.0.1:0"));
     EXPECT_TRUE(listening) << listening.error().message();
     address = *listening;

@@ -2,20 +2,24 @@
 
 #include <algorithm>
 
+#include "razor/base/check.h"
+#include "razor/base/out_of_memory.h"
+
 namespace razor::api {
 
-bool ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
+void ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
                                   std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes) {
-  if (services_.contains(service)) return false;
+  RAZOR_CHECK(!services_.contains(service), "a service named '{}' is served already: name one of them with RAZOR_SERVICE_AS",
+              service);
   for (const std::string_view method : methods) {
-    if (entries_.contains(MethodName{service, method}.full())) return false;
+    const std::string name = MethodName{service, method}.full();
+    RAZOR_CHECK(!entries_.contains(name), "a method named '{}' is served already, by a service with a dot in its name", name);
   }
   services_.emplace(std::string(service), std::move(owner));
   for (std::size_t i = 0; i < methods.size(); ++i) {
     entries_.emplace(MethodName{service, methods[i]}.full(), Entry{implementation, invokes[i], methods[i]});
   }
   last_ = nullptr;  // the table may have moved
-  return true;
 }
 
 void ServiceDispatch::dispatch(const stream::Request& request, stream::Responder respond) {
@@ -50,6 +54,26 @@ bool ServiceDispatch::names_a_service(std::string_view action) const {
   }
   return false;
 }
+
+namespace detail {
+
+void refuse_arguments(stream::Responder& respond, std::string_view action, const wire::Decoder& from,
+                      const std::exception_ptr& thrown) {
+  std::string why;
+  try {
+    if (thrown) std::rethrow_exception(thrown);
+    why = from.error_message();
+  } catch (const std::bad_alloc&) {
+    return respond.fail(base::Errc::overloaded);
+  } catch (const std::exception& exception) {
+    why = base::text_with_memory([&] { return std::string(exception.what()); });
+  } catch (...) {
+    why = "a codec threw";
+  }
+  respond.fail_undecodable(action, why);
+}
+
+}  // namespace detail
 
 std::vector<std::string> ServiceDispatch::methods() const {
   std::vector<std::string> names;

@@ -6,9 +6,8 @@
 // A plain handler costs no frame. A coroutine is started right here; only one that suspends is registered, with the
 // Runtime and the server, and answers when it has finished (call.h).
 
+#include <exception>
 #include <memory>
-#include <new>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,11 +32,11 @@ struct InvokeTable;
 
 class ServiceDispatch final : public stream::Dispatch {
  public:
-  /// Serves `implementation` under its service's name. False when a service of that name is there already, or when, with
-  /// dots in names, one of its methods has the full name of a method that is.
+  /// Serves `implementation` under its service's name. The program ends, with a line that says why, when a service of that name is
+  /// there already, or when, with dots in names, one of its methods has the full name of a method that is.
   /// Owns:    one reference, until the dispatch is destroyed.
   template <class Implementation>
-  bool add(std::shared_ptr<Implementation> implementation);
+  void add(std::shared_ptr<Implementation> implementation);
 
   /// Takes requests that no service is meant for: numeric actions, names without a dot. Outlives the dispatch.
   /// Without it they are answered rpc_decode.
@@ -63,7 +62,7 @@ class ServiceDispatch final : public stream::Dispatch {
   template <class Value>
   using ByName = std::unordered_map<std::string, Value, NameHash, std::equal_to<>>;
 
-  bool add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
+  void add_entries(std::string_view service, std::shared_ptr<void> owner, void* implementation,
                    std::span<const std::string_view> methods, std::span<const detail::Invoke> invokes);
   void refuse(const stream::Request& request, stream::Responder respond) const;
   /// Whether `action` begins with the name of a service and a dot.
@@ -79,17 +78,23 @@ class ServiceDispatch final : public stream::Dispatch {
 
 namespace detail {
 
-/// Why they do not decode; nothing when they do.
+/// Answers that arguments did not decode: rpc_decode, or overloaded where memory was refused. `thrown` by a codec, or null. `action`: the
+/// method's full name.
+void refuse_arguments(stream::Responder& respond, std::string_view action, const wire::Decoder& from,
+                      const std::exception_ptr& thrown);
+
+/// False: they do not decode, and the call was answered so.
 template <class... Args>
-std::optional<base::Errc> decode_arguments(const stream::Request& request, std::tuple<Args...>& arguments) {
+bool decode_arguments(const stream::Request& request, stream::Responder& respond, std::tuple<Args...>& arguments) {
   wire::Decoder from(request.msg);
+  std::exception_ptr thrown;
   try {
-    if (wire::decode_parameters(from, arguments) && from.finish()) [[likely]] return std::nullopt;
-  } catch (const std::bad_alloc&) {
-    return base::Errc::overloaded;
-  } catch (...) {  // an adaptor threw
+    if (wire::decode_parameters(from, arguments) && from.finish()) [[likely]] return true;
+  } catch (...) {  // no memory, or a codec of the user's
+    thrown = std::current_exception();
   }
-  return base::Errc::decode;
+  refuse_arguments(respond, request.action.name(), from, thrown);
+  return false;
 }
 
 template <auto Method>
@@ -98,10 +103,7 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
   using T = typename Traits::Result;
   using E = typename Traits::Error;
   typename Traits::Arguments arguments{};
-  if (const auto failure = decode_arguments(request, arguments)) {
-    respond.fail(*failure);
-    return;
-  }
+  if (!decode_arguments(request, respond, arguments)) return;
   try {
     const CallContext context(respond, method);
     const EnteredContext entered(context);
@@ -125,11 +127,11 @@ struct InvokeTable {
 }  // namespace detail
 
 template <class Implementation>
-bool ServiceDispatch::add(std::shared_ptr<Implementation> implementation) {
+void ServiceDispatch::add(std::shared_ptr<Implementation> implementation) {
   using Service = typename Implementation::RazorService;
   static_assert(detail::check_service<Service>());
   Service* service = implementation.get();
-  return add_entries(Service::razor_service_name(), std::move(implementation), service, Service::razor_method_names(),
+  add_entries(Service::razor_service_name(), std::move(implementation), service, Service::razor_method_names(),
                      Service::template RazorMethods<detail::InvokeTable>::kInvokes);
 }
 

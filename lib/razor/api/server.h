@@ -18,10 +18,10 @@ class Server {
   explicit Server(runtime::Runtime& runtime, const stream::ServerConfig& config = {})
       : rpc_server_(runtime, dispatch_, config) {}
 
-  /// Serves `implementation`. False when a service of the same name is served already.
+  /// Serves `implementation`. Two services of one name end the program, with a line that names it.
   template <class Implementation>
-  bool add(std::shared_ptr<Implementation> implementation) {
-    return dispatch_.add(std::move(implementation));
+  void add(std::shared_ptr<Implementation> implementation) {
+    dispatch_.add(std::move(implementation));
   }
   /// Serves numeric actions, and names without a dot, which no service is meant for. Outlives the server.
   void set_fallback(stream::Dispatch& fallback) { dispatch_.set_fallback(fallback); }

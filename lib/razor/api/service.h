@@ -48,6 +48,7 @@
   };                                                                                                                  \
   template <template <auto...> class RazorList>                                                                       \
   using RazorMethods = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_POINTER_, __VA_ARGS__))>;            \
+  virtual void razor_a_service_cannot_derive_from_another_service() const final {}                                     \
   virtual ~Service() = default;
 
 // A method in the list is a name, or a pair that RAZOR_METHOD_AS made.

@@ -99,7 +99,8 @@ void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
       action.name().size() > sizes.action_bytes_max) {
     return fail_later(call,
                       CallError(Errc::too_large, Ran::no,
-                                base::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {})",
+                                base::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {}); "
+                                            "the limits are `stream.limits` of the pool's config and `limits` of the server's",
                                             action.name().size(), sizes.action_bytes_max, call.message().size(),
                                             sizes.msg_bytes_max, call.blob.size(), sizes.blob_bytes_max)));
   }

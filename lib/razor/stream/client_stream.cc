@@ -312,7 +312,8 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
       begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
     refuse(call, CallError(Errc::too_large, Ran::no, base::text_with_memory([&] {
                              return base::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), "
-                                                "blob of {} (limit {})",
+                                                "blob of {} (limit {}); the limits are `limits` of the caller's "
+                                                "ClientStreamConfig and of the server's ServerConfig",
                                                 call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max,
                                                 msg_bytes, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
                            })));

@@ -35,6 +35,7 @@ class ServerConnection : public base::RefCounted {
   virtual void answer_number(wire::Seq seq, std::uint32_t number) = 0;
 
   virtual void note_exception(std::string_view handler, const std::exception_ptr& exception) = 0;
+  virtual void note_undecodable(std::string_view method, std::string_view why) = 0;
   virtual void note_repeated_answer() = 0;
   virtual bool is_open() const = 0;
   virtual const runtime::Address& peer() const = 0;
@@ -93,6 +94,8 @@ class Responder {
 
   /// The handler of `method` threw: logged, counted, and answered rpc_internal_err.
   void fail_thrown(std::string_view method, const std::exception_ptr& exception);
+  /// The arguments of `method` did not decode: counted, logged (once a minute for each method), and answered rpc_decode.
+  void fail_undecodable(std::string_view method, std::string_view why);
 
   bool answered() const { return answered_; }
   /// False when nobody waits for the answer any more.

@@ -27,6 +27,7 @@ struct ServerStats {
   std::uint64_t answers_dropped = 0;     ///< the peer was gone
   std::uint64_t answers_repeated = 0;    ///< a handler answered twice
   std::uint64_t handlers_threw = 0;
+  std::uint64_t undecodable = 0;         ///< requests whose arguments did not decode
   base::ByteCount bytes_received = 0;
   base::ByteCount bytes_sent = 0;
   std::uint32_t connections = 0;         ///< now

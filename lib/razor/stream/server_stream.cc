@@ -335,6 +335,20 @@ void ServerStreamCore::note_exception(std::string_view handler, const std::excep
   }
 }
 
+// A peer of another version makes the same mistake with every call: a line a minute says it, the counter says how often.
+void ServerStreamCore::note_undecodable(std::string_view method, std::string_view why) {
+  constexpr base::Duration kLoggedEvery = std::chrono::minutes(1);
+  ++server_->stats.undecodable;
+  const base::TimePoint now = clock_.now();
+  const auto logged = server_->undecodable_logged.find(method);
+  if (logged != server_->undecodable_logged.end() && now - logged->second < kLoggedEvery) return;
+  server_->undecodable_logged.insert_or_assign(std::string(method), now);
+  server_->runtime.log().log(LogLevel::warning,
+                             "the arguments of {} from {} did not decode: {} (logged once a minute for each method; {} requests "
+                             "so far)",
+                             method, peer_, why, server_->stats.undecodable);
+}
+
 void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadFault fault) {
   ++server_->stats.connections_faulty;
   const wire::FrameLimits& limits = server_->config.limits;
@@ -679,6 +693,11 @@ void Responder::fail(std::uint32_t number) {
 void Responder::fail(Errc errc) {
   begin();
   end_failed(errc);
+}
+
+void Responder::fail_undecodable(std::string_view method, std::string_view why) {
+  (void)base::with_memory([&] { connection_->note_undecodable(method, why); });
+  fail(Errc::decode);
 }
 
 void Responder::fail_thrown(std::string_view method, const std::exception_ptr& exception) {

@@ -41,6 +41,7 @@ struct ServerShared final : base::RefCounted {
   std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
   bool crowded = false;
   std::set<std::string> slow_handlers;  // whose slowness was logged
+  std::map<std::string, base::TimePoint, std::less<>> undecodable_logged;  // of methods that are served: when the last time
 
   // The turn in which a connection dispatches what it has read: of the requests since the clock was read last, what they
   // asked for. Names are borrowed from the connection's reader, and dropped before the turn ends.
@@ -73,6 +74,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   void end_answer_failed(wire::Seq seq, base::Errc errc) override;
   void answer_number(wire::Seq seq, std::uint32_t number) override;
   void note_exception(std::string_view handler, const std::exception_ptr& exception) override;
+  void note_undecodable(std::string_view method, std::string_view why) override;
   void note_repeated_answer() override { ++server_->stats.answers_repeated; }
   bool is_open() const override { return state_ != State::closed; }
   const runtime::Address& peer() const override { return peer_; }
