@@ -43,20 +43,22 @@ void note_position(int) {
   place_at_work->events = world->events();
   place_at_work->is_known = true;
 }
-// Beside that, who turns and what it does: here and now if a program is running, else as soon as one is.
+// Beside that, who turns and what it does: here and now, and better as soon as a program's own code asks for another turn. The
+// signal may have come between two tasks of a host, where the stack says nothing of either; a program that only computes asks
+// for nothing, and what was seen here stands.
 void note_position_and_turner(int number) {
   note_position(number);
   World* world = world_at_work;
   if (world == nullptr || place_at_work == nullptr) return;
   note_turner(running_host());
-  if (running_host() != nullptr || world->engine().last_to_turn() == nullptr) {
+  if (world->engine().last_to_turn() == nullptr) {
     place_at_work->turner_is_known = true;
-  } else {
-    world->engine().ask([](const Host& host) {
-      note_turner(&host);
-      place_at_work->turner_is_known = true;
-    });
+    return;
   }
+  world->engine().ask([](const Host& host) {
+    note_turner(&host);
+    place_at_work->turner_is_known = true;
+  });
 }
 void note_position_and_die(int number) {
   note_position(number);
