@@ -310,7 +310,9 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
   });
   if (span.number == 0 || connection.may_be_leaving || !is_newest) return;
   Connects& connects = connects_of(connection.client, connection.server, connection.server_port);
-  if (!connects.lost_at) connects.lost_at = now;
+  // A caller that stood still hears at one moment what came and what was lost: one connection speaks for the address, another
+  // against it.
+  if (!connects.lost_at && connects.heard_at != now) connects.lost_at = now;
 }
 
 void NetworkOracle::is_there(const Connection& connection, TimePoint now) {
