@@ -285,11 +285,13 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.peers_trusted = peers_trusted_;
   // A reference server knows nothing of tasks of the stream interface: it answers rpc_decode.
   const bool is_known_everywhere = call.kind != CallDraw::Kind::store || !settings.reference_server;
+  // Nor does it know of limits: an answer above them ends the connection, with all calls that are under way on it.
+  const bool may_be_cut_off = settings.reference_server && settings.has_small_frames();
   // One that meets a connection on which a system is still about to send again what a fault lost has a second try.
   // Where the calm is long, that is over.
   const bool may_try_again = (call.idempotent() && pool.retry.limit > 0) || settings.is_patient();
   terms.must_succeed = must_succeed_ && may_try_again && settings.has_ample_room() && !may_be_refused &&
-                       is_known_everywhere && call.timeout > (settings.is_patient() ? 30s : 8s);
+                       is_known_everywhere && !may_be_cut_off && call.timeout > (settings.is_patient() ? 30s : 8s);
   return scene_.ledger.submitted(terms);
 }
 

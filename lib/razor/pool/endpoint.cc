@@ -319,7 +319,8 @@ runtime::Task<void> Endpoint::ask(Connection& connection) {
     const stream::ClientStats before = connection.stream.stats();
     const bool answers = co_await answers_ping(connection.stream);
     const stream::ClientStats after = connection.stream.stats();
-    const bool is_uploading = after.bytes_unsent > 0 && after.bytes_sent > before.bytes_sent;
+    const bool is_uploading =
+        after.bytes_sent > before.bytes_sent && after.bytes_sent < before.bytes_sent + before.bytes_unsent;
     is_alive = connection.stream.is_open() &&
                (answers || after.bytes_received > before.bytes_received || is_uploading);
   }

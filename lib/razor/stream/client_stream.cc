@@ -528,10 +528,11 @@ bool ClientStreamCore::read_some(std::size_t count) {
         continue;
       case wire::ResponseReader::Found::fault:
         end(Errc::bad_frame, base::format("{} sent a broken head: magic {:#06x}, version {}, flag {}, message of {} "
-                                         "bytes, blob of {}",
+                                         "bytes (limit {}), blob of {} (limit {})",
                                          peer_, reader_.faulty_head().magic, reader_.faulty_head().version,
                                          reader_.faulty_head().flag, reader_.faulty_head().msg_bytes(),
-                                         reader_.faulty_head().blob_bytes));
+                                         config_.limits.msg_bytes_max, reader_.faulty_head().blob_bytes,
+                                         config_.limits.blob_bytes_max));
         return false;
       case wire::ResponseReader::Found::need_more: break;
     }
