@@ -30,7 +30,9 @@ class Server:
 
     def start(self) -> "Server":
         options = [option for address in self.listen for option in ("--listen", address)]
-        self.process = subprocess.Popen([str(self.node), "serve", *options], stdout=subprocess.PIPE, text=True)
+        # What a server warns of is what the demo does to it on purpose, and says so itself.
+        command = [str(self.node), "serve", "--log", "error", *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in self.listen]
         if not all(line.startswith("listening ") for line in lines):

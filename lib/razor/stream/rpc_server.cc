@@ -118,11 +118,11 @@ std::vector<ConnectionStats> RpcServer::connections() const {
 
 std::string ServerStats::to_string() const {
   return base::format(
-      "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} undecodable, {} overloaded, {} draining; {} "
-      "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors",
-      connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, undecodable, overloaded,
+      "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} overloaded, {} draining; {} "
+      "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors, {} undecodable",
+      connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, overloaded,
       draining, answers, answers_failed, answers_dropped, handlers, handlers_peak, bytes_received, bytes_sent, pings,
-      accept_errors);
+      accept_errors, undecodable);
 }
 
 std::string ConnectionStats::to_string() const {
