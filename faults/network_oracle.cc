@@ -507,7 +507,9 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
     const TimePoint since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
                                       connection.nothing_under_way_at, client.resumed_at_local});
     const Duration silence = local_now - since;
-    const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + limits_.tick + limits_.at_once;
+    // What is acknowledged is looked at now and then, while a ping has not arrived: so much later it counts.
+    const Duration look = limits_.ping_interval / 8;
+    const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + look + limits_.tick + limits_.at_once;
     connection.told = connection.told || is_dead;
     RAZOR_RULE(26, !is_dead, "{}: {} calls wait, and for {} nothing came or was acknowledged", connection.name(),
                connection.asks_open, rounded(silence));
