@@ -353,7 +353,7 @@ void NetworkOracle::on_occurrence(const sim::Occurrence& occurrence) {
         Connection* connection = find(occurrence.where >> 1);
         if (connection != nullptr && !world_.fabric().link(connection->server, connection->client).is_cut()) {
           connection->acknowledged_at = connection->client.clock_now();
-          // An upload that goes on is all that can be heard, where it is in front of every question.
+          // While a client uploads, its pings wait behind the upload: the server's acknowledgements are all that it hears.
           const sim::Connection* real = world_.fabric().find_connection(connection->number);
           if (real != nullptr && real->socket(0).writer_waits()) is_there(*connection, occurrence.at);
         }
@@ -507,7 +507,7 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
     const TimePoint since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
                                       connection.nothing_under_way_at, client.resumed_at_local});
     const Duration silence = local_now - since;
-    // What is acknowledged is looked at now and then, while a ping has not arrived: so much later it counts.
+    // While a ping has not arrived, the client's Keepalive looks at acknowledgements only so often, and counts from that look.
     const Duration look = limits_.ping_interval / 8;
     const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + look + limits_.tick + limits_.at_once;
     connection.told = connection.told || is_dead;

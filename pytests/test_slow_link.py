@@ -76,6 +76,17 @@ def start_small_calls(nodes: Nodes, *to: str) -> Process:
     return nodes.start_load(*to, pool=True, rate=SMALL_RATE, idempotent=True, timeout=20, seconds=1000)
 
 
+def start_both(nodes: Nodes, transfer: Transfer, is_beside: bool, proxy: SlowProxy, *to: str) -> tuple[Process, Process | None]:
+    """Returns while the transfer is under way, also once the small calls have begun, if there are any."""
+    large = transfer.start(nodes, proxy.address, *to)
+    transfer.wait_until_under_way(proxy)
+    if not is_beside:
+        return large, None
+    small = start_small_calls(nodes, proxy.address, *to)
+    transfer.wait_until_under_way(proxy)
+    return large, small
+
+
 def end_small_calls(small: Process, at_least_seconds: float) -> None:
     """None is lost, and none waited for the large message."""
     small.send_signal(signal.SIGINT)
@@ -121,11 +132,7 @@ def test_a_server_that_closes_sends_its_answer_to_the_end(nodes: Nodes, size: in
     closing = nodes.serve(options=("--close-limit", str(2 * transfer.seconds), *LOG_REQUESTS))
     other = nodes.serve()
     with slow_proxy(closing.address, RATE) as proxy, slow_proxy(other.address, RATE) as other_proxy:
-        large = transfer.start(nodes, proxy.address, other_proxy.address)
-        transfer.wait_until_under_way(proxy)
-        small = start_small_calls(nodes, proxy.address, other_proxy.address) if is_beside else None
-        if small is not None:
-            transfer.wait_until_under_way(proxy)
+        large, small = start_both(nodes, transfer, is_beside, proxy, other_proxy.address)
         closing.send_signal(signal.SIGTERM)
         report = transfer.wait(large)
         assert report["pool"]["totals"]["retries"] == 0
@@ -144,11 +151,7 @@ def test_an_upload_to_a_server_that_closes_goes_to_another(nodes: Nodes, size: i
     transfer = Transfer("up", size)
     closing, other = nodes.serve(options=LOG_REQUESTS), nodes.serve(options=LOG_REQUESTS)
     with slow_proxy(closing.address, RATE) as proxy, slow_proxy(other.address, RATE) as other_proxy:
-        large = transfer.start(nodes, proxy.address, other_proxy.address)
-        transfer.wait_until_under_way(proxy)
-        small = start_small_calls(nodes, proxy.address, other_proxy.address) if is_beside else None
-        if small is not None:
-            transfer.wait_until_under_way(proxy)
+        large, small = start_both(nodes, transfer, is_beside, proxy, other_proxy.address)
         closing.send_signal(signal.SIGTERM)
         assert closing.wait(limits.at_most(limits.CLOSE_LIMIT)).status == OK
         report = transfer.wait(large, 2 * transfer.seconds_at_most)

@@ -42,14 +42,6 @@ class SlowService final : public Slow {
   Runtime& runtime_;
 };
 
-template <class T>
-base::Bytes encoded(const T& value) {
-  wire::BytesSink sink;
-  wire::Encoder to(sink);
-  wire::encode(to, value);
-  return base::to_bytes(sink.view());
-}
-
 struct Ended {
   Ended(ReferenceReply::Kind how, Duration when) : kind(how), at(when) {}
   ReferenceReply::Kind kind;
@@ -80,7 +72,7 @@ class ReferencePeers : public testing::Test {
     pongs_ = client->pongs();
   }
   static runtime::Task<void> call_one(ReferencePeers& self, ReferenceClient& client, std::uint32_t milliseconds) {
-    const ReferenceReply reply = co_await client.call("Slow.sleep", encoded(milliseconds));
+    const ReferenceReply reply = co_await client.call("Slow.sleep", wire::encoded(milliseconds));
     self.ended_.insert_or_assign(milliseconds, Ended(reply.kind, self.world_.elapsed()));
   }
 
@@ -89,7 +81,7 @@ class ReferencePeers : public testing::Test {
     const bool decodes = wire::decode_whole(message, milliseconds);
     EXPECT_TRUE(decodes);
     co_await runtime.clock().sleep_for(std::chrono::milliseconds(milliseconds));
-    co_return ReferenceReply(ReferenceReply::Kind::value, encoded(milliseconds));
+    co_return ReferenceReply(ReferenceReply::Kind::value, wire::encoded(milliseconds));
   }
   runtime::Task<void> serve_as_reference(Runtime& runtime) {
     ReferenceServer server(runtime);

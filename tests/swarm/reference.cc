@@ -16,14 +16,6 @@ using test::ReferenceServer;
 
 namespace {
 
-template <class T>
-base::Bytes encoded(const T& value) {
-  wire::BytesSink sink;
-  wire::Encoder to(sink);
-  wire::encode(to, value);
-  return base::to_bytes(sink.view());
-}
-
 ReferenceReply error_of(std::string_view text) {
   return {ReferenceReply::Kind::error_bytes, base::to_bytes(base::as_bytes(text))};
 }
@@ -57,7 +49,7 @@ bool ReferenceWorker::begin(base::ByteView message, Order& order) {
 ReferenceReply ReferenceWorker::product_of(const Order& order) {
   const Product product(order.id, bytes_of(order.id, order.answer_bytes));
   scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
-  return {ReferenceReply::Kind::value, encoded(product)};
+  return {ReferenceReply::Kind::value, wire::encoded(product)};
 }
 
 Task<ReferenceReply> ReferenceWorker::work(ReferenceWorker& self, Runtime& runtime, base::Bytes message) {
@@ -82,7 +74,7 @@ Task<ReferenceReply> ReferenceWorker::lead(ReferenceWorker& self, Runtime& runti
   if (self.scene_.leader != self.name_) {
     self.scene_.ledger.answered(order.id, HandlerAnswer::refused);
     const Elsewhere error(self.scene_.leader_is_known ? Scene::address_of(self.scene_.leader).to_string() : std::string());
-    co_return ReferenceReply(ReferenceReply::Kind::error_bytes, encoded(error));
+    co_return ReferenceReply(ReferenceReply::Kind::error_bytes, wire::encoded(error));
   }
   co_await runtime.clock().sleep_for(std::chrono::milliseconds(order.milliseconds));
   co_return self.product_of(order);
@@ -156,7 +148,7 @@ Task<void> ReferenceCaller::use(Runtime& runtime, ReferenceClient& client, sim::
 
 Task<void> ReferenceCaller::call(ReferenceCaller& self, ReferenceClient& client, std::uint64_t id, std::string method,
                                  Order order) {
-  const base::Bytes message = encoded(order);
+  const base::Bytes message = wire::encoded(order);
   const ReferenceReply reply = co_await client.call(std::move(method), message);
   --self.under_way_;
   self.ended(id, reply);

@@ -40,7 +40,7 @@ using HandlerOutcome = Outcome<ValueOrMonostate<T>, E, base::Errc>;
 template <class T, class E>
 void respond_with_outcome(stream::Responder& respond, const HandlerOutcome<T, E>& outcome);
 
-/// What escaped a handler in this process, for its caller.
+/// The error that the caller gets for an exception that escaped a handler in this process.
 base::CallError error_of_thrown(const std::exception_ptr& exception);
 
 template <class T, class E, class U>

@@ -131,7 +131,7 @@ void Endpoint::use_again(TimePoint now) {
 void Endpoint::tidy(TimePoint now) {
   if (was_heard_) use_again(now);
   const base::Duration idle_most = idle_limit(config_.pool);
-  // One that replaced another shortly before calls stopped coming does not begin an idle time of its own.
+  // A connection that replaced another shortly before the calls stopped does not begin an idle time of its own.
   const auto is_idle = [&](const Connection& one) {
     return one.attempts == 0 && (now - one.idle_since >= idle_most || (!one.was_used && !owner_.is_active()));
   };

@@ -154,7 +154,7 @@ void ServerStreamCore::read_again() {
   const base::TimePoint now = clock_.now();
   stats_.paused = false;
   if (state_ == State::closed) return;
-  // Who does not read is not told. What still waits in the reader is for nobody then.
+  // A connection that does not read learns of no reset. Its peer waits for none of the requests that are still in the reader.
   if (stream_->is_broken()) return close("it was reset while its requests waited");
   session_.on_resume(now, reading());
   begin_turn(now);

@@ -37,6 +37,25 @@ typename Map::mapped_type& new_value_of(Map& map, typename Map::key_type&& key) 
   }
 }
 
+/// Reads `count` keys of `container`, which `take` puts into it, with what belongs to each. A hash table takes none that collides
+/// with too many.
+template <class Container, class Take>
+bool decode_keyed(Decoder& from, Container& container, std::uint32_t count, Take take) {
+  using Key = typename Container::key_type;
+  if (!from.enter()) return false;
+  [[maybe_unused]] HashGuard guard;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Key key{};
+    if (!Codec<Key>::decode(from, key)) return false;
+    if constexpr (HashTable<Container>) {
+      if (!guard.admits(container, key)) return from.fail(HashGuard::kRefused);
+    }
+    if (!take(std::move(key))) return false;
+  }
+  from.leave();
+  return true;
+}
+
 }  // namespace wire::detail
 
 template <wire::detail::Sequence T>
@@ -100,18 +119,11 @@ struct Codec<T> {
   static bool decode(wire::Decoder& from, T& value) {
     value.clear();
     std::uint32_t count = 0;
-    if (!from.read_array(count) || !from.enter()) return false;
-    [[maybe_unused]] wire::detail::HashGuard guard;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      typename T::key_type key{};
-      if (!Codec<typename T::key_type>::decode(from, key)) return false;
-      if constexpr (wire::detail::HashTable<T>) {
-        if (!guard.admits(value, key)) return from.fail(wire::detail::HashGuard::kRefused);
-      }
+    if (!from.read_array(count)) return false;
+    return wire::detail::decode_keyed(from, value, count, [&value](typename T::key_type&& key) {
       value.insert(std::move(key));
-    }
-    from.leave();
-    return true;
+      return true;
+    });
   }
 };
 
@@ -133,18 +145,10 @@ struct Codec<T> {
   static bool decode(wire::Decoder& from, T& value) {
     value.clear();
     std::uint32_t count = 0;
-    if (!from.read_map(count) || !from.enter()) return false;
-    [[maybe_unused]] wire::detail::HashGuard guard;
-    for (std::uint32_t i = 0; i < count; ++i) {
-      Key key{};
-      if (!Codec<Key>::decode(from, key)) return false;
-      if constexpr (wire::detail::HashTable<T>) {
-        if (!guard.admits(value, key)) return from.fail(wire::detail::HashGuard::kRefused);
-      }
-      if (!Codec<Mapped>::decode(from, wire::detail::new_value_of(value, std::move(key)))) return false;
-    }
-    from.leave();
-    return true;
+    if (!from.read_map(count)) return false;
+    return wire::detail::decode_keyed(from, value, count, [&](Key&& key) {
+      return Codec<Mapped>::decode(from, wire::detail::new_value_of(value, std::move(key)));
+    });
   }
 };
 
