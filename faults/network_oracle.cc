@@ -507,7 +507,7 @@ void NetworkOracle::look_at(Connection& connection, TimePoint now) {
     const TimePoint since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
                                       connection.nothing_under_way_at, client.resumed_at_local});
     const Duration silence = local_now - since;
-    // While a ping has not arrived, the client's Keepalive looks at acknowledgements only so often, and counts from that look.
+    // While a ping is out, the client's Keepalive looks at acknowledgements only so often, and counts from that look.
     const Duration look = limits_.ping_interval / 8;
     const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + look + limits_.tick + limits_.at_once;
     connection.told = connection.told || is_dead;

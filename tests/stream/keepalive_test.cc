@@ -182,6 +182,28 @@ TEST(Keepalive, AMachineThatDiesWhileItsProcessIsSilentIsNoticed) {
   EXPECT_LE(at, pinged_at + 3s);
 }
 
+// A call was sent and acknowledged while an earlier ping was there and not answered, then the way was cut. Looked at a whole
+// second later, the acknowledgement seemed fresh, and the connection was kept for 3.3 s and more (swarm, seeds 2188, 2270).
+TEST(Keepalive, DeathCountsFromTheLastAcknowledgementWhileAPingIsThere) {
+  for (const base::Duration acknowledged_after : {120ms, 300ms, 640ms, 980ms}) {
+    Keepalive keepalive(1s, 2s);
+    Sent sent{100, 100};
+    keepalive.on_owed(kStart);
+    EXPECT_EQ(check(keepalive, kStart + 1s, sent), Verdict::send_ping);
+    sent.acknowledged = sent.total;
+    const TimePoint last = kStart + 1s + acknowledged_after;
+    EXPECT_EQ(check_until(keepalive, last, sent).first, Verdict::alive);
+    sent.acknowledged = sent.total += 128;
+    sent.total += 74;
+    std::pair<Verdict, TimePoint> end;
+    do {
+      end = check_until(keepalive, kStart + 1h, sent);
+    } while (end.first == Verdict::send_ping);
+    EXPECT_EQ(end.first, Verdict::dead);
+    EXPECT_LE(end.second, last + 3125ms);
+  }
+}
+
 TEST(Keepalive, NoLimitNeverPings) {
   Keepalive keepalive(Duration::max(), Duration::max());
   Sent sent;

@@ -21,6 +21,8 @@ constexpr base::Duration kFaultsFor = 10min;
 // to be noticed, the pause between two attempts to connect.
 constexpr base::Duration kRecoveryMost = 15s;
 constexpr base::Duration kCalmFor = 15s;
+// An address in trouble has been asked again by then: the longest pause between two attempts, and the attempt.
+constexpr base::Duration kAskedAnewMost = 2s;
 // No more at once, whatever peers say they will send: what is queued for slow readers, in a buffer that doubles.
 constexpr std::size_t kLargestAllocation = 16 * base::kMiB;
 
@@ -218,7 +220,9 @@ struct Cluster {
     for (const auto& one : callers) {
       if (one->pool() == nullptr) continue;
       for (const AddressState& address : one->pool()->state().addresses) {
-        RAZOR_RULE(27, address.health == pool::HealthState::healthy || address.from_redirect,
+        // Behind an answer that takes seconds, small calls miss their deadlines again and again: such an address is asked anew.
+        const bool is_asked_anew = settings.is_patient() && address.connecting && address.health_for < kAskedAnewMost;
+        RAZOR_RULE(27, address.health == pool::HealthState::healthy || address.from_redirect || is_asked_anew,
                    "{}: after all faults were healed: {}", one->name(), address.to_string());
       }
     }

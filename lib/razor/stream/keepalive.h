@@ -78,14 +78,15 @@ class Keepalive {
     // Until the ping is there, the process reads what is before it.
     if (!ping_has_arrived_ && (advanced || has_arrived)) silent_at_ = base::saturating_add(now, ping_timeout_);
     ping_has_arrived_ = has_arrived;
-    next_check_ = base::saturating_add(now, ping_has_arrived_ ? ping_interval_ : look_interval_);
-    next_check_ = std::min(next_check_, dead_at_);
+    // Also when the ping is there: calls that were sent behind it count from their last acknowledgement, not from a late look.
+    next_check_ = std::min(base::saturating_add(now, look_interval_), dead_at_);
     if (now < silent_at_) {
       next_check_ = std::min(next_check_, silent_at_);
       return Verdict::alive;
     }
     if (is_known_ && !is_silent_) {
       is_silent_ = true;
+      silent_at_ = base::saturating_add(now, ping_interval_);  // it is asked again then
       return Verdict::silent;
     }
     // Its machine may have died since it acknowledged the last one.
@@ -110,7 +111,7 @@ class Keepalive {
 
   base::Duration ping_interval_;
   base::Duration ping_timeout_;
-  base::Duration look_interval_;  // at what is acknowledged, while a ping has not arrived
+  base::Duration look_interval_;  // at what is acknowledged, while a ping is out
   bool owed_ = false;
   bool ping_is_out_ = false;
   bool ping_has_arrived_ = false;  // in the peer's system
@@ -121,7 +122,7 @@ class Keepalive {
   base::TimePoint silent_since_{};
   base::TimePoint next_check_{};
   base::TimePoint dead_at_{};    // unless something is acknowledged before
-  base::TimePoint silent_at_{};  // unless bytes come before
+  base::TimePoint silent_at_{};  // unless bytes come before; while it is silent: when it is asked again
 };
 
 }  // namespace razor::stream
