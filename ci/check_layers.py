@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED: dict[str, set[str]] = {
     "razor/base": set(),
     "razor/wire": {"razor/base"},
+    "razor/json": {"razor/base", "razor/wire"},
     "razor/runtime": {"razor/base"},
     "razor/runtime/asio": {"razor/base", "razor/runtime"},
     "razor/stream": {"razor/base", "razor/wire", "razor/runtime"},

@@ -310,6 +310,8 @@ void NetworkOracle::failed(Connection& connection, const Span& span, const runti
   });
   if (span.number == 0 || connection.may_be_leaving || !is_newest) return;
   Connects& connects = connects_of(connection.client, connection.server, connection.server_port);
+  // Nor does one that has taken no call since the address was heard: it may have been given up, and the address found well.
+  if (connection.took_call_at < connects.heard_at) return;
   // A caller that stood still hears at one moment what came and what was lost: one connection speaks for the address, another
   // against it.
   if (!connects.lost_at && connects.heard_at != now) connects.lost_at = now;

@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "razor/json/json_format.h"
 #include "razor/razor.h"
 #include "tests/node/addresses.h"
 #include "tests/node/calculator.h"
@@ -31,6 +32,7 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   FileActions files;
   server.add(std::make_shared<Calculator>(runtime.clock()));
   server.set_fallback(files);
+  server.accept_format(json_format());
 
   // From here on a signal closes gracefully, also one that comes before the addresses are printed.
   Task<void> serving = serve_until_told(

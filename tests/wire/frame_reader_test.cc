@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "razor/wire/frame_writer.h"
@@ -398,6 +399,37 @@ RC_GTEST_PROP(FrameReader, SurvivesRandomBytes, ()) {
   const FrameLimits limits{.action_bytes_max = kAll, .msg_bytes_max = kAll, .blob_bytes_max = kAll};
   Feeder feeder(limits);
   feeder.feed(bytes, *rc::gen::inRange<std::size_t>(1, 50));
+}
+
+// A blob of a frame in a block of its own is shared, not copied, and outlives the reader; one of a small frame is copied.
+TEST(FrameReader, ABlobThatIsTakenLivesOn) {
+  for (const std::size_t blob_bytes : {10u, 100'000u}) {
+    base::Blob first, second;
+    const Bytes expected = pattern(blob_bytes, 1003);
+    {
+      RequestReader reader{FrameLimits()};
+      const Bytes frame = bytes_of(request(3, "name", 20, blob_bytes));
+      bool found = false;
+      for (ByteView left = frame; !found;) {
+        const base::MutableBytes room = reader.prepare();
+        const std::size_t count = std::min(room.size(), left.size());
+        std::memcpy(room.data(), left.data(), count);
+        left = left.subspan(count);
+        reader.commit(count);
+        found = reader.next() == RequestReader::Found::frame;
+      }
+      const RequestFrame& got = reader.frame();
+      first = take_blob(got.blob, got.source);
+      second = take_blob(got.blob, got.source);
+      const bool is_shared = first.data() == got.blob.data() && second.data() == got.blob.data();
+      EXPECT_EQ(is_shared, blob_bytes > ReadBufferSizes::kMax);
+      EXPECT_TRUE(std::ranges::equal(got.msg, pattern(20, 3)));  // the views live on beside it
+      reader.prepare();
+      EXPECT_EQ(reader.frame().source, nullptr);
+    }
+    EXPECT_EQ(first, base::Blob(expected));
+    EXPECT_EQ(second, first);
+  }
 }
 
 }  // namespace

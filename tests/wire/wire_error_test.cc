@@ -5,7 +5,10 @@
 
 #include <gtest/gtest.h>
 
+
 #include <map>
+
+#include "razor/wire/encoder.h"
 
 namespace razor::wire {
 namespace {
@@ -54,6 +57,69 @@ TEST(FrameworkErrors, AreInTheOrderOfTheProtocol) {
   const auto errors = framework_errors();
   ASSERT_EQ(errors.size(), std::size(texts));
   for (std::size_t i = 0; i < std::size(texts); ++i) EXPECT_EQ(text_of(errors[i]), texts[i]);
+}
+
+ResponseFrame failure(std::string_view text, base::ByteView detail) {
+  ResponseFrame frame;
+  frame.head.flag = static_cast<std::uint8_t>(ResponseFlag::error_bytes);
+  frame.head.msg_bytes_or_number = static_cast<std::uint32_t>(detail.size());
+  frame.msg = detail;
+  frame.blob = base::as_bytes(text);
+  return frame;
+}
+
+TEST(AnsweredFailure, SaysWhatTheServerSays) {
+  for (const base::Ran ran : {base::Ran::no, base::Ran::maybe, base::Ran::yes}) {
+    const base::Bytes detail = encoded_detail(ran, "at byte 3");
+    const auto answered = answered_failure(failure("rpc_decode", detail));
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(answered->errc, Errc::decode);
+    EXPECT_EQ(answered->ran, ran);
+    EXPECT_EQ(answered->text(), "rpc_decode: at byte 3");
+    EXPECT_EQ(wire::ran(failure("rpc_decode", detail)), ran);
+  }
+  const auto plain = answered_failure(failure("rpc_decode", {}));
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->ran, base::Ran::maybe);
+  EXPECT_EQ(plain->text(), "rpc_decode");
+}
+
+// An error of the handler's, whatever stands beside it.
+TEST(AnsweredFailure, IsOneOfTheFrameworksTextsOnly) {
+  const base::Bytes detail = encoded_detail(base::Ran::no, "no");
+  EXPECT_FALSE(answered_failure(failure("division by zero", detail)));
+  EXPECT_EQ(wire::ran(failure("division by zero", detail)), base::Ran::yes);
+  ResponseFrame success;
+  success.msg = detail;
+  success.blob = base::as_bytes("rpc_decode");
+  EXPECT_FALSE(answered_failure(success));
+}
+
+TEST(AnsweredFailure, ADetailThatIsNoneSaysNothing) {
+  const base::Bytes good = encoded_detail(base::Ran::no, "text");
+  for (std::size_t cut = 1; cut < good.size(); ++cut) {
+    const auto answered = answered_failure(failure("rpc_decode", base::ByteView(good).first(cut)));
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(answered->ran, base::Ran::maybe) << cut;
+    EXPECT_EQ(answered->detail, "") << cut;
+  }
+  base::Bytes unknown = good;
+  unknown[1] = std::byte{3};
+  EXPECT_EQ(wire::ran(failure("rpc_decode", unknown)), base::Ran::maybe);
+}
+
+TEST(AnsweredFailure, ADetailIsBounded) {
+  const std::string huge(1'000'000, 'x');
+  EXPECT_LT(encoded_detail(base::Ran::no, huge).size(), kDetailBytesMax + 10);
+  BytesSink sink;
+  Encoder to(sink);
+  to.put_array(2);
+  to.put_unsigned(0);
+  to.put_text(huge);
+  const auto answered = answered_failure(failure("rpc_decode", sink.view()));
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->ran, base::Ran::no);
+  EXPECT_EQ(answered->detail.size(), kDetailBytesMax);
 }
 
 }  // namespace

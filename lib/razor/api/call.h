@@ -224,7 +224,7 @@ void detail::respond_with_outcome(stream::Responder& respond, const HandlerOutco
       if constexpr (std::is_void_v<T>) {
         respond.reply(wire::Unit());
       } else {
-        respond.reply(outcome.result());
+        respond_with_result(respond, outcome.result());
       }
       return;
     case 1: respond_with_error(respond, outcome.error()); return;

@@ -95,7 +95,7 @@ class [[nodiscard]] ClientCall final : public stream::CallAwaiter {
              const Args&... args)
       : action_(action) {
     stream::start_call(*target.channel, *this, wire::Action(action), options,
-                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
+                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
   }
 
   /// A call that has ended.
@@ -152,7 +152,7 @@ class CompletedCall final : public stream::PendingCall {
                 const Args&... args)
       : action_(action), done_(std::move(done)) {
     stream::start_call(*target.channel, *this, wire::Action(action), options,
-                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
+                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
   }
 
   void answered(const wire::ResponseFrame& frame) override {
@@ -182,10 +182,9 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
  public:
   template <class... Args>
   BlockingCall(std::string_view action, const StubTarget& target, const stream::CallOptions& options, const Args&... args)
-      : action_(action), target_(target), options_(options) {
-    wire::Encoder to(encoded_);
+      : action_(action), target_(target), options_(options), blob_(wire::blob_among(args...)) {
     try {
-      wire::encode_parameters(to, args...);
+      wire::encode_in(options.format, encoded_, [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
     } catch (...) {
       reply_ = wire::encode_failure();
     }
@@ -201,7 +200,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
 
  private:
   void run() override {
-    stream::start_encoded(*target_.channel, *this, wire::Action(action_), options_, encoded_.view());
+    stream::start_encoded(*target_.channel, *this, wire::Action(action_), options_, encoded_.view(), std::move(blob_));
   }
   void drop() override { failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
 
@@ -220,6 +219,7 @@ class BlockingCall final : public stream::PendingCall, public runtime::Posted {
   const StubTarget& target_;
   stream::CallOptions options_;
   wire::InlineSink<256> encoded_;
+  base::Blob blob_;
   Reply<T, E> reply_{detail::NothingYet()};
   runtime::ThreadSignal finished_;
 };
@@ -423,7 +423,10 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
 
  public:
   /// Calls over `channel` (a ClientPool, a FailoverPool, a ClientStream), which outlives the client and its copies.
-  explicit Client(stream::Channel& channel) : Client(target_of(channel)) {}
+  explicit Client(stream::Channel& channel) : Client(target_of(channel, nullptr)) {}
+
+  /// The same, with messages in `format`, which outlives them too; the server must accept it.
+  Client(stream::Channel& channel, const wire::WireFormat& format) : Client(target_of(channel, &format)) {}
 
   /// Calls an implementation in this process: a mock, or the service itself.
   explicit Client(std::shared_ptr<Service> implementation) : Client(target_of(std::move(implementation))) {}
@@ -432,10 +435,12 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
   /// Threads: any but the runtime's own. The channel must be alive, and its runtime run, until the call returns.
   BlockingStub blocking;
 
-  /// A client whose calls have these options.
+  /// A client whose calls have these options, and this one's format unless they name another.
   Client with(const stream::CallOptions& options) const {
     detail::StubTarget target = *target_;
+    const wire::WireFormat* format = target.options.format;
     target.options = options;
+    if (options.format == nullptr) target.options.format = format;
     return Client(std::move(target));
   }
 
@@ -446,9 +451,10 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
   explicit Client(detail::StubTarget target)
       : TargetOwner(std::move(target)), AsyncStub(*target_), blocking(*target_) {}
 
-  static detail::StubTarget target_of(stream::Channel& channel) {
+  static detail::StubTarget target_of(stream::Channel& channel, const wire::WireFormat* format) {
     detail::StubTarget target;
     target.channel = &channel;
+    target.options.format = format;
     return target;
   }
   static detail::StubTarget target_of(std::shared_ptr<Service> implementation) {

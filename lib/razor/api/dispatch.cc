@@ -57,12 +57,11 @@ bool ServiceDispatch::names_a_service(std::string_view action) const {
 
 namespace detail {
 
-void refuse_arguments(stream::Responder& respond, std::string_view action, const wire::Decoder& from,
+void refuse_arguments(stream::Responder& respond, std::string_view action, std::string_view said,
                       const std::exception_ptr& thrown) {
-  std::string why;
+  std::string why(said);
   try {
     if (thrown) std::rethrow_exception(thrown);
-    why = from.error_message();
   } catch (const std::bad_alloc&) {
     return respond.fail(base::Errc::overloaded);
   } catch (const std::exception& exception) {

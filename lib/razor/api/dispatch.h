@@ -78,22 +78,34 @@ class ServiceDispatch final : public stream::Dispatch {
 
 namespace detail {
 
-/// Answers that arguments did not decode: rpc_decode, or overloaded where memory was refused. `thrown` by a codec, or null. `action`: the
-/// method's full name.
-void refuse_arguments(stream::Responder& respond, std::string_view action, const wire::Decoder& from,
+/// Answers that arguments did not decode: rpc_decode, or overloaded where memory was refused. `why`, or `thrown` by a codec.
+/// `action`: the method's full name.
+void refuse_arguments(stream::Responder& respond, std::string_view action, std::string_view why,
                       const std::exception_ptr& thrown);
+
+/// The argument that travels beside the message, where there is one.
+template <class... Args>
+void take_blob(const stream::Request& request, std::tuple<Args...>& arguments) {
+  if constexpr ((wire::is_blob<Args> || ...)) std::get<base::Blob>(arguments) = request.take_blob();
+}
 
 /// False: they do not decode, and the call was answered so.
 template <class... Args>
 bool decode_arguments(const stream::Request& request, stream::Responder& respond, std::tuple<Args...>& arguments) {
-  wire::Decoder from(request.msg);
+  std::string why;
   std::exception_ptr thrown;
   try {
-    if (wire::decode_parameters(from, arguments) && from.finish()) [[likely]] return true;
+    base::Bytes storage;
+    wire::Decoder from(wire::values_of(request.format, request.msg, storage));
+    if (wire::decode_parameters(from, arguments) && from.finish()) [[likely]] {
+      take_blob(request, arguments);
+      return true;
+    }
+    why = wire::error_of(from, request.format);
   } catch (...) {  // no memory, or a codec of the user's
     thrown = std::current_exception();
   }
-  refuse_arguments(respond, request.action.name(), from, thrown);
+  refuse_arguments(respond, request.action.name(), why, thrown);
   return false;
 }
 

@@ -26,11 +26,10 @@ base::CallError undecodable_result(std::string_view method, const std::string& w
 
 base::CallError unknown_flag() { return {base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"}; }
 
-std::optional<base::CallError> framework_error(base::ByteView bytes, std::string_view method) {
-  const auto errc = wire::errc_of(base::as_text(bytes));
-  if (!errc) return std::nullopt;
-  // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
-  return base::CallError(*errc, base::Ran::maybe, base::format("{} answered {}", method, base::as_text(bytes)));
+std::optional<base::CallError> framework_error(const wire::ResponseFrame& answer, std::string_view method) {
+  const std::optional<wire::AnsweredFailure> failure = wire::answered_failure(answer);
+  if (!failure) return std::nullopt;
+  return base::CallError(failure->errc, failure->ran, base::format("{} answered {}", method, failure->text()));
 }
 
 }  // namespace razor::api::detail

@@ -37,6 +37,26 @@ constexpr ErrorForm error_form() {
   return ErrorForm::msgpack;
 }
 
+namespace detail {
+/// A result with a Blob beside it.
+template <class T>
+inline constexpr bool is_with_blob = false;
+template <class T>
+inline constexpr bool is_with_blob<std::pair<T, base::Blob>> = true;
+}  // namespace detail
+
+/// Answers with `result`: in the message, but a Blob beside it.
+template <class T>
+void respond_with_result(stream::Responder& respond, const T& result) {
+  if constexpr (std::is_same_v<T, base::Blob>) {
+    respond.reply(wire::Unit(), result);
+  } else if constexpr (detail::is_with_blob<T>) {
+    respond.reply(result.first, result.second);
+  } else {
+    respond.reply(result);
+  }
+}
+
 /// Answers with `error`.
 template <class E>
 void respond_with_error(stream::Responder& respond, const E& error) {
@@ -50,9 +70,8 @@ void respond_with_error(stream::Responder& respond, const E& error) {
   } else if constexpr (form == ErrorForm::text) {
     respond.fail_bytes(base::as_bytes(error));
   } else {
-    wire::Encoder to(respond.begin());
     try {
-      wire::encode(to, error);
+      wire::encode_in(respond.format(), respond.begin(), [&](wire::Encoder& to) { wire::encode(to, error); });
     } catch (...) {
       respond.end_failed(wire::encode_failure().errc());
       return;
@@ -81,8 +100,8 @@ base::CallError undeclared_error_number(std::uint32_t number, std::string_view m
 base::CallError undeclared_error_bytes(std::size_t bytes, std::string_view method);
 base::CallError undecodable_result(std::string_view method, const std::string& why);
 base::CallError unknown_flag();
-/// What error bytes say, if they are one of the framework's texts.
-std::optional<base::CallError> framework_error(base::ByteView bytes, std::string_view method);
+/// The failure of the framework that `answer` says; nothing: it says something else.
+std::optional<base::CallError> framework_error(const wire::ResponseFrame& answer, std::string_view method);
 
 /// Decodes the error of `answer`, which is one, into `error`; what it is instead, where that does not decode.
 template <class E>
@@ -98,15 +117,29 @@ std::optional<base::CallError> decode_error(const wire::ResponseFrame& answer, s
     }
     return undeclared_error_number(number, method);
   }
-  if (auto failure = framework_error(answer.blob, method)) return failure;
+  if (auto failure = framework_error(answer, method)) return failure;
   if constexpr (form == ErrorForm::text) {
     error = E(base::as_text(answer.blob));
     return std::nullopt;
   }
   if constexpr (form == ErrorForm::msgpack) {
-    if (wire::decode_all(answer.blob, error)) return std::nullopt;
+    if (wire::decode_all(answer.blob, error, nullptr, answer.format)) return std::nullopt;
   }
   return undeclared_error_bytes(answer.blob.size(), method);
+}
+
+/// The result that `frame` carries: in its message, but a Blob beside it.
+template <class T>
+bool decode_result(const wire::ResponseFrame& frame, T& result, std::string& why) {
+  if constexpr (std::is_same_v<T, base::Blob>) {
+    result = frame.take_blob();
+    return true;
+  } else if constexpr (is_with_blob<T>) {
+    result.second = frame.take_blob();
+    return decode_result(frame, result.first, why);
+  } else {
+    return wire::decode_all(frame.msg, result, &why, frame.format);
+  }
 }
 
 template <class T, class E>
@@ -114,8 +147,7 @@ void decode_answer(const wire::ResponseFrame& frame, std::string_view method, Re
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
     case wire::ResponseFlag::success: {
       std::string why;
-      auto& result = reply.begin_result();
-      if (!wire::decode_all(frame.msg, result, &why)) [[unlikely]] reply = undecodable_result(method, why);
+      if (!decode_result(frame, reply.begin_result(), why)) [[unlikely]] reply = undecodable_result(method, why);
       return;
     }
     case wire::ResponseFlag::error_number:

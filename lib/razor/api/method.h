@@ -19,6 +19,7 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   using Result = T;
   using Error = E;
   using Arguments = std::tuple<std::remove_cvref_t<Parameters>...>;
+  static constexpr std::size_t kBlobs = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0));
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
 };
 
@@ -38,6 +39,8 @@ struct CheckSignature {
   static_assert(MethodTraits<decltype(Method)>::kTakesValues,
                 "razor: a method of a service takes its parameters by value: what they refer to would be gone when a "
                 "coroutine resumes");
+  static_assert(MethodTraits<decltype(Method)>::kBlobs <= 1,
+                "razor: a method of a service takes at most one razor::Blob: a request has one place beside its message");
   static constexpr bool ok = true;
 };
 

@@ -27,6 +27,7 @@ class Server {
   void set_fallback(stream::Dispatch& fallback) { dispatch_.set_fallback(fallback); }
 
   /// As RpcServer's.
+  void accept_format(const wire::WireFormat& format) { rpc_server_.accept_format(format); }
   base::Result<runtime::Address> listen(const runtime::Address& address) { return rpc_server_.listen(address); }
   runtime::Task<void> close(base::Duration limit) { return rpc_server_.close(limit); }
   stream::ServerStats stats() const { return rpc_server_.stats(); }

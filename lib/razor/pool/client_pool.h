@@ -46,7 +46,7 @@ class ClientPool {
   /// `co_await pool.call(action, message)`: an OwnedAnswer. As of a ClientStream.
   template <class Message>
   stream::StreamCall call(const wire::Action& action, const Message& message, const stream::CallOptions& options = {},
-                          base::Bytes blob = {});
+                          base::Blob blob = {});
 
   /// Takes no new calls, waits for those that have not ended for at most `limit`, then fails them with `closed`, and ends all
   /// connections. May be called again, and beside `submit`.
@@ -67,7 +67,7 @@ class ClientPool {
 
 template <class Message>
 stream::StreamCall ClientPool::call(const wire::Action& action, const Message& message,
-                                    const stream::CallOptions& options, base::Bytes blob) {
+                                    const stream::CallOptions& options, base::Blob blob) {
   return stream::StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
                             std::move(blob));
 }

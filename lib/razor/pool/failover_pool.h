@@ -42,7 +42,7 @@ class FailoverPool {
   /// As ClientPool's.
   template <class Message>
   stream::StreamCall call(const wire::Action& action, const Message& message, const stream::CallOptions& options = {},
-                          base::Bytes blob = {});
+                          base::Blob blob = {});
 
   /// These are the addresses from now on. No call is lost: those under way on an address that is gone are still answered, and
   /// its connections end behind them. Addresses that stay keep their connections and their health.
@@ -65,7 +65,7 @@ class FailoverPool {
 
 template <class Message>
 stream::StreamCall FailoverPool::call(const wire::Action& action, const Message& message,
-                                      const stream::CallOptions& options, base::Bytes blob) {
+                                      const stream::CallOptions& options, base::Blob blob) {
   return stream::StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
                             std::move(blob));
 }

@@ -118,7 +118,7 @@ class PoolCall final : public stream::DeadlineEntry,
   };
 
   stream::PendingCall* user;
-  base::Bytes blob;
+  base::Blob blob;
   base::ByteCount bytes_counted = 0;  // against the pool's limit
   stream::CallOptions options;  // its timeout and hedge_after are the effective ones
   State state = State::begun;

@@ -68,7 +68,7 @@ void PoolCore::refuse(PendingCall&, CallError why) {
   fail_later(call, std::move(why));
 }
 
-void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
+void PoolCore::commit(PendingCall&, base::Blob&& blob) {
   PoolCall& call = *std::exchange(begun_, nullptr);
   const TimePoint now = clock_.now();
   ++stats_.calls_submitted;
@@ -84,25 +84,22 @@ void PoolCore::commit(PendingCall&, base::Bytes&& blob) {
   if (!needs_token_.empty()) schedule_look();
 }
 
-void PoolCore::accept(PoolCall& call, base::Bytes&& blob, TimePoint now) {
+void PoolCore::accept(PoolCall& call, base::Blob&& blob, TimePoint now) {
   call.blob = std::move(blob);
   const ClientPoolConfig& limits = config_.pool;
-  const wire::FrameLimits& sizes = limits.stream.limits;
   const wire::Action action = call.action();
+  const wire::FrameSizes sizes{action.name().size(), call.message().size(), call.blob.size()};
   if (call.memory_refused) return fail_later(call, base::out_of_memory(Ran::no));
   if (state_ != State::open) return fail_later(call, CallError(Errc::closed, Ran::no, "the pool is closed"));
   if (!action.is_name() && (action.number() == 0 || action.number() > wire::Action::kNumberMax)) {
     return fail_later(call, CallError(Errc::encode, Ran::no,
                                       base::format("{:#x} is not the number of an action", action.number())));
   }
-  if (call.message().size() > sizes.msg_bytes_max || call.blob.size() > sizes.blob_bytes_max ||
-      action.name().size() > sizes.action_bytes_max) {
-    return fail_later(call,
-                      CallError(Errc::too_large, Ran::no,
-                                base::format("action of {} bytes (limit {}), message of {} (limit {}), blob of {} (limit {}); "
-                                            "the limits are `stream.limits` of the pool's config and `limits` of the server's",
-                                            action.name().size(), sizes.action_bytes_max, call.message().size(),
-                                            sizes.msg_bytes_max, call.blob.size(), sizes.blob_bytes_max)));
+  if (!sizes.fit(limits.stream.limits)) {
+    return fail_later(call, CallError(Errc::too_large, Ran::no,
+                                      base::format("{}; the limits are `stream.limits` of the pool's config and `limits` of the "
+                                                   "server's",
+                                                   sizes.compared_to(limits.stream.limits))));
   }
   if (now >= call.deadline) return fail_expired(call);
   if (bytes_ > 0 && bytes_ + call.bytes() > limits.bytes_max) {
@@ -363,15 +360,11 @@ void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hed
   stream::CallOptions options;
   options.deadline = call.deadline;
   options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
+  options.format = call.options.format;
   stream::Channel& channel = connection.stream.channel();
   wire::ByteSink& sink = channel.begin(*attempt, call.action(), options);
-  base::Bytes blob;
-  const bool has_memory = base::with_memory([&] {
-    sink.put(call.message());
-    if (!call.blob.empty()) blob = call.blob;
-  });
-  if (!has_memory) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
-  channel.commit(*attempt, std::move(blob));
+  if (!base::with_memory([&] { sink.put(call.message()); })) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
+  channel.commit(*attempt, base::Blob(call.blob));
   if (!is_hedge && call.options.idempotent && *call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
     trouble_of(call).timer.arm(base::saturating_add(now, *call.options.hedge_after));
   }
@@ -404,15 +397,14 @@ void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) 
   if (is_error && (redirected(attempt, answer) || retried(attempt, answer))) return;
   call.drop(attempt);
   if (attempt.is_hedge()) ++stats_.hedges_won;
-  const auto errc = static_cast<wire::ResponseFlag>(answer.head.flag) == wire::ResponseFlag::error_bytes
-                        ? wire::errc_of(base::as_text(answer.blob))
-                        : std::nullopt;
-  if (errc) {
+  if (const auto failure = wire::answered_failure(answer)) {
     const Address& address = attempt.connection().endpoint.address();
-    note_tried(call, address, base::format("{}: answered by the server", name_of(*errc)));
+    note_tried(call, address, base::format("{}: answered by the server", name_of(failure->errc)));
     call.stages.add(CallStage::waiting, clock_.now() - call.stage_since);
-    CallError error(*errc, Ran::maybe, report(call, base::format("{} answered {}", address, name_of(*errc)), false));
-    ++stats_.calls_failed[*errc];
+    const std::string said = failure->detail.empty() ? "" : ": " + failure->detail;
+    const Ran ran = std::max({call.ran, failure->ran, call.has_attempts() ? Ran::maybe : Ran::no});
+    CallError error(failure->errc, ran, report(call, base::format("{} answered {}{}", address, name_of(failure->errc), said), false));
+    ++stats_.calls_failed[failure->errc];
     return end(call).failed(std::move(error));
   }
   ++stats_.calls_answered;
@@ -548,12 +540,11 @@ void PoolCore::note_tried(PoolCall& call, const Address& address, std::string sa
 // An error of the framework that the server answers: the call may have run.
 bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   PoolCall& call = *attempt.call();
-  if (static_cast<wire::ResponseFlag>(answer.head.flag) != wire::ResponseFlag::error_bytes) return false;
-  const auto errc = wire::errc_of(base::as_text(answer.blob));
-  if (!errc || !call.options.idempotent) return false;
+  const auto failure = wire::answered_failure(answer);
+  if (!failure || !call.options.idempotent) return false;
   if (call.first != nullptr && call.hedge != nullptr) {
     call.drop(attempt);
-    call.ran = std::max(call.ran, Ran::maybe);
+    call.ran = std::max(call.ran, failure->ran);
     return true;  // the other one may do better
   }
   if (!retry_policy_.may_attempt(call.attempts)) return false;
@@ -564,10 +555,10 @@ bool PoolCore::retried(Attempt& attempt, const wire::ResponseFrame& answer) {
   call.avoid = attempt.connection().endpoint.id();
   --under_way_;
   call.drop(attempt);
-  call.ran = std::max(call.ran, Ran::maybe);
+  call.ran = std::max(call.ran, failure->ran);
   call.stages.add(CallStage::waiting, now - call.stage_since);
   back_off(call, delay);
-  note_tried(call, attempt.connection().endpoint.address(), base::format("{}: answered by the server", name_of(*errc)));
+  note_tried(call, attempt.connection().endpoint.address(), base::format("{}: answered by the server", name_of(failure->errc)));
   return true;
 }
 

@@ -28,7 +28,7 @@ class PoolCore final : public stream::Channel,
 
   wire::ByteSink& begin(stream::PendingCall& call, const wire::Action& action,
                         const stream::CallOptions& options) override;
-  void commit(stream::PendingCall& call, base::Bytes&& blob) override;
+  void commit(stream::PendingCall& call, base::Blob&& blob) override;
   void refuse(stream::PendingCall& call, base::CallError why) override;
 
   void update_addresses(std::vector<runtime::Address> addresses);
@@ -61,7 +61,7 @@ class PoolCore final : public stream::Channel,
   // --- Submitted calls
   void abandon(stream::PendingCall& user) override;
   void relocated(stream::PendingCall& to) override;
-  void accept(PoolCall& call, base::Bytes&& blob, base::TimePoint now);
+  void accept(PoolCall& call, base::Blob&& blob, base::TimePoint now);
 
   // --- Waiting
   void wait_for_room(PoolCall& call, WaitingCalls& list);

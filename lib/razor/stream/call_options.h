@@ -6,6 +6,10 @@
 
 #include "razor/base/time.h"
 
+namespace razor::wire {
+class WireFormat;
+}
+
 namespace razor::stream {
 
 struct CallOptions {
@@ -20,6 +24,8 @@ struct CallOptions {
   /// A pool asks another address too when an idempotent call has no answer after this time; none: as the pool is set;
   /// zero or less: never.
   std::optional<base::Duration> hedge_after = std::nullopt;
+  /// What the message is written in, and the answer with it; null: msgpack, or as the client is set. Outlives the call.
+  const wire::WireFormat* format = nullptr;
 };
 static_assert(std::is_trivially_copyable_v<CallOptions>);
 

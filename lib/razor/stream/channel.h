@@ -13,7 +13,7 @@
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
-#include "razor/wire/encoder.h"
+#include "razor/wire/wire_format.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
@@ -31,7 +31,7 @@ class Channel {
 
   /// Hands the call over. It completes exactly once, after `commit` has returned.
   /// Errors: all by `PendingCall::failed`.
-  virtual void commit(PendingCall& call, base::Bytes&& blob) = 0;
+  virtual void commit(PendingCall& call, base::Blob&& blob) = 0;
 
   /// The message could not be encoded: the call fails with `why`, after `refuse` has returned.
   virtual void refuse(PendingCall& call, base::CallError why) = 0;
@@ -86,14 +86,14 @@ class RemoteUse {
   Channel& channel_;
 };
 
-/// Starts `call`: `encode_message(Encoder&)` puts its message. What that throws fails the call alone: encode, or overloaded
-/// when memory was refused; ran: no.
+/// Starts `call`: `encode_message(Encoder&)` puts its message, which is written in the format of `options`. What that throws
+/// fails the call alone: encode, or overloaded when memory was refused; ran: no.
 template <class Encode>
 void start_call(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
-                Encode&& encode_message, base::Bytes blob = {}) {
-  wire::Encoder to(channel.begin(call, action, options));
+                Encode&& encode_message, base::Blob blob = {}) {
+  wire::ByteSink& sink = channel.begin(call, action, options);
   try {
-    encode_message(to);
+    wire::encode_in(options.format, sink, encode_message);
   } catch (...) {
     channel.refuse(call, wire::encode_failure());
     return;
@@ -101,10 +101,10 @@ void start_call(Channel& channel, PendingCall& call, const wire::Action& action,
   channel.commit(call, std::move(blob));
 }
 
-/// The same with a message that is encoded already, for who has nobody to throw to: where the channel has no memory for what
+/// The same with a message that is encoded already, in the format of `options`, for who has nobody to throw to: where the channel has no memory for what
 /// it would note of the call, that fails right here.
 inline void start_encoded(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
-                          base::ByteView message, base::Bytes blob = {}) {
+                          base::ByteView message, base::Blob blob = {}) {
   wire::ByteSink* sink = nullptr;
   if (!base::with_memory([&] { sink = &channel.begin(call, action, options); })) {
     return call.failed(base::out_of_memory(base::Ran::no));

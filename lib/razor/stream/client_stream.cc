@@ -63,7 +63,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
   }
 
   wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) override;
-  void commit(PendingCall& call, base::Bytes&& blob) override;
+  void commit(PendingCall& call, base::Blob&& blob) override;
   void refuse(PendingCall& call, CallError why) override;
   /// The call that is begun next is a ping.
   void expect_ping() { ping_next_ = true; }
@@ -112,8 +112,8 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
     return session_.has_room() && session_.has_seqs() && out_.queued() < config_.write_buffer_max;
   }
   bool has_no_time(const PendingCall& call) const;
-  wire::RequestHead head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const;
-  void enqueue(PendingCall& call, base::Bytes&& blob);
+  wire::RequestHead head_of(const PendingCall& call, base::ByteView frame, const base::Blob& blob) const;
+  void enqueue(PendingCall& call, base::Blob&& blob);
   void admit_queued();
   void note_room();
   void leave_queue(PendingCall& call);
@@ -264,6 +264,7 @@ wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& a
   call.channel_ = this;
   call.timeout_ = options.timeout.value_or(config_.call_timeout);
   call.deadline_ = options.deadline;
+  call.format_ = options.format;
   begun_.action = wire::action_field(action);
   begun_.name_bytes = action.name().size();
   begun_.is_ping = std::exchange(ping_next_, false);
@@ -285,37 +286,35 @@ wire::ByteSink& ClientStreamCore::begin(PendingCall& call, const wire::Action& a
   return scratch_;
 }
 
-wire::RequestHead ClientStreamCore::head_of(base::ByteView frame, std::uint32_t action, const base::Bytes& blob) const {
+// Of the call that was begun: all but the seq.
+wire::RequestHead ClientStreamCore::head_of(const PendingCall& call, base::ByteView frame, const base::Blob& blob) const {
   wire::RequestHead head;
-  if (action == 0) head.format = wire::kPromptPingFormat;
-  head.action = action;
+  if (call.format_ != nullptr) [[unlikely]] head.format = call.format_->id();
+  if (begun_.action == 0) head.format = wire::kPromptPingFormat;
+  head.action = begun_.action;
   head.client_id = client_id_;
   head.msg_bytes = static_cast<std::uint32_t>(frame.size() - wire::kRequestHeadBytes - head.name_bytes());
   head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   return head;
 }
 
-void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
+void ClientStreamCore::commit(PendingCall& call, base::Blob&& blob) {
   if (begun_.memory_refused) [[unlikely]] {
     refuse(call, base::out_of_memory(Ran::no));
     return;
   }
   const base::ByteView frame = begun_.direct ? base::ByteView(out_.frame()) : scratch_.view();
-  const wire::FrameLimits& limits = config_.limits;
-  const std::size_t msg_bytes = frame.size() - wire::kRequestHeadBytes - begun_.name_bytes;
+  const wire::FrameSizes sizes{begun_.name_bytes, frame.size() - wire::kRequestHeadBytes - begun_.name_bytes, blob.size()};
   if (!begun_.action_is_valid()) [[unlikely]] {
     refuse(call, CallError(Errc::encode, Ran::no,
                            base::format("call on {}: {:#x} is not the number of an action", peer_, begun_.action)));
     return;
   }
-  if (msg_bytes > limits.msg_bytes_max || blob.size() > limits.blob_bytes_max ||
-      begun_.name_bytes > limits.action_bytes_max) [[unlikely]] {
+  if (!sizes.fit(config_.limits)) [[unlikely]] {
     refuse(call, CallError(Errc::too_large, Ran::no, base::text_with_memory([&] {
-                             return base::format("call {} on {}: action of {} bytes (limit {}), message of {} (limit {}), "
-                                                "blob of {} (limit {}); the limits are `limits` of the caller's "
-                                                "ClientStreamConfig and of the server's ServerConfig",
-                                                call.describe(), peer_, begun_.name_bytes, limits.action_bytes_max,
-                                                msg_bytes, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+                             return base::format("call {} on {}: {}; the limits are `limits` of the caller's ClientStreamConfig "
+                                                "and of the server's ServerConfig",
+                                                call.describe(), peer_, sizes.compared_to(config_.limits));
                            })));
     return;
   }
@@ -330,7 +329,7 @@ void ClientStreamCore::commit(PendingCall& call, base::Bytes&& blob) {
     enqueue(call, std::move(blob));
     return;
   }
-  wire::RequestHead head = head_of(frame, begun_.action, blob);
+  wire::RequestHead head = head_of(call, frame, blob);
   call.sent_from_ = out_.appended();
   std::byte* at = nullptr;
   if (!base::with_memory([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]] {
@@ -363,7 +362,7 @@ void ClientStreamCore::refuse(PendingCall& call, CallError why) {
 }
 
 // The call waits for the window. Its head is written now, all but the seq.
-void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
+void ClientStreamCore::enqueue(PendingCall& call, base::Blob&& blob) {
   if (state_ != State::open) {
     const Errc errc = state_ == State::ended ? Errc::unreachable : Errc::closed;
     refuse(call, CallError(errc, Ran::no, base::format("call {} on {}: {}", call.describe(), peer_, end_reason_)));
@@ -390,7 +389,7 @@ void ClientStreamCore::enqueue(PendingCall& call, base::Bytes&& blob) {
   call.held_ = std::make_unique<PendingCall::Held>();
   call.held_->frame = std::move(frame);
   call.held_->blob = std::move(blob);
-  wire::store_head(call.held_->frame.data(), head_of(call.held_->frame, begun_.action, call.held_->blob));
+  wire::store_head(call.held_->frame.data(), head_of(call, call.held_->frame, call.held_->blob));
   call.where_ = PendingCall::Where::queued;
   queue_.push_back(call);
   ++queued_;
@@ -564,7 +563,13 @@ bool ClientStreamCore::on_answer(const wire::ResponseFrame& frame) {
       }
       ++stats_.calls_answered;
       if (call->span_ != runtime::kNoSpan) [[unlikely]] trace_answered(*call, frame);
-      call->answered(frame);
+      if (call->format_ != nullptr) [[unlikely]] {
+        wire::ResponseFrame in_format = frame;
+        in_format.format = call->format_;
+        call->answered(in_format);
+      } else {
+        call->answered(frame);
+      }
       if (state_ == State::draining) note_progress_of_draining();
       return state_ != State::ended;
     case ClientSession::Answer::pong: return true;
@@ -882,16 +887,15 @@ ClientStream::~ClientStream() { end_with_handle(core_); }
 void ClientStream::submit(ClientTask task) { stream::submit(*core_, std::move(task)); }
 
 StreamCall ClientStream::call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options,
-                                      base::Bytes blob) {
-  return StreamCall(channel(), action, options, [message](wire::Encoder& to) { to.sink().put(message); },
-                    std::move(blob));
+                                      base::Blob blob) {
+  return StreamCall(channel(), action, options, message, std::move(blob));
 }
 
 runtime::Task<void> ClientStream::close(base::Duration limit) { return ClientStreamCore::close(core_, limit); }
 
 StreamCall ClientStream::ping(const CallOptions& options) {
   core_->expect_ping();
-  return StreamCall(channel(), wire::Action(std::uint32_t{0}), options, [](wire::Encoder&) {});
+  return StreamCall(channel(), wire::Action(std::uint32_t{0}), options, base::ByteView());
 }
 
 bool ClientStream::has_room() const { return core_->has_room(); }

@@ -53,10 +53,10 @@ class ClientStream {
   /// `co_await stream.call(action, message)`: an OwnedAnswer. The call starts now; destroying it stops waiting.
   template <class Message>
   StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {},
-                  base::Bytes blob = {});
+                  base::Blob blob = {});
   /// The same with a message that is encoded already, or none.
   StreamCall call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options = {},
-                          base::Bytes blob = {});
+                          base::Blob blob = {});
 
   /// Asks the server for a sign of life: `success` when it gave one. It takes a place in the window, as a call does.
   StreamCall ping(const CallOptions& options = {});
@@ -96,7 +96,7 @@ class ClientStream {
 
 template <class Message>
 StreamCall ClientStream::call(const wire::Action& action, const Message& message, const CallOptions& options,
-                              base::Bytes blob) {
+                              base::Blob blob) {
   return StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
                     std::move(blob));
 }

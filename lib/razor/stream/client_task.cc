@@ -13,6 +13,8 @@ Answer::Answer(const wire::ResponseFrame& frame) {
     case wire::ResponseFlag::success:
       msg_ = frame.msg;
       blob_ = frame.blob;
+      source_ = frame.source;
+      format_ = frame.format;
       return;
     case wire::ResponseFlag::error_number:
       kind_ = Kind::error_number;
@@ -20,10 +22,9 @@ Answer::Answer(const wire::ResponseFrame& frame) {
       return;
     case wire::ResponseFlag::error_bytes: break;
   }
-  // On plain version 1 a handler may send any of the framework's texts itself: the call may have run.
-  if (const auto errc = wire::errc_of(base::as_text(frame.blob))) {
+  if (const auto failure = wire::answered_failure(frame)) {
     kind_ = Kind::failed;
-    error_.emplace(*errc, base::Ran::maybe, "answered by the server");
+    error_.emplace(failure->errc, failure->ran, failure->detail.empty() ? "answered by the server" : "answered by the server: " + failure->detail);
     return;
   }
   kind_ = Kind::error_bytes;
@@ -47,11 +48,12 @@ ClientTask::ClientTask(const wire::Action& action, Completion completion)
 
 ClientTask ClientTask::with_encoded(const wire::Action& action, base::ByteView message, Completion completion) {
   ClientTask task(action, std::move(completion));
+  task.call_->is_written = true;
   if (!base::with_memory([&] { task.message_sink().put(message); })) task.refuse(base::out_of_memory(base::Ran::no));
   return task;
 }
 
-ClientTask&& ClientTask::with_blob(base::Bytes blob) && {
+ClientTask&& ClientTask::with_blob(base::Blob blob) && {
   call_->blob = std::move(blob);
   return std::move(*this);
 }
@@ -81,8 +83,14 @@ void submit(Channel& channel, ClientTask task) {
     throw;
   }
   if (call.refused_with) return channel.refuse(call, *std::move(call.refused_with));
-  if (!base::with_memory([&] { sink->put(call.message()); })) {
-    return channel.refuse(call, base::out_of_memory(base::Ran::no));
+  try {
+    if (call.options.format == nullptr || call.is_written || call.message().empty()) {
+      sink->put(call.message());
+    } else {
+      wire::translate(*call.options.format, call.message(), *sink);
+    }
+  } catch (...) {
+    return channel.refuse(call, wire::encode_failure());
   }
   channel.commit(call, std::move(call.blob));
 }

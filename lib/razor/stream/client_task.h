@@ -29,6 +29,8 @@ class Answer {
   };
 
   explicit Answer(const wire::ResponseFrame& frame);
+  /// `kept` holds the frame's blob.
+  Answer(const wire::ResponseFrame& frame, base::Blob kept) : Answer(frame) { kept_ = std::move(kept); }
   explicit Answer(base::CallError error) : kind_(Kind::failed), error_(std::move(error)) {}
 
   Kind kind() const { return kind_; }
@@ -38,6 +40,9 @@ class Answer {
   base::ByteView msg() const { return msg_; }
   /// The blob, or the bytes of the handler's error.
   base::ByteView blob() const { return blob_; }
+  /// The blob, to be kept: a large one is not copied.
+  /// Errors: throws std::bad_alloc.
+  base::Blob take_blob() const { return kept_.empty() ? wire::take_blob(blob_, source_) : kept_; }
   /// The handler's error number; as a signed number by two's complement.
   std::uint32_t number() const { return number_; }
   /// Only when `kind()` is `failed`.
@@ -50,7 +55,7 @@ class Answer {
       if (why != nullptr) *why = message();
       return false;
     }
-    return wire::decode_whole(msg_, value, why);
+    return wire::decode_whole(msg_, value, why, format_);
   }
 
   /// One line for a person.
@@ -61,6 +66,9 @@ class Answer {
   std::uint32_t number_ = 0;
   base::ByteView msg_;
   base::ByteView blob_;
+  base::Blob kept_;
+  wire::BlobSource* source_ = nullptr;
+  const wire::WireFormat* format_ = nullptr;
   std::optional<base::CallError> error_;
 };
 
@@ -70,7 +78,7 @@ using Completion = base::UniqueFunction<void(const Answer&)>;
 
 class ClientTask {
  public:
-  /// Encodes `message` now.
+  /// Encodes `message` now. Where its options name a format, it is written in that when it is submitted.
   /// Errors: what cannot be encoded fails alone, when the task is submitted: encode, ran: no. Where there is no memory for
   ///         the task itself, std::bad_alloc is thrown, and there is nothing to complete.
   template <class Message>
@@ -85,7 +93,7 @@ class ClientTask {
   }
   /// Without a message.
   ClientTask(const wire::Action& action, Completion completion);
-  /// With a message that is encoded already.
+  /// With a message that is encoded already, in the format of its options.
   static ClientTask with_encoded(const wire::Action& action, base::ByteView message, Completion completion);
 
   ClientTask(ClientTask&&) noexcept = default;
@@ -93,8 +101,8 @@ class ClientTask {
   /// Completes with `cancelled`, ran: no, unless it was submitted.
   ~ClientTask() = default;
 
-  /// Sent behind the message, untouched by the codec; a large one is not copied.
-  ClientTask&& with_blob(base::Bytes blob) &&;
+  /// Sent behind the message, untouched by the codec; a large one is not copied, also where a pool sends it again.
+  ClientTask&& with_blob(base::Blob blob) &&;
   ClientTask&& with_options(const CallOptions& options) &&;
   /// What errors of the handler ask of a pool; without it, nothing. `rule` is called with answers of the kinds `error_number`
   /// and `error_bytes`, on the pool's thread: `ClientTask(…).with_failover<leader_of>()`.

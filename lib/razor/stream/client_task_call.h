@@ -35,10 +35,11 @@ class ClientTask::Call final : public PendingCall {
   FailoverRule failover_rule() const override { return rule; }
 
   wire::InlineSink<160> name_and_message;
-  base::Bytes blob;
+  base::Blob blob;
   CallOptions options;
   Completion completion;
   FailoverRule rule = nullptr;
+  bool is_written = false;  // its message, in the format of the options
   std::optional<base::CallError> refused_with;  // its message could not be encoded
 
  private:

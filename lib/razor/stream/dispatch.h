@@ -20,6 +20,17 @@
 
 namespace razor::stream {
 
+/// A failure of the framework that is answered, and what is said of it to a peer that understands more than its code.
+struct Failure {
+  explicit Failure(base::Errc failure_errc) : errc(failure_errc) {}
+  Failure(base::Errc failure_errc, base::Ran failure_ran, std::string_view failure_detail)
+      : errc(failure_errc), ran(failure_ran), detail(failure_detail) {}
+
+  base::Errc errc;
+  base::Ran ran = base::Ran::maybe;
+  std::string_view detail;  ///< borrowed; empty: nothing, and `ran` is not said either
+};
+
 /// The connection that a Responder answers over. Only servers are made of it; users see Responders.
 class ServerConnection : public base::RefCounted {
  public:
@@ -30,8 +41,8 @@ class ServerConnection : public base::RefCounted {
   virtual wire::ByteSink& begin_answer(bool counts) = 0;
   virtual void abandon_answer() = 0;
   /// What was encoded is the answer. Each of these three ends the duty of the Responder.
-  virtual void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) = 0;
-  virtual void end_answer_failed(wire::Seq seq, base::Errc errc) = 0;
+  virtual void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) = 0;
+  virtual void end_answer_failed(wire::Seq seq, const Failure& failure) = 0;
   virtual void answer_number(wire::Seq seq, std::uint32_t number) = 0;
 
   virtual void note_exception(std::string_view handler, const std::exception_ptr& exception) = 0;
@@ -51,12 +62,18 @@ struct Request {
   wire::Seq seq;
   /// Lives as long as the Responder.
   const runtime::Address& peer;
+  /// What `msg` is written in; null: msgpack.
+  const wire::WireFormat* format = nullptr;
+  wire::BlobSource* source = nullptr;
 
   /// Decodes the message. False when it does not decode; then `why` says more.
   template <class T>
   bool decode(T& value, std::string* why = nullptr) const {
-    return wire::decode_whole(msg, value, why);
+    return wire::decode_whole(msg, value, why, format);
   }
+  /// The blob, to be kept: a large one is not copied.
+  /// Errors: throws std::bad_alloc.
+  base::Blob take_blob() const { return wire::take_blob(blob, source); }
 };
 
 /// The duty to answer one request. Move-only. Of `reply` and `fail` the first counts, and the others are counted and
@@ -64,12 +81,15 @@ struct Request {
 /// server's thread; when the peer or the server is gone by then, the answer is dropped and counted.
 class Responder {
  public:
-  Responder(base::Ref<ServerConnection> connection, wire::Seq seq) : connection_(std::move(connection)), seq_(seq) {}
+  /// Answers in `format`, which outlives it; null: msgpack.
+  Responder(base::Ref<ServerConnection> connection, wire::Seq seq, const wire::WireFormat* format = nullptr)
+      : connection_(std::move(connection)), seq_(seq), format_(format) {}
   Responder(Responder&&) noexcept = default;
   Responder& operator=(Responder&& other) noexcept {
     std::swap(connection_, other.connection_);
     std::swap(seq_, other.seq_);
     std::swap(answered_, other.answered_);
+    std::swap(format_, other.format_);
     return *this;
   }
   ~Responder() {
@@ -81,20 +101,21 @@ class Responder {
   /// Success. What cannot be encoded, or is too large, is answered rpc_encode or rpc_too_large instead, and rpc_overloaded
   /// when memory was refused.
   template <class Message>
-  void reply(const Message& message, base::Bytes blob = {});
-  /// Success, with a message that is encoded already, or empty.
-  void reply_encoded(base::ByteView message, base::Bytes blob = {});
+  void reply(const Message& message, base::Blob blob = {});
+  /// Success, with a message that is encoded already, in `format()`, or empty.
+  void reply_encoded(base::ByteView message, base::Blob blob = {});
   /// The handler's own error: a number (an errno, an enum; a negative one by two's complement) …
   void fail(std::uint32_t number);
   void fail(std::errc number) { fail(static_cast<std::uint32_t>(number)); }
-  /// … or bytes (a text; msgpack).
+  /// … or bytes (a text; what is encoded in `format()`).
   void fail_bytes(base::ByteView error);
   /// A failure of the framework.
   void fail(base::Errc errc);
 
   /// The handler of `method` threw: logged, counted, and answered rpc_internal_err.
   void fail_thrown(std::string_view method, const std::exception_ptr& exception);
-  /// The arguments of `method` did not decode: counted, logged (once a minute for each method), and answered rpc_decode.
+  /// The arguments of `method` did not decode: counted, logged (once a minute for each method), and answered rpc_decode; a
+  /// client that is known to be ours is told `why`.
   void fail_undecodable(std::string_view method, std::string_view why);
 
   bool answered() const { return answered_; }
@@ -102,23 +123,27 @@ class Responder {
   bool peer_is_there() const;
   const runtime::Address& peer() const;
   runtime::Runtime& runtime() const;
+  /// What messages, and errors that are values, are written in: the request's; null: msgpack.
+  const wire::WireFormat* format() const { return format_; }
 
   /// Coroutines that work for this server: `handlers().run_inline("open", task)`. They are destroyed with it.
   runtime::TaskScope& handlers() const;
 
   /// For those who encode an answer in place, as api/dispatch does: `begin`, encode into the sink, then one `end`.
   wire::ByteSink& begin();
-  void end_success(base::Bytes&& blob = {});
+  void end_success(base::Blob&& blob = {});
   /// What was encoded is the handler's error.
   void end_error_bytes();
   /// What was encoded is dropped; `errc` is answered.
-  void end_failed(base::Errc errc);
+  void end_failed(base::Errc errc) { end_failed(Failure(errc)); }
+  void end_failed(const Failure& failure);
 
  private:
   bool take_turn();
 
   base::Ref<ServerConnection> connection_;
   wire::Seq seq_;
+  const wire::WireFormat* format_;
   bool answered_ = false;
 };
 
@@ -136,10 +161,9 @@ class Dispatch {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Message>
-void Responder::reply(const Message& message, base::Bytes blob) {
-  wire::Encoder to(begin());
+void Responder::reply(const Message& message, base::Blob blob) {
   try {
-    wire::encode(to, message);
+    wire::encode_in(format_, begin(), [&](wire::Encoder& to) { wire::encode(to, message); });
   } catch (...) {
     end_failed(wire::encode_failure().errc());
     return;

@@ -9,6 +9,7 @@ PendingCall::PendingCall(PendingCall&& other) noexcept
       base::ListLink<CallQueueTag>(std::move(other)),
       channel_(other.channel_),
       where_(std::exchange(other.where_, Where::nowhere)),
+      cut_off_(other.cut_off_),
       seq_(other.seq_),
       sent_from_(other.sent_from_),
       sent_until_(other.sent_until_),
@@ -16,6 +17,7 @@ PendingCall::PendingCall(PendingCall&& other) noexcept
       deadline_(other.deadline_),
       span_(std::exchange(other.span_, runtime::kNoSpan)),
       held_(std::move(other.held_)),
+      format_(other.format_),
       record_(other.record_) {
   if (under_way()) channel_->relocated(*this);
 }

@@ -73,7 +73,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   // What a call that is not on its way yet is kept as.
   struct Held {
     base::Bytes frame;
-    base::Bytes blob;
+    base::Blob blob;
     base::CallError error{base::Errc::cancelled, base::Ran::no};  // of a refused call
   };
 
@@ -87,6 +87,7 @@ class PendingCall : public DeadlineEntry, public base::ListLink<CallQueueTag> {
   base::TimePoint deadline_{};
   runtime::SpanId span_ = runtime::kNoSpan;  // kept only where somebody traces
   std::unique_ptr<Held> held_;
+  const wire::WireFormat* format_ = nullptr;  // of its message and its answer; null: msgpack
   void* record_ = nullptr;  // where a pool carries it: what the pool knows of it
 };
 

@@ -24,6 +24,12 @@ struct Transit {
   bool home_is_there = true;  // GUARDED_BY(mutex): calls that come back later end over there
 };
 
+// The blob of an answer that has come to another thread.
+struct KeptBlob final : wire::BlobSource {
+  base::Blob share(base::ByteView) override { return blob; }
+  base::Blob blob;
+};
+
 // A call on its way there and back. What each thread touches is its own; handing it over orders the rest. Owns itself.
 class RemoteCall final : public base::ListLink<AllTag> {
  public:
@@ -49,7 +55,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   CallOptions options;
   wire::InlineSink<160> name_and_message;
   bool memory_refused;
-  base::Bytes blob;
+  base::Blob blob;
   base::Duration left = base::Duration::max();  // until the deadline
   std::atomic<bool> abandoned = false;
 
@@ -114,7 +120,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   void answered(const wire::ResponseFrame& frame) {
     const bool is_kept = base::with_memory([&] {
       answer_msg_ = base::to_bytes(frame.msg);
-      answer_blob_ = base::to_bytes(frame.blob);
+      answer_blob_.blob = frame.take_blob();
     });
     if (!is_kept) return failed(base::out_of_memory(wire::ran(frame)));
     answer_.emplace(frame);
@@ -137,7 +143,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   FailoverRule rule_;
   std::optional<wire::ResponseFrame> answer_;
   base::Bytes answer_msg_;
-  base::Bytes answer_blob_;
+  KeptBlob answer_blob_;
   std::optional<CallError> error_;
   Inner inner_{*this};
   Outward outward_{*this};
@@ -162,7 +168,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
     carry(user, begun_);
     return begun_->name_and_message;
   }
-  void commit(PendingCall& user, base::Bytes&& blob) override {
+  void commit(PendingCall& user, base::Blob&& blob) override {
     if (begun_->memory_refused) return refuse(user, base::out_of_memory(Ran::no));
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
       return refuse(user, CallError(Errc::overloaded, Ran::no,
@@ -237,7 +243,8 @@ void RemoteCall::arrive() {
       caller.failed(*std::move(error_));
     } else {
       answer_->msg = answer_msg_;
-      answer_->blob = answer_blob_;
+      answer_->blob = answer_blob_.blob;
+      answer_->source = &answer_blob_;
       caller.answered(*answer_);
     }
   }

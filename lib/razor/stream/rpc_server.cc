@@ -1,5 +1,6 @@
 #include "razor/stream/rpc_server.h"
 
+#include "razor/base/check.h"
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
@@ -94,6 +95,14 @@ runtime::Task<void> until_all_are_closed(Ref<ServerShared> shared) {
 }
 
 }  // namespace
+
+void RpcServer::accept_format(const wire::WireFormat& format) {
+  RAZOR_CHECK(format.id() > 0 && format.id() <= wire::WireFormat::kIdMax, "the format {} has the id {}: ids go from 1 to {}",
+              format.name(), format.id(), wire::WireFormat::kIdMax);
+  const wire::WireFormat* same = shared_->find_format(format.id());
+  RAZOR_CHECK(same == nullptr, "the format {} has the id {}, which {} has already", format.name(), format.id(), same->name());
+  shared_->formats.push_back(&format);
+}
 
 runtime::Task<void> RpcServer::close(base::Duration limit) {
   check_use();

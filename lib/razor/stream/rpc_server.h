@@ -29,6 +29,11 @@ class RpcServer final : private runtime::RuntimeObject {
   /// Errors: as Network::listen.
   base::Result<runtime::Address> listen(const runtime::Address& address);
 
+  /// Requests may be written in `format` too, and are answered in it. Those in a format that nobody told the server of are
+  /// answered rpc_decode; ran: no. The program ends, with a line that says why, when the id is taken or not 1 … 63.
+  /// `format` outlives the server, and the Responders that are kept.
+  void accept_format(const wire::WireFormat& format);
+
   /// Closes gracefully: takes no new connections; every request that was dispatched is answered, later ones are answered
   /// rpc_draining; each connection ends when its peer has read all that. What is left after `limit` is cut off.
   /// May be called again.

@@ -180,7 +180,23 @@ void ServerStreamCore::on_request(const wire::RequestFrame& frame) {
     answer_failed(frame.head.seq, Errc::overloaded);
     return;
   }
+  if (frame.head.format_id() != 0) [[unlikely]] {
+    takes_details_ = true;
+    if (server_->find_format(frame.head.format_id()) == nullptr) return answer_unknown_format(frame);
+  }
   dispatch(frame);
+}
+
+const wire::WireFormat* ServerShared::find_format(std::uint8_t id) const {
+  const auto found = std::ranges::find(formats, id, &wire::WireFormat::id);
+  return found == formats.end() ? nullptr : *found;
+}
+
+void ServerStreamCore::answer_unknown_format(const wire::RequestFrame& frame) {
+  std::string why = base::format("the message is written in format {}, and this server reads 0 (msgpack)", frame.head.format_id());
+  for (const wire::WireFormat* format : server_->formats) why += base::format(", {} ({})", format->id(), format->name());
+  note_undecodable("a request", why);  // not by its name, which may be any: names are kept
+  answer_failed(frame.head.seq, Failure(Errc::decode, base::Ran::no, why));
 }
 
 void ServerStreamCore::on_ping(const wire::RequestFrame& frame) {
@@ -190,6 +206,7 @@ void ServerStreamCore::on_ping(const wire::RequestFrame& frame) {
     if (!base::with_memory(queue_pong)) close("out of memory for a pong");
   };
   if (frame.head.is_prompt_ping()) {
+    takes_details_ = true;
     pong_or_end([&] { out_.put_prompt_pong(seq); });
     if (state_ == State::closed) return;
     ++server_->stats.answers;
@@ -227,7 +244,10 @@ void ServerStreamCore::dispatch(const wire::RequestFrame& frame) {
   session_.on_dispatched();
   if (server_->runtime.trace() != nullptr) [[unlikely]] trace_begin(frame);
   try {
-    run_handler(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_}, Responder(Ref(this), frame.head.seq));
+    const wire::WireFormat* format = nullptr;
+    if (frame.head.format_id() != 0) [[unlikely]] format = server_->find_format(frame.head.format_id());
+    run_handler(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_, format, frame.source},
+                Responder(Ref(this), frame.head.seq, format));
   } catch (...) {
     note_exception("a Dispatch", std::current_exception());
   }
@@ -285,16 +305,18 @@ struct ServerStreamCore::KeptRequest {
         number(request.action.number()),
         name(request.action.name()),
         msg(request.msg.begin(), request.msg.end()),
-        blob(request.blob.begin(), request.blob.end()),
-        seq(request.seq) {}
+        blob(request.take_blob()),
+        seq(request.seq),
+        format(request.format) {}
   wire::Action action() const { return is_name ? wire::Action(name) : wire::Action(number); }
 
   bool is_name;
   std::uint32_t number;
   std::string name;
   base::Bytes msg;
-  base::Bytes blob;
+  base::Blob blob;
   wire::Seq seq;
+  const wire::WireFormat* format;
 };
 
 void ServerStreamCore::run_troubled(const Request& request, Responder respond, const runtime::RequestTrouble& trouble) {
@@ -312,7 +334,7 @@ runtime::Task<void> ServerStreamCore::run_later(Ref<ServerStreamCore> self, Kept
   // Nothing is dispatched from a connection that is gone, nor by a server that is.
   if (!self->is_open() || self->server_->dispatch == nullptr) co_return;
   trouble.delay = base::Duration::zero();
-  const Request kept{request.action(), request.msg, request.blob, request.seq, self->peer_};
+  const Request kept{request.action(), request.msg, request.blob, request.seq, self->peer_, request.format};
   try {
     if (trouble.any()) {
       self->run_troubled(kept, std::move(respond), trouble);
@@ -351,13 +373,9 @@ void ServerStreamCore::note_undecodable(std::string_view method, std::string_vie
 
 void ServerStreamCore::on_broken_head(const wire::RequestHead& head, wire::HeadFault fault) {
   ++server_->stats.connections_faulty;
-  const wire::FrameLimits& limits = server_->config.limits;
-  server_->runtime.log().log(
-      LogLevel::info,
-      "request from {} refused: magic {:#06x}, version {}, action of {} bytes (limit {}), message of {} (limit {}), blob "
-      "of {} (limit {})",
-      peer_, head.magic, head.version, head.name_bytes(), limits.action_bytes_max, head.msg_bytes,
-      limits.msg_bytes_max, head.blob_bytes, limits.blob_bytes_max);
+  const wire::FrameSizes sizes{head.name_bytes(), head.msg_bytes, head.blob_bytes};
+  server_->runtime.log().log(LogLevel::info, "request from {} refused: magic {:#06x}, version {}, {}", peer_, head.magic,
+                             head.version, sizes.compared_to(server_->config.limits));
   switch (fault) {
     case wire::HeadFault::version: answer_failed(head.seq, Errc::invalid_version); break;
     case wire::HeadFault::too_large: answer_failed(head.seq, Errc::too_large); break;
@@ -399,13 +417,13 @@ wire::ByteSink& ServerStreamCore::begin_answer(bool counts) {
   return dropped_;
 }
 
-void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
+void ServerStreamCore::end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
   finish_answer(seq, flag, std::move(blob));
   if (!spans_.empty()) [[unlikely]] trace_end(seq, flag == wire::ResponseFlag::success ? "ok" : "error");
   handled(seq);
 }
 
-void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) {
+void ServerStreamCore::finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
   if (!answer_counts_) {
     ++server_->stats.answers_dropped;
     return;
@@ -448,11 +466,11 @@ void ServerStreamCore::abandon_answer() {
   if (answer_counts_) out_.answers().abandon_frame();
 }
 
-void ServerStreamCore::end_answer_failed(wire::Seq seq, Errc errc) {
-  if (!spans_.empty()) [[unlikely]] trace_end(seq, name_of(errc));
+void ServerStreamCore::end_answer_failed(wire::Seq seq, const Failure& failure) {
+  if (!spans_.empty()) [[unlikely]] trace_end(seq, name_of(failure.errc));
   if (answer_counts_) {
     out_.answers().abandon_frame();
-    answer_failed(seq, errc);
+    answer_failed(seq, failure);
   } else {
     ++server_->stats.answers_dropped;
   }
@@ -473,21 +491,27 @@ void ServerStreamCore::answer_number(wire::Seq seq, std::uint32_t number) {
   handled(seq);
 }
 
-void ServerStreamCore::answer_failed(wire::Seq seq, Errc errc) {
-  const std::string_view text = wire::text_of(errc);
+void ServerStreamCore::answer_failed(wire::Seq seq, const Failure& failure) {
+  const std::string_view text = wire::text_of(failure.errc);
+  base::Bytes detail;
+  if (takes_details_ && !failure.detail.empty()) {
+    (void)base::with_memory([&] { detail = wire::encoded_detail(failure.ran, failure.detail); });
+  }
   wire::ResponseHead head;
   head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes);
   head.seq = seq;
+  head.msg_bytes_or_number = static_cast<std::uint32_t>(detail.size());
   head.blob_bytes = static_cast<std::uint32_t>(text.size());
   ++server_->stats.answers_failed;
-  append_answer(head, base::as_bytes(text));
+  append_answer(head, detail, base::as_bytes(text));
 }
 
-void ServerStreamCore::append_answer(const wire::ResponseHead& head, base::ByteView body) {
+void ServerStreamCore::append_answer(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob) {
   try {
     out_.answers().begin_frame();
     wire::begin_response(out_.answers());
-    out_.answers().put(body);
+    out_.answers().put(msg);
+    out_.answers().put(blob);
   } catch (const std::bad_alloc&) {
     out_.answers().abandon_frame();
     close("out of memory for an answer");
@@ -673,7 +697,7 @@ bool Responder::take_turn() {
   return false;
 }
 
-void Responder::reply_encoded(base::ByteView message, base::Bytes blob) {
+void Responder::reply_encoded(base::ByteView message, base::Blob blob) {
   wire::ByteSink& sink = begin();
   if (!base::with_memory([&] { sink.put(message); })) return end_failed(Errc::overloaded);
   end_success(std::move(blob));
@@ -697,7 +721,8 @@ void Responder::fail(Errc errc) {
 
 void Responder::fail_undecodable(std::string_view method, std::string_view why) {
   (void)base::with_memory([&] { connection_->note_undecodable(method, why); });
-  fail(Errc::decode);
+  begin();
+  end_failed(Failure(Errc::decode, base::Ran::no, why));
 }
 
 void Responder::fail_thrown(std::string_view method, const std::exception_ptr& exception) {
@@ -707,7 +732,7 @@ void Responder::fail_thrown(std::string_view method, const std::exception_ptr& e
 
 wire::ByteSink& Responder::begin() { return connection_->begin_answer(!answered_); }
 
-void Responder::end_success(base::Bytes&& blob) {
+void Responder::end_success(base::Blob&& blob) {
   if (!take_turn()) return connection_->abandon_answer();
   connection_->end_answer(seq_, wire::ResponseFlag::success, std::move(blob));
 }
@@ -717,9 +742,9 @@ void Responder::end_error_bytes() {
   connection_->end_answer(seq_, wire::ResponseFlag::error_bytes, {});
 }
 
-void Responder::end_failed(Errc errc) {
+void Responder::end_failed(const Failure& failure) {
   if (!take_turn()) return connection_->abandon_answer();
-  connection_->end_answer_failed(seq_, errc);
+  connection_->end_answer_failed(seq_, failure);
 }
 
 bool Responder::peer_is_there() const { return connection_->is_open(); }

@@ -34,6 +34,10 @@ struct ServerShared final : base::RefCounted {
   runtime::Runtime& runtime;
   const ServerConfig config;
   Dispatch* dispatch = nullptr;  // null once the server is gone
+  std::vector<const wire::WireFormat*> formats;  // that requests may be written in, beside msgpack
+
+  /// Null: none of this id.
+  const wire::WireFormat* find_format(std::uint8_t id) const;
   ServerStats stats;
   base::IntrusiveList<ServerStreamCore> connections;
   runtime::TaskScope handlers;
@@ -70,8 +74,8 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   // ServerConnection
   wire::ByteSink& begin_answer(bool counts) override;
   void abandon_answer() override;
-  void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob) override;
-  void end_answer_failed(wire::Seq seq, base::Errc errc) override;
+  void end_answer(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) override;
+  void end_answer_failed(wire::Seq seq, const Failure& failure) override;
   void answer_number(wire::Seq seq, std::uint32_t number) override;
   void note_exception(std::string_view handler, const std::exception_ptr& exception) override;
   void note_undecodable(std::string_view method, std::string_view why) override;
@@ -122,6 +126,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   void dispatch(const wire::RequestFrame& frame);
   // Throws what the handler does.
   void run_handler(const Request& request, Responder respond);
+  [[gnu::cold]] void answer_unknown_format(const wire::RequestFrame& frame);
   // Where a test wants trouble (runtime/request_trouble.h). Throws as the handler does.
   [[gnu::cold]] void run_troubled(const Request& request, Responder respond, const runtime::RequestTrouble& trouble);
   struct KeptRequest;
@@ -130,10 +135,11 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   void on_broken_head(const wire::RequestHead& head, wire::HeadFault fault);
   void on_peer_closed();
 
-  void append_answer(const wire::ResponseHead& head, base::ByteView body);
-  void finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Bytes&& blob);
+  void append_answer(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob = {});
+  void finish_answer(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob);
   void handled(wire::Seq seq);
-  void answer_failed(wire::Seq seq, base::Errc errc);
+  void answer_failed(wire::Seq seq, base::Errc errc) { answer_failed(seq, Failure(errc)); }
+  void answer_failed(wire::Seq seq, const Failure& failure);
   void finish_if_done();
   // Called only where somebody traces, or did when the request came.
   [[gnu::cold]] void trace_begin(const wire::RequestFrame& frame);
@@ -161,6 +167,7 @@ class ServerStreamCore final : public ServerConnection, public base::ListLink<> 
   runtime::Event write_wanted_;
   runtime::Event may_read_on_;
   bool waits_for_handlers_ = false;
+  bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
 
   base::ByteCount drained_after_received_ = 0;
   base::TimePoint linger_until_ = base::TimePoint::max();

@@ -14,7 +14,7 @@ namespace razor::stream {
 class OwnedAnswer {
  public:
   explicit OwnedAnswer(const wire::ResponseFrame& frame)
-      : msg_(base::to_bytes(frame.msg)), blob_(base::to_bytes(frame.blob)), answer_(owned(frame)) {}
+      : msg_(base::to_bytes(frame.msg)), blob_(frame.take_blob()), answer_(owned(frame)) {}
   explicit OwnedAnswer(base::CallError error) : answer_(std::move(error)) {}
 
   OwnedAnswer(OwnedAnswer&&) noexcept = default;
@@ -27,23 +27,30 @@ class OwnedAnswer {
   Answer owned(wire::ResponseFrame frame) const {
     frame.msg = msg_;
     frame.blob = blob_;
-    return Answer(frame);
+    frame.source = nullptr;
+    return Answer(frame, blob_);
   }
 
   // Bytes keep their address when they are moved, so the views of `answer_` stay valid.
   base::Bytes msg_;
-  base::Bytes blob_;
+  base::Blob blob_;
   Answer answer_;
 };
 
 /// `co_await` gives an OwnedAnswer. Started when it is made; movable, also while it is under way.
 class [[nodiscard]] StreamCall final : public CallAwaiter {
  public:
-  template <class Encode>
+  template <std::invocable<wire::Encoder&> Encode>
   StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, Encode encode,
-             base::Bytes blob = {})
+             base::Blob blob = {})
       : action_(action.name()), number_(action.number()) {
     start_call(channel, *this, action, options, encode, std::move(blob));
+  }
+  /// With a message that is encoded already.
+  StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, base::ByteView message,
+             base::Blob blob = {})
+      : action_(action.name()), number_(action.number()) {
+    start_encoded(channel, *this, action, options, message, std::move(blob));
   }
   StreamCall(StreamCall&&) noexcept = default;
 

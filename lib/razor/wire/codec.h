@@ -30,8 +30,8 @@
 #include <string>
 #include <tuple>
 
-#include "razor/wire/decoder.h"
-#include "razor/wire/encoder.h"
+#include "razor/base/blob.h"
+#include "razor/wire/wire_format.h"
 
 namespace razor {
 
@@ -69,21 +69,22 @@ base::Bytes encoded(const T& value) {
   return std::move(sink).take();
 }
 
-/// Reads the one value that `bytes` are, to their end. False: see `error`.
-/// Errors: throws as `decode` does.
+/// Reads the one value that `bytes` are, to their end. False: see `error`. `bytes` are in `format`; null: msgpack.
+/// Errors: throws as `decode` does, and as `values_of`.
 template <class T>
-bool decode_all(base::ByteView bytes, T& value, std::string* error = nullptr) {
-  Decoder from(bytes);
+bool decode_all(base::ByteView bytes, T& value, std::string* error = nullptr, const WireFormat* format = nullptr) {
+  base::Bytes storage;
+  Decoder from(values_of(format, bytes, storage));
   if (decode(from, value) && from.finish()) return true;
-  if (error != nullptr) *error = from.error_message();
+  if (error != nullptr) *error = error_of(from, format);
   return false;
 }
 
 /// The same, where exceptions count as failures.
 template <class T>
-bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) {
+bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr, const WireFormat* format = nullptr) {
   try {
-    return decode_all(bytes, value, error);
+    return decode_all(bytes, value, error, format);
   } catch (const std::exception& exception) {
     if (error != nullptr) *error = exception.what();
   } catch (...) {
@@ -92,15 +93,41 @@ bool decode_whole(base::ByteView bytes, T& value, std::string* error = nullptr) 
   return false;
 }
 
-/// The parameter list of a method: nil for none, one alone as it is, several as an array.
+/// A parameter that is not in the list: it travels beside the message.
+template <class T>
+inline constexpr bool is_blob = std::is_same_v<T, base::Blob>;
+
+namespace detail {
+
+template <class T>
+void encode_listed(Encoder& to, const T& arg) {
+  if constexpr (!is_blob<T>) Codec<T>::encode(to, arg);
+}
+template <class T>
+void keep_blob(base::Blob& blob, const T& arg) {
+  if constexpr (is_blob<T>) blob = arg;
+}
+
+}  // namespace detail
+
+/// The parameter list of a method: nil for none, one alone as it is, several as an array. Blobs do not count.
 template <class... Args>
 void encode_parameters(Encoder& to, const Args&... args) {
-  if constexpr (sizeof...(Args) == 0) to.put_nil();
-  if constexpr (sizeof...(Args) > 1) {
-    to.put_array(sizeof...(Args));
+  constexpr std::size_t kListed = (0 + ... + (is_blob<Args> ? 0 : 1));
+  if constexpr (kListed == 0) to.put_nil();
+  if constexpr (kListed > 1) {
+    to.put_array(kListed);
     to.enter();
   }
-  (Codec<Args>::encode(to, args), ...);
+  (detail::encode_listed(to, args), ...);
+}
+
+/// Of the arguments `args`, the one that travels beside the message; empty where none does.
+template <class... Args>
+base::Blob blob_among(const Args&... args) {
+  base::Blob blob;
+  (detail::keep_blob(blob, args), ...);
+  return blob;
 }
 
 /// Into new `args`. The last parameters may be absent where they may be nil (an optional, a pointer): a caller does not know
@@ -141,9 +168,19 @@ template <class... Args>
 constexpr std::size_t required_parameters() {
   std::size_t required = 0;
   std::size_t place = 0;
-  ((++place, required = may_be_absent<Args> ? required : place), ...);
+  ((place += is_blob<Args> ? 0 : 1, required = may_be_absent<Args> || is_blob<Args> ? required : place), ...);
   return required;
 }
+/// `left`: how many values of the list have not been read.
+template <class T>
+bool decode_listed(Decoder& from, std::uint32_t& left, T& arg) {
+  if constexpr (is_blob<T>) {
+    return true;
+  } else {
+    return left == 0 || (--left, Codec<T>::decode(from, arg));
+  }
+}
+
 /// Reads how many of `all` parameters there are; false when they are fewer than `required`, or more.
 bool enter_parameters(Decoder& from, std::size_t required, std::size_t all, std::uint32_t& count);
 
@@ -151,16 +188,16 @@ bool enter_parameters(Decoder& from, std::size_t required, std::size_t all, std:
 
 template <class... Args>
 bool decode_parameters(Decoder& from, std::tuple<Args...>& args) {
-  if constexpr (sizeof...(Args) == 0) {
+  constexpr std::size_t kListed = (0 + ... + (is_blob<Args> ? 0 : 1));
+  if constexpr (kListed == 0) {
     return from.read_nil();
-  } else if constexpr (sizeof...(Args) == 1) {
-    return decode(from, std::get<0>(args));
   } else {
-    std::uint32_t left = 0;
-    if (!detail::enter_parameters(from, detail::required_parameters<Args...>(), sizeof...(Args), left) || !from.enter()) return false;
-    const bool decoded =
-        std::apply([&](Args&... arg) { return ((left == 0 || (--left, Codec<Args>::decode(from, arg))) && ...); }, args);
-    from.leave();
+    std::uint32_t left = kListed;
+    if constexpr (kListed > 1) {
+      if (!detail::enter_parameters(from, detail::required_parameters<Args...>(), kListed, left) || !from.enter()) return false;
+    }
+    const bool decoded = std::apply([&](Args&... arg) { return (detail::decode_listed(from, left, arg) && ...); }, args);
+    if constexpr (kListed > 1) from.leave();
     return decoded;
   }
 }

@@ -60,6 +60,46 @@ bool Decoder::expected(const char* what) {
   return fail(what);
 }
 
+Decoder::Kind Decoder::next_kind() const {
+  if (position_ == end_) return Kind::none;
+  const auto tag = std::to_integer<std::uint8_t>(*position_);
+  if (tag < 0x80) return Kind::unsigned_integer;
+  if (tag < 0x90) return Kind::map;
+  if (tag < 0xa0) return Kind::array;
+  if (tag < 0xc0) return Kind::text;
+  if (tag >= 0xe0) return Kind::negative_integer;
+  switch (tag) {
+    case 0xc0: return Kind::nil;
+    case 0xc1: return Kind::none;
+    case 0xc2:
+    case 0xc3: return Kind::boolean;
+    case 0xc4:
+    case 0xc5:
+    case 0xc6: return Kind::binary;
+    case 0xca: return Kind::float32;
+    case 0xcb: return Kind::float64;
+    case 0xcc:
+    case 0xcd:
+    case 0xce:
+    case 0xcf: return Kind::unsigned_integer;
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3: {
+      const bool is_negative = bytes_left() > 1 && (position_[1] & std::byte{0x80}) != std::byte{0};
+      return is_negative ? Kind::negative_integer : Kind::unsigned_integer;
+    }
+    case 0xd9:
+    case 0xda:
+    case 0xdb: return Kind::text;
+    case 0xdc:
+    case 0xdd: return Kind::array;
+    case 0xde:
+    case 0xdf: return Kind::map;
+    default: return Kind::extension;
+  }
+}
+
 bool Decoder::next_is_text() const {
   if (position_ == end_) return false;
   const auto tag = std::to_integer<std::uint8_t>(*position_);

@@ -39,6 +39,14 @@ class Decoder {
   /// Names the field in which a failure just happened, unless it has a name already. Always false.
   bool fail_in(std::string_view name);
 
+  /// What comes next, for those who do not know what to expect.
+  enum class Kind : std::uint8_t {
+    nil, boolean, unsigned_integer, negative_integer, float32, float64, text, binary, array, map, extension,
+    none,  ///< no byte is left, or the next one begins no value
+  };
+  /// An integer of a signed form counts as negative only if it is.
+  Kind next_kind() const;
+
   bool next_is_nil() const { return position_ != end_ && *position_ == std::byte{0xc0}; }
   bool next_is_text() const;
   bool next_is_array() const;

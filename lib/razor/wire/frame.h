@@ -3,9 +3,11 @@
 // Source: protocol.md, "Request" and "Response". What a peer sent is only believed after `check`.
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
+#include "razor/base/blob.h"
 #include "razor/base/byte_order.h"
 #include "razor/base/bytes.h"
 
@@ -57,6 +59,19 @@ struct FrameLimits {
 };
 static_assert(std::is_trivially_copyable_v<FrameLimits>);
 
+/// What the parts of a frame need, or say that they need.
+struct FrameSizes {
+  std::uint64_t action_bytes = 0;
+  std::uint64_t msg_bytes = 0;
+  std::uint64_t blob_bytes = 0;
+
+  bool fit(const FrameLimits& limits) const {
+    return action_bytes <= limits.action_bytes_max && msg_bytes <= limits.msg_bytes_max && blob_bytes <= limits.blob_bytes_max;
+  }
+  /// "action of 3 bytes (limit 256), message of 20000000 (limit 16777216), blob of 0 (limit 67108864)".
+  std::string compared_to(const FrameLimits& limits) const;
+};
+
 /// Why a head is refused. `too_large` is answered, and so is `version`; after `magic` nothing can be said.
 enum class HeadFault : std::uint8_t { none, magic, version, too_large, flag };
 
@@ -75,6 +90,8 @@ struct RequestHead {
   /// A blob makes no difference: it is read and dropped.
   bool is_ping() const { return action == 0 && msg_bytes == 0; }
   bool is_prompt_ping() const { return is_ping() && format == kPromptPingFormat; }
+  /// What the message is written in: the id of a WireFormat, 0 for msgpack. Where bit 7 is set, these bits say something else.
+  std::uint8_t format_id() const { return (format & 0x80) != 0 ? 0 : format & 0x3f; }
   /// What follows the head. Cannot wrap: the three lengths have 32 bits each.
   std::uint64_t body_bytes() const { return std::uint64_t{name_bytes()} + msg_bytes + blob_bytes; }
 
@@ -106,6 +123,25 @@ void store_head(std::byte* to, const RequestHead& head);
 ResponseHead load_response_head(const std::byte* from);
 void store_head(std::byte* to, const ResponseHead& head);
 
+class WireFormat;
+
+/// The memory that holds a large frame.
+class BlobSource {
+ public:
+  /// `blob`, which lies in this memory, without a copy. The views of the frame live on until the reader is used again.
+  /// Errors: throws std::bad_alloc.
+  virtual base::Blob share(base::ByteView blob) = 0;
+
+ protected:
+  ~BlobSource() = default;
+};
+
+/// A blob of its own: shared with `source`, or copied where that is null.
+inline base::Blob take_blob(base::ByteView blob, BlobSource* source) {
+  if (source == nullptr || blob.empty()) return base::Blob::copy_of(blob);
+  return source->share(blob);
+}
+
 /// A request that has arrived whole. The views live until the reader it came from is used again.
 struct RequestFrame {
   using Head = RequestHead;
@@ -118,6 +154,7 @@ struct RequestFrame {
   Action action = kPing;
   base::ByteView msg;
   base::ByteView blob;
+  BlobSource* source = nullptr;  ///< null: the frame lies in a buffer that is used again
 };
 
 /// An answer that has arrived whole. The views live until the reader it came from is used again.
@@ -131,6 +168,10 @@ struct ResponseFrame {
   Head head;
   base::ByteView msg;
   base::ByteView blob;
+  BlobSource* source = nullptr;          ///< null: the frame lies in a buffer that is used again
+  const WireFormat* format = nullptr;    ///< of the message and of errors that are values: the request's; null: msgpack
+
+  base::Blob take_blob() const { return wire::take_blob(blob, source); }
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

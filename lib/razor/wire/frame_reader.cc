@@ -12,6 +12,7 @@ base::MutableBytes FrameReader<Frame>::prepare() {
   if (large_is_used_) {
     large_.reset();
     large_is_used_ = false;
+    frame_.source = nullptr;
   }
   if (large_total_ > 0) begin_large_frame();
   if (large_) {
@@ -55,7 +56,7 @@ void FrameReader<Frame>::begin_large_frame() {
   large.filled = end_ - begin_;
   large.buffer.reserve(std::min(large.total, large.filled + ReadBufferSizes::kLargeFrameStep));
   std::memcpy(large.buffer.data(), buffer_.data() + begin_, large.filled);
-  large_ = std::move(large);
+  large_.emplace(std::move(large));
   large_total_ = 0;
   begin_ = end_ = 0;
 }
@@ -66,7 +67,14 @@ typename FrameReader<Frame>::Found FrameReader<Frame>::next_large_frame() {
   if (large_is_used_ || large_->filled < large_->total) return Found::need_more;
   large_is_used_ = true;
   frame_.set_body(large_->buffer.data() + Frame::kHeadBytes);
+  frame_.source = &*large_;
   return Found::frame;
+}
+
+template <class Frame>
+base::Blob FrameReader<Frame>::LargeFrame::share(base::ByteView blob) {
+  if (shared == nullptr) shared = std::make_shared<const base::ByteBuffer>(std::move(buffer));
+  return base::Blob::borrow(blob, shared);
 }
 
 template class FrameReader<RequestFrame>;

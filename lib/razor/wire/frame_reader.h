@@ -42,7 +42,7 @@ class FrameReader {
 
   /// Looks for the next frame. After `fault` there is none any more: what still arrives is dropped.
   Found next();
-  /// The frame that `next` found; its views live until `prepare` or `next`.
+  /// The frame that `next` found; its views live until `prepare` or `next`. A blob that is taken from it lives on.
   const Frame& frame() const { return frame_; }
   /// The head that `next` found faulty.
   const Head& faulty_head() const { return frame_.head; }
@@ -60,10 +60,13 @@ class FrameReader {
 
  private:
   // A frame that is larger than the read buffer, on its way.
-  struct LargeFrame {
+  struct LargeFrame final : BlobSource {
+    base::Blob share(base::ByteView blob) override;
+
     base::ByteBuffer buffer;
     std::size_t filled = 0;
     std::size_t total = 0;
+    std::shared_ptr<const base::ByteBuffer> shared;  // what was `buffer`, once a Blob keeps it
   };
 
   Found next_large_frame();

@@ -23,6 +23,9 @@ inline constexpr bool is_weak_ptr<std::weak_ptr<T>> = true;
 /// Names T in the error.
 template <class T>
 struct HasCodec {
+  static_assert(!is_blob<T>,
+                "razor: a razor::Blob is a parameter, a result, or the second of a pair that is a result: it travels beside the "
+                "message. Bytes inside a message are razor::Bytes");
   static_assert(!std::is_pointer_v<T> && !std::is_null_pointer_v<T> && !is_weak_ptr<T>,
                 "razor: a pointer does not travel. A std::unique_ptr or std::shared_ptr does, as what it points to; a text is a "
                 "std::string");
@@ -32,7 +35,7 @@ struct HasCodec {
   static_assert(!std::is_arithmetic_v<T>, "razor: a number of this type does not travel: integers have up to 64 bits, floats are "
                                           "float and double");
   static_assert(std::is_pointer_v<T> || std::is_null_pointer_v<T> || is_weak_ptr<T> || HasMsgpackPack<T> ||
-                    std::is_arithmetic_v<T>,
+                    std::is_arithmetic_v<T> || is_blob<T>,
                 "razor: nothing says how this type travels. Name its fields inside it: RAZOR_FIELDS(Type, field, ...). A type that "
                 "you cannot edit gets a razor::Codec<Type> (razor/wire/codec.h)");
   static constexpr bool ok = true;

@@ -13,7 +13,7 @@ constexpr std::size_t kFirstBlockBytes = 4 * base::kKiB;
 }  // namespace
 
 // The frame has just ended, and begins again when the blob finds no memory.
-void OutputBuffer::append_behind(std::byte* frame, base::Bytes&& blob) {
+void OutputBuffer::append_behind(std::byte* frame, base::Blob&& blob) {
   const base::ByteCount frame_bytes = static_cast<base::ByteCount>(position_ - frame);
   try {
     append_owned(std::move(blob));
@@ -29,7 +29,7 @@ void OutputBuffer::append_copy(base::ByteView bytes) {
   appended_ += bytes.size();
 }
 
-void OutputBuffer::append_owned(base::Bytes bytes) {
+void OutputBuffer::append_owned(base::Blob bytes) {
   if (bytes.size() < kOwnedBlobFrom) {
     append_copy(bytes);
     return;
@@ -113,7 +113,7 @@ void OutputBuffer::consume(std::size_t count) {
 
 base::ByteCount OutputBuffer::capacity() const {
   base::ByteCount total = spare_.capacity();
-  for (const Block& block : blocks_) total += block.buffer.capacity() + block.owned.capacity();
+  for (const Block& block : blocks_) total += block.buffer.capacity() + block.owned.size();
   return total;
 }
 

@@ -5,6 +5,7 @@
 #include <deque>
 #include <span>
 
+#include "razor/base/blob.h"
 #include "razor/base/byte_buffer.h"
 #include "razor/wire/byte_sink.h"
 
@@ -34,7 +35,7 @@ class OutputBuffer final : public ByteSink {
   }
   /// Likewise, and `blob`, which large ones are kept as, comes behind it. Gives where the frame begins, for its head.
   /// Errors: throws std::bad_alloc; then the frame has not ended.
-  std::byte* end_frame(base::Bytes&& blob) {
+  std::byte* end_frame(base::Blob&& blob) {
     std::byte* const begin = frame_;
     end_frame();
     if (!blob.empty()) append_behind(begin, std::move(blob));
@@ -49,7 +50,7 @@ class OutputBuffer final : public ByteSink {
   }
 
   /// Appends bytes that belong to the frame that just ended. Large ones are kept, not copied.
-  void append_owned(base::Bytes bytes);
+  void append_owned(base::Blob bytes);
   void append_copy(base::ByteView bytes);
 
   /// Views of what is to be written next, at most `views.size()`; gives their number. They live until `consume`.
@@ -70,13 +71,13 @@ class OutputBuffer final : public ByteSink {
   // A run of bytes in memory of its own. Of the last block only the part up to `position_` is filled.
   struct Block {
     base::ByteBuffer buffer;
-    base::Bytes owned;  // in use when `buffer` is empty
+    base::Blob owned;  // in use when `buffer` is empty
     const std::byte* begin = nullptr;
     const std::byte* end = nullptr;
   };
 
   void grow(std::size_t count) override;
-  void append_behind(std::byte* frame, base::Bytes&& blob);
+  void append_behind(std::byte* frame, base::Blob&& blob);
   void seal_last_block();
   void drop_large_block();
   bool last_block_is_empty() const { return !blocks_.empty() && blocks_.back().begin == filled_end(); }

@@ -1,9 +1,12 @@
 #include "razor/wire/wire_error.h"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 
 #include "razor/base/out_of_memory.h"
+#include "razor/wire/decoder.h"
+#include "razor/wire/encoder.h"
 
 namespace razor::wire {
 namespace {
@@ -69,10 +72,59 @@ std::span<const Errc> framework_errors() {
   return errors;
 }
 
+namespace {
+
+constexpr std::array kRanByNumber = {base::Ran::no, base::Ran::maybe, base::Ran::yes};
+
+// What a detail says; false: there is none.
+bool read_detail(base::ByteView message, base::Ran& ran, std::string_view& text) {
+  if (message.empty()) return false;
+  Decoder from(message);
+  std::uint32_t count = 0;
+  std::uint64_t number = 0;
+  if (!from.read_array(count) || count != 2) return false;
+  if (!from.read_unsigned(number, kRanByNumber.size() - 1) || !from.read_text(text)) return false;
+  ran = kRanByNumber[number];
+  return true;
+}
+
+std::optional<Errc> failure_in(const ResponseFrame& answer) {
+  if (static_cast<ResponseFlag>(answer.head.flag) != ResponseFlag::error_bytes) return std::nullopt;
+  return errc_of(base::as_text(answer.blob));
+}
+
+}  // namespace
+
+base::Bytes encoded_detail(base::Ran ran, std::string_view text) {
+  BytesSink sink;
+  Encoder to(sink);
+  to.put_array(2);
+  to.put_unsigned(static_cast<std::uint64_t>(std::ranges::find(kRanByNumber, ran) - kRanByNumber.begin()));
+  to.put_text(text.substr(0, kDetailBytesMax));
+  return std::move(sink).take();
+}
+
+std::string AnsweredFailure::text() const {
+  std::string text(text_of(errc));
+  if (!detail.empty()) text += ": " + detail;
+  return text;
+}
+
+std::optional<AnsweredFailure> answered_failure(const ResponseFrame& answer) {
+  const std::optional<Errc> errc = failure_in(answer);
+  if (!errc) return std::nullopt;
+  AnsweredFailure failure{.errc = *errc, .ran = base::Ran::maybe, .detail = {}};
+  std::string_view detail;
+  if (read_detail(answer.msg, failure.ran, detail)) failure.detail = detail.substr(0, kDetailBytesMax);
+  return failure;
+}
+
 base::Ran ran(const ResponseFrame& answer) {
-  const bool failed = static_cast<ResponseFlag>(answer.head.flag) == ResponseFlag::error_bytes &&
-                      errc_of(base::as_text(answer.blob)).has_value();
-  return failed ? base::Ran::maybe : base::Ran::yes;  // on plain version 1 a handler may send those texts itself
+  if (!failure_in(answer)) return base::Ran::yes;
+  base::Ran ran = base::Ran::maybe;
+  std::string_view detail;
+  read_detail(answer.msg, ran, detail);
+  return ran;
 }
 
 base::CallError encode_failure() noexcept { return codec_failure(Errc::encode, base::Ran::no); }

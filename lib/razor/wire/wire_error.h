@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "razor/base/error.h"
@@ -19,6 +20,26 @@ std::optional<base::Errc> errc_of(std::string_view text);
 
 /// All failures that have a text, in the order of protocol.md: first those that the reference knows, then ours.
 std::span<const base::Errc> framework_errors();
+
+/// What a server of ours says of a failure beside its text, as the answer's message, to a client that is known to be ours:
+/// the array [ran, text], where `ran` is 0 for no, 1 for maybe, 2 for yes. No handler can say this. Of `text`, at most
+/// kDetailBytesMax travel.
+inline constexpr std::size_t kDetailBytesMax = 1024;
+base::Bytes encoded_detail(base::Ran ran, std::string_view text);
+
+/// A failure of the framework, as a server answered it.
+struct AnsweredFailure {
+  base::Errc errc;
+  /// On plain version 1 a handler may send any of the framework's texts itself: then the call may have run.
+  base::Ran ran = base::Ran::maybe;
+  std::string detail;  ///< empty: it says no more
+
+  /// "rpc_decode: expected an integer, found a string, at byte 3".
+  std::string text() const;
+};
+/// Nothing: `answer` is a result, or an error of the handler's.
+/// Errors: throws std::bad_alloc.
+std::optional<AnsweredFailure> answered_failure(const ResponseFrame& answer);
 
 /// Whether the request ran, which was answered with `answer`: yes, unless it says that the framework failed.
 base::Ran ran(const ResponseFrame& answer);
