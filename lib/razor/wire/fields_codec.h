@@ -82,7 +82,7 @@ void reset_absent_fields(std::span<const FieldRef> fields, T& value) {
   std::byte* at = to.sink().reserve(1 + name.size());
   at[0] = static_cast<std::byte>(0xa0 + name.size());
   std::memcpy(at + 1, name.data(), name.size());
-  to.sink().advance(1 + name.size());
+  to.sink().advance_to(at + 1 + name.size());
 }
 
 struct EncodeEntry {
