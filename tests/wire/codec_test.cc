@@ -456,6 +456,32 @@ TEST(DecodeAfresh, AVariantOfAUsedObjectIsReplaced) {
   EXPECT_EQ(std::get<Names>(choice), Names({"c"}));
 }
 
+// --- Names of fields ---------------------------------------------------------------------------------------------------
+
+struct LongNames {
+  int first = 0;
+  int second = 0;
+  int third = 0;
+  RAZOR_FIELDS(LongNames, RAZOR_FIELD_AS(first, "a_name_that_does_not_fit_into_the_first_byte"), second,
+               RAZOR_FIELD_AS(third, "a_name_of_more_than_a_byte_can_count_________________________________________________________"
+                                     "__________________________________________________________________________________________"
+                                     "__________________________________________________________________________________________"))
+};
+
+TEST(NamesOfFields, MayBeLong) {
+  LongNames value;
+  ASSERT_TRUE(decode_whole(encoded(LongNames(1, 2, 3)), value));
+  EXPECT_EQ(value.first, 1);
+  EXPECT_EQ(value.second, 2);
+  EXPECT_EQ(value.third, 3);
+}
+
+TEST(NamesOfFields, MayComeInALongerForm) {
+  Record record;
+  ASSERT_TRUE(decode_whole(from_hex("82 d9046e616d65 a178 da000673636f726573 9107"), record));
+  EXPECT_EQ(record, Record("x", std::nullopt, "none", {7}));
+}
+
 // --- Units ------------------------------------------------------------------------------------------------------------
 
 struct Holder {

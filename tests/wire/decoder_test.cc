@@ -186,6 +186,34 @@ TEST(Decoder, ReadsTextsAndBinariesOfEveryForm) {
   }
 }
 
+TEST(Decoder, SkipsATextThatItExpects) {
+  for (const std::size_t length : {0, 1, 31, 32, 255}) {
+    const std::string text(length, 'a');
+    BytesSink sink;
+    Encoder(sink).put_text(text);
+    const ExactBytes bytes(sink.view());
+    Decoder from(bytes.view());
+    EXPECT_TRUE(from.skip_text(text) && from.finish()) << length;
+
+    for (std::size_t shorter = 0; shorter < bytes.view().size(); ++shorter) {
+      const ExactBytes part(bytes.view().first(shorter));
+      Decoder truncated(part.view());
+      EXPECT_FALSE(truncated.skip_text(text));
+      EXPECT_TRUE(truncated.ok());
+    }
+  }
+}
+
+TEST(Decoder, ReadsNothingWhereTheTextIsAnother) {
+  for (const std::string_view hex : {"a3616264", "a26162", "a461626364", "c403616263", "d903616263", "03", ""}) {
+    const ExactBytes bytes(hex);
+    Decoder from(bytes.view());
+    EXPECT_FALSE(from.skip_text("abc")) << hex;
+    EXPECT_TRUE(from.ok());
+    EXPECT_EQ(from.bytes_left(), bytes.view().size());
+  }
+}
+
 TEST(Decoder, TextsAndBinariesAreBorrowedFromTheBytes) {
   const ExactBytes bytes("a161 c401 62");
   Decoder from(bytes.view());
@@ -422,6 +450,11 @@ TEST(DecoderErrors, NameTheInnermostField) {
   EXPECT_FALSE(named.fail("a required field is missing", "age"));
   EXPECT_FALSE(named.fail_in("outer"));
   EXPECT_EQ(named.error_message(), "a required field is missing, in field 'age', at byte 0");
+
+  Decoder without_reason(bytes.view());
+  EXPECT_FALSE(without_reason.fail_in("age"));
+  EXPECT_FALSE(without_reason.ok());
+  EXPECT_EQ(without_reason.error_message(), "its codec returned false and did not say why, in field 'age', at byte 0");
 }
 
 // --- Hostile bytes ---------------------------------------------------------------------------------------------------

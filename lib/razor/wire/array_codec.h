@@ -89,8 +89,7 @@ struct Codec<T> {
   static void encode(wire::Encoder& to, const T& value) {
     to.put_array(std::tuple_size_v<T>);
     to.enter();
-    std::apply(
-        [&to]<class... Element>(const Element&... element) { (Codec<Element>::encode(to, element), ...); }, value);
+    encode_elements(to, value, std::make_index_sequence<std::tuple_size_v<T>>());
     to.leave();
   }
   static bool decode(wire::Decoder& from, T& value) {
@@ -99,6 +98,13 @@ struct Codec<T> {
         [&from]<class... Element>(Element&... element) { return (Codec<Element>::decode(from, element) && ...); }, value);
     from.leave();
     return decoded;
+  }
+
+ private:
+  // Inlined, which a lambda for std::apply is not by every compiler: behind a closure `to` would be loaded anew for each byte.
+  template <std::size_t... I>
+  [[gnu::always_inline]] static void encode_elements(wire::Encoder& to, const T& value, std::index_sequence<I...>) {
+    (Codec<std::tuple_element_t<I, T>>::encode(to, std::get<I>(value)), ...);
   }
 };
 

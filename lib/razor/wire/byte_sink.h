@@ -18,20 +18,25 @@ class ByteSink {
   /// Room for `count` bytes. They count as written once `advance` says so.
   /// Errors: throws std::bad_alloc.
   std::byte* reserve(std::size_t count) {
-    if (static_cast<std::size_t>(end_ - position_) < count) [[unlikely]] grow(count);
+    if (static_cast<std::size_t>(end_ - position_) < count) [[unlikely]] make_room(count);
     return position_;
   }
   /// `count` of the reserved bytes were written.
   void advance(std::size_t count) { position_ += count; }
+  /// The same, up to `end`. Cheaper: a byte that was written may, as far as a compiler knows, have changed the position, which
+  /// `advance` reads again from memory.
+  void advance_to(std::byte* end) { position_ = end; }
 
   void put(std::byte byte) {
-    *reserve(1) = byte;
-    advance(1);
+    std::byte* to = reserve(1);
+    *to = byte;
+    advance_to(to + 1);
   }
   void put(base::ByteView bytes) {
     if (bytes.empty()) return;
-    std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
-    advance(bytes.size());
+    std::byte* to = reserve(bytes.size());
+    std::memcpy(to, bytes.data(), bytes.size());
+    advance_to(to + bytes.size());
   }
 
  protected:
@@ -43,6 +48,11 @@ class ByteSink {
 
   std::byte* position_ = nullptr;
   std::byte* end_ = nullptr;
+
+ private:
+  // Out of line: a compiler that sees one kind of sink only would guess that it is that one, and inline its `grow` at each
+  // `reserve`; then too much is there for the encoding of a field to be inlined.
+  [[gnu::noinline, gnu::cold]] void make_room(std::size_t count) { grow(count); }
 };
 
 /// Collects into Bytes of its own.

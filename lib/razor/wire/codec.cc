@@ -20,8 +20,8 @@ FieldRef* find_field(std::span<FieldRef> fields, std::string_view name, std::siz
 
 bool decode_other_fields(Decoder& from, std::span<FieldRef> fields, FieldsProgress& progress) {
   for (; progress.entries_read < progress.entries; ++progress.entries_read) {
-    std::string_view name = std::exchange(progress.name, {});
-    if (name.data() == nullptr && !from.read_text(name)) return false;
+    std::string_view name;
+    if (!from.read_text(name)) return false;
     FieldRef* const field = find_field(fields, name, progress.entries_read);
     if (field == nullptr) {
       if (!from.skip()) return false;

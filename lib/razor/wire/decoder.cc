@@ -51,6 +51,7 @@ bool Decoder::fail(const char* what, std::string_view name) {
 }
 
 bool Decoder::fail_in(std::string_view name) {
+  if (ok()) fail("its codec returned false and did not say why");
   if (name_.empty()) name_ = name;
   return false;
 }
@@ -224,7 +225,7 @@ bool Decoder::read_any_unsigned(std::uint64_t& value, std::uint64_t most) {
   return true;
 }
 
-bool Decoder::read_double(double& value) {
+bool Decoder::read_any_double(double& value) {
   constexpr const char* kNumber = "expected a number";
   if (position_ == end_) return expected(kNumber);
   const std::byte* from;

@@ -7,10 +7,13 @@
 // Source: protocol.md, "msgpack".
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
+#include "razor/base/byte_order.h"
 #include "razor/base/bytes.h"
 
 namespace razor::wire {
@@ -36,7 +39,8 @@ class Decoder {
 
   /// Notes a failure, unless there was one before. Always false. `what` and `name` are literals, or live as long.
   bool fail(const char* what, std::string_view name = {});
-  /// Names the field in which a failure just happened, unless it has a name already. Always false.
+  /// Names the field in which a failure just happened, unless it has a name already. Notes one where its codec did not. Always
+  /// false.
   bool fail_in(std::string_view name);
 
   /// What comes next, for those who do not know what to expect.
@@ -66,7 +70,10 @@ class Decoder {
         return true;
       }
     }
-    return read_any_signed(value, least, most);
+    std::int64_t any = 0;
+    if (!read_any_signed(any, least, most)) return false;
+    value = any;
+    return true;
   }
   bool read_unsigned(std::uint64_t& value, std::uint64_t most) {
     if (next_is_below(0x80)) [[likely]] {
@@ -77,10 +84,20 @@ class Decoder {
         return true;
       }
     }
-    return read_any_unsigned(value, most);
+    std::uint64_t any = 0;
+    if (!read_any_unsigned(any, most)) return false;
+    value = any;
+    return true;
   }
   /// A float of either size, or an integer.
-  bool read_double(double& value);
+  bool read_double(double& value) {
+    if (bytes_left() >= 9 && *position_ == std::byte{0xcb}) [[likely]] {
+      value = std::bit_cast<double>(base::load_big<std::uint64_t>(position_ + 1));
+      position_ += 9;
+      return true;
+    }
+    return read_any_double(value);
+  }
   /// The same; what a float cannot hold is out of range. A float arrives bit by bit, as NaN too.
   bool read_float(float& value);
   /// Borrowed from the decoded bytes.
@@ -97,7 +114,21 @@ class Decoder {
         return true;
       }
     }
-    return read_any_text(text);
+    std::string_view any;
+    if (!read_any_text(any)) return false;
+    text = any;
+    return true;
+  }
+  /// Skips a string if it is `text` and has the form that encoders give it; reads nothing otherwise, and that is no failure.
+  /// Where `text` is a constant, as the names of fields are, a few words are compared: hence inlined.
+  [[gnu::always_inline]] bool skip_text(std::string_view text) {
+    const std::size_t head = text.size() < 32 ? 1 : 2;
+    if (text.size() > 0xff || bytes_left() < head + text.size()) return false;
+    if (*position_ != (head == 1 ? static_cast<std::byte>(0xa0 + text.size()) : std::byte{0xd9})) return false;
+    if (head == 2 && position_[1] != static_cast<std::byte>(text.size())) return false;
+    if (std::memcmp(position_ + head, text.data(), text.size()) != 0) return false;
+    position_ += head + text.size();
+    return true;
   }
   bool read_binary(base::ByteView& bytes);
   /// An extension of any length; borrowed from the decoded bytes.
@@ -112,7 +143,10 @@ class Decoder {
         return true;
       }
     }
-    return read_any_map(count);
+    std::uint32_t any = 0;
+    if (!read_any_map(any)) return false;
+    count = any;
+    return true;
   }
   /// One whole value, whatever it is.
   bool skip();
@@ -136,9 +170,11 @@ class Decoder {
   void arrived(std::size_t elements, std::size_t element_bytes) { advance_left_ += elements * element_bytes; }
 
  private:
-  // The shortest forms are read where they are wanted; the others, and all errors, in these functions.
+  // The shortest forms are read where they are wanted; the others, and all errors, in these functions. They are given variables
+  // of their own: the caller's, whose address is then not taken, stays in a register.
   bool read_any_signed(std::int64_t& value, std::int64_t least, std::int64_t most);
   bool read_any_unsigned(std::uint64_t& value, std::uint64_t most);
+  bool read_any_double(double& value);
   bool read_any_text(std::string_view& text);
   bool read_any_map(std::uint32_t& count);
   bool next_is_below(unsigned limit) const { return position_ != end_ && std::to_integer<unsigned>(*position_) < limit; }

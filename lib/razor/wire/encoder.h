@@ -30,33 +30,22 @@ class Encoder {
   void put_nil() { put_byte(0xc0); }
   void put_bool(bool value) { put_byte(value ? 0xc3 : 0xc2); }
 
-  void put_unsigned(std::uint64_t value) {
-    if (value < 0x80) {
-      put_byte(static_cast<std::uint8_t>(value));
-    } else if (value <= 0xff) {
-      put_tagged<std::uint8_t>(0xcc, value);
-    } else if (value <= 0xffff) {
-      put_tagged<std::uint16_t>(0xcd, value);
-    } else if (value <= 0xffff'ffff) {
-      put_tagged<std::uint32_t>(0xce, value);
-    } else {
-      put_tagged<std::uint64_t>(0xcf, value);
-    }
-  }
+  void put_unsigned(std::uint64_t value) { put_unsigned_at(sink_.reserve(kIntegerBytesMax), value); }
 
   void put_signed(std::int64_t value) {
+    std::byte* to = sink_.reserve(kIntegerBytesMax);
     if (value >= 0) {
-      put_unsigned(static_cast<std::uint64_t>(value));
+      put_unsigned_at(to, static_cast<std::uint64_t>(value));
     } else if (value >= -32) {
-      put_byte(static_cast<std::uint8_t>(value));
+      put_byte_at(to, static_cast<std::uint8_t>(value));
     } else if (value >= INT8_MIN) {
-      put_tagged<std::uint8_t>(0xd0, value);
+      put_tagged_at<std::uint8_t>(to, 0xd0, value);
     } else if (value >= INT16_MIN) {
-      put_tagged<std::uint16_t>(0xd1, value);
+      put_tagged_at<std::uint16_t>(to, 0xd1, value);
     } else if (value >= INT32_MIN) {
-      put_tagged<std::uint32_t>(0xd2, value);
+      put_tagged_at<std::uint32_t>(to, 0xd2, value);
     } else {
-      put_tagged<std::uint64_t>(0xd3, value);
+      put_tagged_at<std::uint64_t>(to, 0xd3, value);
     }
   }
 
@@ -66,12 +55,12 @@ class Encoder {
   void put_text(std::string_view text) { put_run(kText, base::as_bytes(text)); }
   void put_binary(base::ByteView bytes) { put_run(kBinary, bytes); }
   /// A string, or bin, whose `bytes` bytes are put into the sink next.
-  void put_text_head(std::size_t bytes) { sink_.advance(put_length(sink_.reserve(5), kText, bytes)); }
-  void put_binary_head(std::size_t bytes) { sink_.advance(put_length(sink_.reserve(5), kBinary, bytes)); }
+  void put_text_head(std::size_t bytes) { put_head(kText, bytes); }
+  void put_binary_head(std::size_t bytes) { put_head(kBinary, bytes); }
   /// `count` values follow.
-  void put_array(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kArray, count)); }
+  void put_array(std::size_t count) { put_head(kArray, count); }
   /// `count` pairs of key and value follow.
-  void put_map(std::size_t count) { sink_.advance(put_length(sink_.reserve(5), kMap, count)); }
+  void put_map(std::size_t count) { put_head(kMap, count); }
   /// An extension of the application's (`type` 0 to 127), or one of msgpack's own (below 0).
   void put_extension(std::int8_t type, base::ByteView bytes);
 
@@ -102,14 +91,37 @@ class Encoder {
   static constexpr LengthForms kArray = {16, 0x90, 0, 0, 0xdc, 0xdd};
   static constexpr LengthForms kMap = {16, 0x80, 0, 0, 0xde, 0xdf};
 
+  static constexpr std::size_t kIntegerBytesMax = 9;  // room for any form is asked for once, instead of in each branch
+
   void put_byte(std::uint8_t byte) { sink_.put(std::byte{byte}); }
+  void put_byte_at(std::byte* to, std::uint8_t byte) {
+    *to = std::byte{byte};
+    sink_.advance_to(to + 1);
+  }
 
   template <class Unsigned, class Value>
   void put_tagged(std::uint8_t tag, Value value) {
-    std::byte* to = sink_.reserve(1 + sizeof(Unsigned));
+    put_tagged_at<Unsigned>(sink_.reserve(1 + sizeof(Unsigned)), tag, value);
+  }
+  template <class Unsigned, class Value>
+  void put_tagged_at(std::byte* to, std::uint8_t tag, Value value) {
     to[0] = std::byte{tag};
     base::store_big(to + 1, static_cast<Unsigned>(value));
-    sink_.advance(1 + sizeof(Unsigned));
+    sink_.advance_to(to + 1 + sizeof(Unsigned));
+  }
+
+  void put_unsigned_at(std::byte* to, std::uint64_t value) {
+    if (value < 0x80) {
+      put_byte_at(to, static_cast<std::uint8_t>(value));
+    } else if (value <= 0xff) {
+      put_tagged_at<std::uint8_t>(to, 0xcc, value);
+    } else if (value <= 0xffff) {
+      put_tagged_at<std::uint16_t>(to, 0xcd, value);
+    } else if (value <= 0xffff'ffff) {
+      put_tagged_at<std::uint32_t>(to, 0xce, value);
+    } else {
+      put_tagged_at<std::uint64_t>(to, 0xcf, value);
+    }
   }
 
   // Inlined where `forms` is a constant: strings and bytes are most of what travels.
@@ -117,7 +129,12 @@ class Encoder {
     std::byte* to = sink_.reserve(5 + bytes.size());
     const std::size_t head = put_length(to, forms, bytes.size());
     if (!bytes.empty()) std::memcpy(to + head, bytes.data(), bytes.size());
-    sink_.advance(head + bytes.size());
+    sink_.advance_to(to + head + bytes.size());
+  }
+
+  [[gnu::always_inline]] void put_head(const LengthForms& forms, std::size_t length) {
+    std::byte* to = sink_.reserve(5);
+    sink_.advance_to(to + put_length(to, forms, length));
   }
 
   // Writes the shortest form to `to`, which has room for 5 bytes; gives its size.

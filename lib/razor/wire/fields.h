@@ -132,6 +132,7 @@ using wire::Unit;
 // ---------------------------------------------------------------------------------------------------------------------
 // What the macros put into a type. `razor_visit(object, visitor)` calls `visitor(FieldInfo, field)` for each field in
 // order, until that returns false: one function template instead of a tuple of references, which compilers take long for.
+// It is always inlined: what a visitor refers to would otherwise be loaded anew for each field.
 
 #define RAZOR_NAMED_SHAPE_(Type, shape)                                                              \
   using RazorNamed = Type;                                                                           \
@@ -148,7 +149,7 @@ using wire::Unit;
   }                                                                                                                   \
   static constexpr std::size_t razor_field_count() { return 0 RAZOR_FOR_EACH_(RAZOR_FIELD_COUNT_, __VA_ARGS__); }     \
   template <class RazorSelf, class RazorVisitor>                                                                      \
-  static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {                            \
+  [[gnu::always_inline]] static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {     \
     return true RAZOR_FOR_EACH_(RAZOR_FIELD_VISIT_, __VA_ARGS__);                                                     \
   }                                                                                                                   \
   template <template <class...> class RazorList, class RazorSelf = Type>                                              \

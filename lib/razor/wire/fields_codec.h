@@ -50,7 +50,6 @@ FieldRef field_ref(const Info& info, Field& field) {
 struct FieldsProgress {
   std::uint32_t entries = 0;  ///< that the map declares
   std::uint32_t entries_read = 0;
-  std::string_view name;      ///< of the entry that is being read; without data until its name was
 };
 
 /// Reads the rest of a map into `fields`, in any order. False also where one that may not be absent is.
@@ -82,7 +81,7 @@ void reset_absent_fields(std::span<const FieldRef> fields, T& value) {
   std::byte* at = to.sink().reserve(1 + name.size());
   at[0] = static_cast<std::byte>(0xa0 + name.size());
   std::memcpy(at + 1, name.data(), name.size());
-  to.sink().advance(1 + name.size());
+  to.sink().advance_to(at + 1 + name.size());
 }
 
 struct EncodeEntry {
@@ -112,17 +111,16 @@ struct DecodeElement {
   }
 };
 
-/// The next entry is the field, as expected, and has been read into it. False when it is another, or does not decode.
+/// The next entry is the field, as expected, and has been read into it. False when it is another, of which nothing was read, or
+/// does not decode.
 struct DecodeExpectedEntry {
   Decoder& from;
   FieldsProgress& progress;
   template <class Field>
   [[gnu::always_inline]] bool operator()(FieldInfo info, Field& field) const {
-    if (progress.entries_read == progress.entries || !from.read_text(progress.name)) return false;
-    if (progress.name != info.name) return false;
+    if (progress.entries_read == progress.entries || !from.skip_text(info.name)) return false;
     if (!Codec<Field>::decode(from, field)) return from.fail_in(info.name);
     ++progress.entries_read;
-    progress.name = {};
     return true;
   }
 };
@@ -197,7 +195,8 @@ struct Codec<T> {
         from.leave();
         return true;
       }
-      return from.ok() && wire::detail::decode_in_any_order(from, value, progress);
+      wire::detail::FieldsProgress rest = progress;  // a copy: the address of `progress` is not taken, so it stays in registers
+      return from.ok() && wire::detail::decode_in_any_order(from, value, rest);
     }
   }
 
