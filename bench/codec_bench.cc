@@ -1,6 +1,6 @@
 // What it costs to encode a value, and to decode it, by family of types: `ns/value`, and bytes of msgpack a second.
 //
-// A family is its name and its values: `make(i)` is the i-th one, so another encoding can be measured over the same values.
+// A family is its name and its values: `make(i)` is the i-th one. The same values in JSON are measured beside it.
 // kValues of them are written, or read, one after the other: what a branch predictor learns of a single value is no figure.
 
 #include <benchmark/benchmark.h>
@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "razor/json/json_format.h"
 #include "razor/wire/codec.h"
 
 namespace razor::bench {
@@ -228,10 +229,37 @@ void decode(benchmark::State& state) {
   count(state, sink.size());
 }
 
+// The same values in JSON, as one array: bytes of JSON a second.
+template <class Family>
+void write_json(benchmark::State& state) {
+  const auto values = values_of<Family>();
+  wire::BytesSink sink;
+  for (auto _ : state) {
+    sink.clear();
+    wire::encode_in(&json_format(), sink, [&](wire::Encoder& to) { wire::encode(to, values); });
+    benchmark::ClobberMemory();
+  }
+  count(state, sink.size());
+}
+
+template <class Family>
+void read_json(benchmark::State& state) {
+  wire::BytesSink sink;
+  wire::encode_in(&json_format(), sink, [&](wire::Encoder& to) { wire::encode(to, values_of<Family>()); });
+  for (auto _ : state) {
+    std::array<ValueOf<Family>, kValues> values{};
+    if (!wire::decode_all(sink.view(), values, nullptr, &json_format())) std::abort();
+    benchmark::DoNotOptimize(values);
+  }
+  count(state, sink.size());
+}
+
 template <class... Family>
 void add_families() {
   (benchmark::RegisterBenchmark((std::string("encode/") + Family::kName).c_str(), encode<Family>), ...);
   (benchmark::RegisterBenchmark((std::string("decode/") + Family::kName).c_str(), decode<Family>), ...);
+  (benchmark::RegisterBenchmark((std::string("json/write/") + Family::kName).c_str(), write_json<Family>), ...);
+  (benchmark::RegisterBenchmark((std::string("json/read/") + Family::kName).c_str(), read_json<Family>), ...);
 }
 
 }  // namespace
