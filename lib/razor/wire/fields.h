@@ -13,8 +13,9 @@
 //   RAZOR_FIELD_AS(name_, "name")     a field with another name on the wire
 //   RAZOR_DEFAULTED(retries, tags)    fields that may be absent: they are then what a new object has there
 //   RAZOR_RENAMED(old, now)           the field `now`: sent as "old", accepted as either
+//   RAZOR_ALIAS(now, "old")           the field `now`: sent as "now", accepted as either
 //
-// The last two are for types that change while programs with the old and the new one talk to each other. A field is added with
+// The last three are for types that change while programs with the old and the new one talk to each other. A field is added with
 // RAZOR_DEFAULTED, and may be removed where all that receive it have that. What may be nil (an optional, a pointer) may be absent
 // without it. Fields that a program does not know are skipped.
 //
@@ -107,6 +108,9 @@ using wire::Unit;
 /// In a list of fields: `now`, which is sent under the name that it once had, and accepted under either.
 #define RAZOR_RENAMED(old, now) (razor_renamed, now, #old)
 
+/// In a list of fields: `field`, which is sent under its name, and accepted under another one too.
+#define RAZOR_ALIAS(field, other_name) (razor_alias, field, other_name)
+
 /// Travels as a map of field names in this order. Defines a default constructor and one that takes all fields.
 #define RAZOR_FIELDS(Type, ...) RAZOR_NAMED_FIELDS_(Type, map, __VA_ARGS__)
 
@@ -171,6 +175,7 @@ using wire::Unit;
 #define RAZOR_PARAMETER_BASE_(kind, ...) , __VA_ARGS__ razor_given_base
 
 #define RAZOR_PARAMETER_razor_renamed(element) RAZOR_PARAMETER_AS_ element
+#define RAZOR_PARAMETER_razor_alias(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_razor_defaulted(element) RAZOR_PARAMETER_DEFAULTED_ element
 #define RAZOR_PARAMETER_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_PARAMETER_razor_field, __VA_ARGS__)
 
@@ -182,6 +187,7 @@ using wire::Unit;
 #define RAZOR_GIVE_BASE_(kind, ...) static_cast<__VA_ARGS__&>(*this) = std::move(razor_given_base);
 
 #define RAZOR_GIVE_razor_renamed(element) RAZOR_GIVE_AS_ element
+#define RAZOR_GIVE_razor_alias(element) RAZOR_GIVE_AS_ element
 #define RAZOR_GIVE_razor_defaulted(element) RAZOR_GIVE_DEFAULTED_ element
 #define RAZOR_GIVE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_GIVE_razor_field, __VA_ARGS__)
 
@@ -192,6 +198,7 @@ using wire::Unit;
 #define RAZOR_COUNT_BASE_(kind, ...) +__VA_ARGS__::razor_field_count()
 
 #define RAZOR_COUNT_razor_renamed(element) +1
+#define RAZOR_COUNT_razor_alias(element) +1
 #define RAZOR_COUNT_razor_defaulted(element) RAZOR_COUNT_DEFAULTED_ element
 #define RAZOR_COUNT_DEFAULTED_(kind, ...) +RAZOR_COUNT_(__VA_ARGS__)
 
@@ -207,6 +214,9 @@ using wire::Unit;
 #define RAZOR_VISIT_razor_renamed(element) RAZOR_VISIT_RENAMED_ element
 #define RAZOR_VISIT_RENAMED_(kind, field, old) \
   &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
+#define RAZOR_VISIT_razor_alias(element) RAZOR_VISIT_ALIAS_ element
+#define RAZOR_VISIT_ALIAS_(kind, field, other_name) \
+  &&razor_visitor(::razor::wire::FieldInfo{#field, other_name}, razor_self.field)
 #define RAZOR_VISIT_razor_defaulted(element) RAZOR_VISIT_DEFAULTED_ element
 #define RAZOR_VISIT_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_VISIT_ONE_DEFAULTED_, __VA_ARGS__)
 #define RAZOR_VISIT_ONE_DEFAULTED_(field) &&razor_visitor(::razor::wire::DefaultedFieldInfo{{#field}}, razor_self.field)
@@ -216,6 +226,7 @@ using wire::Unit;
 #define RAZOR_TYPE_razor_as(element) RAZOR_TYPE_AS_ element
 #define RAZOR_TYPE_AS_(kind, field, wire_name) RAZOR_TYPE_razor_field(field)
 #define RAZOR_TYPE_razor_renamed(element) RAZOR_TYPE_AS_ element
+#define RAZOR_TYPE_razor_alias(element) RAZOR_TYPE_AS_ element
 #define RAZOR_TYPE_razor_defaulted(element) RAZOR_TYPE_DEFAULTED_ element
 #define RAZOR_TYPE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_TYPE_razor_field, __VA_ARGS__)
 #define RAZOR_TYPE_razor_base(element) RAZOR_TYPE_BASE_ element
