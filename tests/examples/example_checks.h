@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,8 +14,8 @@ namespace examples {
 
 inline void expect(bool holds, std::string_view what, std::string_view but = {}) {
   if (holds) return;
-  std::fprintf(stderr, "wrong: %.*s%s%.*s\n", static_cast<int>(what.size()), what.data(), but.empty() ? "" : ", but ",
-               static_cast<int>(but.size()), but.data());
+  const std::string line = "wrong: " + std::string(what) + (but.empty() ? "" : ", but ") + std::string(but);
+  std::puts(line.c_str());
   std::exit(1);
 }
 
