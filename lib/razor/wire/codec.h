@@ -154,7 +154,7 @@ bool decode_parameters(Decoder& from, std::tuple<Args...>& args) {
   if constexpr (sizeof...(Args) == 0) {
     return from.read_nil();
   } else if constexpr (sizeof...(Args) == 1) {
-    return decode(from, std::get<0>(args));
+    return Codec<Args...>::decode(from, std::get<0>(args));
   } else {
     std::uint32_t left = 0;
     if (!detail::enter_parameters(from, detail::required_parameters<Args...>(), sizeof...(Args), left) || !from.enter()) return false;

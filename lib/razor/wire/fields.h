@@ -69,6 +69,8 @@ struct ConstructorParameter<Element[N]> {
 
 template <class Field>
 using ParameterOf = typename ConstructorParameter<Field>::Type;
+template <class Field>
+ParameterOf<Field> as_parameter(Field&);
 
 template <class Field>
   requires(!std::is_array_v<Field>)
@@ -166,9 +168,16 @@ using wire::Unit;
 #define RAZOR_FIELD_KIND_FIRST_(kind, ...) kind
 #define RAZOR_BY_KIND_(prefix, element) RAZOR_CONCAT_(prefix, RAZOR_FIELD_KIND_(element))
 
+// Two ways to write one type: of a misspelt field, each compiler says least in the way that it has here.
+#ifdef __clang__
+#define RAZOR_PARAMETER_TYPE_(field) ::razor::wire::detail::ParameterOf<decltype(field)>
+#else
+#define RAZOR_PARAMETER_TYPE_(field) decltype(::razor::wire::detail::as_parameter(field))
+#endif
+
 #define RAZOR_FIELD_PARAMETER_(element) RAZOR_BY_KIND_(RAZOR_PARAMETER_, element)(element)
 #define RAZOR_PARAMETER_razor_field(field) \
-  , ::razor::wire::detail::ParameterOf<decltype(field)> razor_given_##field
+  , RAZOR_PARAMETER_TYPE_(field) razor_given_##field
 #define RAZOR_PARAMETER_razor_as(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_AS_(kind, field, wire_name) RAZOR_PARAMETER_razor_field(field)
 #define RAZOR_PARAMETER_razor_base(element) RAZOR_PARAMETER_BASE_ element
