@@ -1,5 +1,5 @@
 // says: razor awaitables are awaited in razor coroutines
-// lines: 40
+// lines: 30 37
 #include "tests/compile_fail/calculator.h"
 
 struct Foreign {

@@ -1,5 +1,5 @@
 // says: first
-// lines: 70
+// lines: 25 83
 #include "razor/api/client.h"
 
 struct Duplicates {

@@ -1,6 +1,5 @@
 // says: a method of a service returns a razor::Call
 // says: &NoCall::add
-// lines: 45
 #include "razor/api/client.h"
 
 struct NoCall {

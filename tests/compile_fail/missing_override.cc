@@ -1,6 +1,6 @@
 // says: Calculator::add
 // only: g++
-// lines: 50
+// lines: 50 0
 #include "tests/compile_fail/calculator.h"
 
 struct CalculatorImpl final : Calculator {

@@ -1,5 +1,4 @@
 // says: nmae
-// lines: 30
 #include "razor/wire/codec.h"
 
 struct Item {

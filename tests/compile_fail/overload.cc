@@ -1,5 +1,4 @@
 // says: RAZOR_SERVICE(Store, put)
-// lines: 75
 #include "razor/api/client.h"
 
 struct Store {

@@ -1,13 +1,17 @@
 // says: nothing says how this type travels
 // says: Inner
-#include "razor/wire/codec.h"
+#include "razor/api/client.h"
 
 struct Inner {
   int id = 0;
 };
 struct Outer {
-  Inner inner;
+  std::vector<Inner> inner;
   RAZOR_FIELDS(Outer, inner)
 };
+struct Store {
+  virtual razor::Call<Outer> get() = 0;
+  RAZOR_SERVICE(Store, get)
+};
 
-razor::Bytes encode(const Outer& outer) { return razor::wire::encoded(outer); }
+void call(razor::Client<Store>& store) { (void)store.get(); }

@@ -1,9 +1,16 @@
 // says: a pointer does not travel
-#include "razor/wire/codec.h"
+#include "razor/api/server.h"
 
 struct Node {
   int* next = nullptr;
   RAZOR_FIELDS(Node, next)
 };
+struct Store {
+  virtual razor::Call<> put(Node node) = 0;
+  RAZOR_SERVICE(Store, put)
+};
+struct StoreImpl final : Store {
+  razor::Call<> put(Node) override { return {}; }
+};
 
-razor::Bytes encode(const Node& node) { return razor::wire::encoded(node); }
+void serve(razor::Server& server) { server.add(std::make_shared<StoreImpl>()); }

@@ -11,7 +11,7 @@ struct Item {
   std::string name;
   RAZOR_FIELDS(Item, id, name)
 };
-struct Store {
+class Store {  // nothing of it is public but what RAZOR_SERVICE writes
   virtual razor::Call<> put(Item item) = 0;
   RAZOR_SERVICE(Store, put)
 };

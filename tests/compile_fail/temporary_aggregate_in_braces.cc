@@ -1,7 +1,7 @@
 // says: no match for call
 // says: &Store::put
 // only: g++
-// lines: 30
+// lines: 29 0
 #include "razor/api/client.h"
 #include "razor/wire/msgpack_adaptor.h"
 

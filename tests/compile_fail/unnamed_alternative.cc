@@ -1,5 +1,4 @@
 // says: an alternative of a variant travels by name
-// lines: 65
 #include "razor/wire/codec.h"
 
 razor::Bytes encode(const std::variant<int, std::string>& value) { return razor::wire::encoded(value); }

@@ -86,7 +86,8 @@ void refuse_arguments(stream::Responder& respond, std::string_view action, std::
 /// The argument that travels beside the message, where there is one.
 template <class... Args>
 void take_blob(const stream::Request& request, std::tuple<Args...>& arguments) {
-  if constexpr ((wire::is_blob<Args> || ...)) std::get<base::Blob>(arguments) = request.take_blob();
+  constexpr std::size_t kBlobs = (0 + ... + (wire::is_blob<Args> ? 1 : 0));
+  if constexpr (kBlobs == 1) std::get<base::Blob>(arguments) = request.take_blob();  // more are refused in method.h
 }
 
 /// False: they do not decode, and the call was answered so.

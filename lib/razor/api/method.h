@@ -10,8 +10,41 @@
 
 namespace razor::api {
 
+namespace detail {
+
+/// What of a T is in the message.
+template <class T>
+struct PartInMessage {
+  using Type = T;
+};
+template <class T>
+  requires(std::is_void_v<T> || std::is_same_v<T, NoError> || wire::is_blob<T>)
+struct PartInMessage<T> {
+  using Type = wire::Unit;
+};
+template <class T>
+struct PartInMessage<std::pair<T, base::Blob>> {
+  using Type = T;
+};
+template <class T>
+using InMessage = typename PartInMessage<T>::Type;
+
+}  // namespace detail
+
 template <class Pointer>
 struct MethodTraits;
+
+/// Of a method that is refused: enough for the compiler to say nothing more of it.
+template <class S, class Signature>
+struct MethodTraits<Signature S::*> {
+  using Service = S;
+  using Result = void;
+  using Error = NoError;
+  using Arguments = std::tuple<>;
+  static constexpr std::size_t kBlobs = 0;
+  static constexpr bool kTakesValues = true;
+  static constexpr bool kTypesTravel = true;
+};
 
 template <class S, class T, class E, class... Parameters>
 struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
@@ -21,6 +54,9 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   using Arguments = std::tuple<std::remove_cvref_t<Parameters>...>;
   static constexpr std::size_t kBlobs = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0));
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
+  static constexpr bool kTypesTravel =
+      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>, detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel &&
+      ((&wire::detail::check_parameter<std::remove_cvref_t<Parameters>> != nullptr) && ...);
 };
 
 namespace detail {
@@ -33,6 +69,11 @@ inline constexpr bool returns_a_call<Call<T, E> (S::*)(Parameters...)> = true;
 // The checks are templates over the method, so that the compiler names it when one fails.
 
 template <auto Method>
+void check_types_of() {
+  static_assert(MethodTraits<decltype(Method)>::kTypesTravel);
+}
+
+template <auto Method>
 struct CheckSignature {
   static_assert(returns_a_call<decltype(Method)>,
                 "razor: a method of a service returns a razor::Call, is not const and not overloaded");
@@ -41,6 +82,7 @@ struct CheckSignature {
                 "coroutine resumes");
   static_assert(MethodTraits<decltype(Method)>::kBlobs <= 1,
                 "razor: a method of a service takes at most one razor::Blob: a request has one place beside its message");
+  static_assert(&check_types_of<Method> != nullptr);
   static constexpr bool ok = true;
 };
 
@@ -90,7 +132,10 @@ using MethodsOf = typename Service::template RazorMethods<MethodList>;
 
 template <class Service>
 constexpr bool check_service() {
-  return MethodsOf<Service>::template check<Service>(std::make_index_sequence<MethodsOf<Service>::kCount>{});
+  if constexpr (requires { MethodsOf<Service>::kCount; }) {  // else an error in RAZOR_SERVICE was said before
+    return MethodsOf<Service>::template check<Service>(std::make_index_sequence<MethodsOf<Service>::kCount>{});
+  }
+  return true;
 }
 
 /// Whether a method of a service is listed in RAZOR_IDEMPOTENT.
@@ -128,32 +173,37 @@ inline constexpr bool kAggregatesAreDestroyedTwice = true;
 inline constexpr bool kAggregatesAreDestroyedTwice = false;
 #endif
 
-template <class T>
+template <class T, class... Around>
 struct HoldsBareAggregate;
 
-/// In a list of types: one that holds a bare aggregate.
-template <class... T>
-struct AnyHoldsBareAggregate {
-  static constexpr bool value = (HoldsBareAggregate<std::remove_cvref_t<T>>::value || ...);
+/// In a list of types: one that holds a bare aggregate. `Around` are the types whose fields are looked at: a tree holds trees.
+template <class... Around>
+struct InFieldsOf {
+  template <class... T>
+  struct Any {
+    static constexpr bool value = (HoldsBareAggregate<std::remove_cvref_t<T>, Around...>::value || ...);
+  };
 };
 
 /// An aggregate whose destructor does something, or what may have been made from a temporary one.
-template <class T>
+template <class T, class... Around>
 struct HoldsBareAggregate {
   static constexpr bool value = [] {
-    if constexpr (wire::detail::Named<T>) {
-      return T::template RazorFieldTypes<AnyHoldsBareAggregate>::value;
+    if constexpr ((std::is_same_v<T, Around> || ...)) {
+      return false;
+    } else if constexpr (wire::detail::Named<T>) {
+      return T::template RazorFieldTypes<InFieldsOf<T, Around...>::template Any>::value;
     } else {
       return std::is_aggregate_v<T> && !std::is_trivially_destructible_v<T>;
     }
   }();
 };
-template <template <class...> class Container, class... T>
+template <template <class...> class Container, class... T, class... Around>
   requires(wire::detail::Sequence<Container<T...>> || wire::detail::Map<Container<T...>> ||
            wire::detail::Set<Container<T...>> || wire::detail::TupleLike<Container<T...>> ||
            wire::detail::is_a<Container<T...>, std::optional> || wire::detail::is_a<Container<T...>, std::variant>)
-struct HoldsBareAggregate<Container<T...>> {
-  static constexpr bool value = (HoldsBareAggregate<std::remove_cv_t<T>>::value || ...);
+struct HoldsBareAggregate<Container<T...>, Around...> {
+  static constexpr bool value = (HoldsBareAggregate<std::remove_cv_t<T>, Around...>::value || ...);
 };
 
 template <class T>

@@ -30,6 +30,7 @@
 
 /// The last line of a service's definition, with its name on the wire.
 #define RAZOR_SERVICE_AS(Service, wire_service, ...)                                                                  \
+ public:                                                                                                              \
   static constexpr std::string_view razor_service_name() { return wire_service; }                                     \
   static constexpr auto razor_method_names() {                                                                        \
     return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_WIRE_NAME_, __VA_ARGS__)};                                         \
@@ -38,6 +39,7 @@
     return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_NAME_, __VA_ARGS__)};                                       \
   }                                                                                                                   \
   using RazorService = Service;                                                                                       \
+  RAZOR_FOR_EACH_(RAZOR_METHOD_DECLARE_, __VA_ARGS__)                                                                 \
   enum RazorMethodIndex : std::size_t { RAZOR_FOR_EACH_(RAZOR_METHOD_INDEX_, __VA_ARGS__) };                          \
   template <template <auto, std::size_t> class RazorMethod>                                                           \
   struct RazorStub {                                                                                                  \
@@ -65,9 +67,15 @@
 #define RAZOR_METHOD_MEMBER_NAME_(method) std::string_view(RAZOR_STRINGIZE_(RAZOR_METHOD_(method))),
 #define RAZOR_METHOD_INDEX_(method) RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method)),
 #define RAZOR_METHOD_INIT_(method) , RAZOR_METHOD_(method)(razor_target)
-#define RAZOR_METHOD_MEMBER_(method) \
-  RazorMethod<&RazorService::RAZOR_METHOD_(method), RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method))> RAZOR_METHOD_(method);
-#define RAZOR_METHOD_POINTER_(method) , &RazorService::RAZOR_METHOD_(method)
+// The pointer to a method has a name: of an overloaded method it cannot be made, which is said here, once, and not wherever a
+// template takes it.
+#define RAZOR_METHOD_DECLARE_(method) RAZOR_METHOD_DECLARE_OF_(RAZOR_METHOD_(method))
+#define RAZOR_METHOD_DECLARE_OF_(method) RAZOR_METHOD_DECLARE_NOW_(method)
+#define RAZOR_METHOD_DECLARE_NOW_(method) static constexpr auto razor_pointer_##method = &RazorService::method;
+#define RAZOR_METHOD_MEMBER_(method)                                                                             \
+  RazorMethod<RAZOR_CONCAT_(razor_pointer_, RAZOR_METHOD_(method)), RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method))> \
+      RAZOR_METHOD_(method);
+#define RAZOR_METHOD_POINTER_(method) , RAZOR_CONCAT_(razor_pointer_, RAZOR_METHOD_(method))
 
 /// Behind RAZOR_SERVICE, in the service: these of its methods may run more than once, so a pool sends a call of them again
 /// when it may or may not have run.

@@ -28,6 +28,8 @@ void value_initialise(T& value) {
 
 template <class T, std::size_t N>
 struct Codec<std::array<T, N>> {
+  using Parts = wire::detail::Parts<T>;
+
   static void encode(wire::Encoder& to, const std::array<T, N>& value) {
     to.put_array(N);
     to.enter();
@@ -47,6 +49,8 @@ struct Codec<std::array<T, N>> {
 /// May be filled in part, as msgpack-cxx does it; the rest is as in a new one.
 template <class T, std::size_t N>
 struct Codec<T[N]> {
+  using Parts = wire::detail::Parts<T>;
+
   static void encode(wire::Encoder& to, const T (&value)[N]) {
     to.put_array(N);
     to.enter();
@@ -80,12 +84,15 @@ struct Codec<std::span<T, N>> {
   }
   template <class View>
   static bool decode(wire::Decoder&, View&) {
-    return wire::detail::refuse_view<View>(), false;
+    static_assert(!sizeof(View), RAZOR_VIEW_IS_REFUSED_);
+    return false;
   }
 };
 
 template <wire::detail::TupleLike T>
 struct Codec<T> {
+  using Parts = wire::detail::ArgumentsOf<T>;
+
   static void encode(wire::Encoder& to, const T& value) {
     to.put_array(std::tuple_size_v<T>);
     to.enter();

@@ -1,7 +1,7 @@
 #pragma once
 // encode and decode: user types to msgpack and back, without an object tree in between.
 //
-// What travels, and as what bytes, is the table of protocol.md, "Types". Each family of types has its codec in a header of
+// What travels, and as what bytes, is the table of types.md. Each family of types has its codec in a header of
 // its own (the list of includes at the end). A type that cannot be edited gets one by a specialisation of the user's:
 //
 //   template <>

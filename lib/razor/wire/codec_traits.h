@@ -116,6 +116,22 @@ concept HashTable = requires(const Table& table, const typename Table::key_type&
 template <class T>
 concept TupleLike = is_a<T, std::tuple> || is_a<T, std::pair>;
 
+// --- What a type is made of --------------------------------------------------------------------------------------------
+
+/// Types whose codecs the codec of another type uses: its `Parts`. Looked at by no_codec.h.
+template <class... T>
+struct Parts;
+
+template <class T>
+struct ArgumentsOfTemplate;
+template <template <class...> class Template, class... T>
+struct ArgumentsOfTemplate<Template<T...>> {
+  using Type = Parts<T...>;
+};
+/// Of std::pair<int, bool>: int and bool.
+template <class T>
+using ArgumentsOf = typename ArgumentsOfTemplate<T>::Type;
+
 // --- The rest ----------------------------------------------------------------------------------------------------------
 
 template <class T>

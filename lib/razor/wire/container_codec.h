@@ -61,6 +61,7 @@ bool decode_keyed(Decoder& from, Container& container, std::uint32_t count, Take
 template <wire::detail::Sequence T>
 struct Codec<T> {
   using Element = typename T::value_type;
+  using Parts = wire::detail::Parts<Element>;
 
   static void encode(wire::Encoder& to, const T& value) { wire::detail::encode_elements(to, value, value.size()); }
   static bool decode(wire::Decoder& from, T& value) {
@@ -93,6 +94,8 @@ struct Codec<T> {
 
 template <wire::detail::ForwardList T>
 struct Codec<T> {
+  using Parts = wire::detail::Parts<typename T::value_type>;
+
   static void encode(wire::Encoder& to, const T& value) {
     std::size_t count = 0;
     for (auto at = value.begin(); at != value.end(); ++at) ++count;
@@ -115,6 +118,8 @@ struct Codec<T> {
 /// An element that comes twice is there once, unless it is a multiset.
 template <wire::detail::Set T>
 struct Codec<T> {
+  using Parts = wire::detail::Parts<typename T::key_type>;
+
   static void encode(wire::Encoder& to, const T& value) { wire::detail::encode_elements(to, value, value.size()); }
   static bool decode(wire::Decoder& from, T& value) {
     value.clear();
@@ -132,6 +137,7 @@ template <wire::detail::Map T>
 struct Codec<T> {
   using Key = typename T::key_type;
   using Mapped = typename T::mapped_type;
+  using Parts = wire::detail::Parts<Key, Mapped>;
 
   static void encode(wire::Encoder& to, const T& value) {
     to.put_map(value.size());

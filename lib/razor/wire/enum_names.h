@@ -5,7 +5,8 @@
 //   enum class Priority { low, normal, high };
 //   RAZOR_ENUM(Priority, low, normal, high)                                  // "low", "normal", "high"
 //
-// It stands in the namespace of the enum. For an enum of a class it stands behind the class: RAZOR_ENUM(Job::State, ...).
+// It stands in the namespace of the enum. For an enum of a class it stands behind the class: RAZOR_ENUM(Job::State, ...). In the class
+// it does not compile, by `extern "C++"`: the codec would not find it, and the enum travel as its integer.
 // A name on the wire that differs: RAZOR_ENUMERATOR_AS(low, "Low") in the list.
 
 #include <array>
@@ -26,12 +27,14 @@ struct Enumerator {
 
 /// All values of `Enum` that travel, by name; others are refused, sent or received.
 #define RAZOR_ENUM(Enum, ...)                                                                                 \
+  extern "C++" {                                                                                              \
   [[maybe_unused]] constexpr auto razor_enumerators(Enum) {                                                   \
     using RazorEnum = Enum;                                                                                   \
     return ::std::array{RAZOR_FOR_EACH_(RAZOR_ENUMERATOR_, __VA_ARGS__)};                                     \
   }                                                                                                           \
   [[maybe_unused]] constexpr ::std::string_view razor_enum_name(Enum) {                                       \
     return ::razor::wire::detail::unqualified(#Enum);                                                         \
+  }                                                                                                           \
   }
 
 /// In the list of RAZOR_ENUM: a value that has another name on the wire.

@@ -13,8 +13,9 @@
 //   RAZOR_FIELD_AS(name_, "name")     a field with another name on the wire
 //   RAZOR_DEFAULTED(retries, tags)    fields that may be absent: they are then what a new object has there
 //   RAZOR_RENAMED(old, now)           the field `now`: sent as "old", accepted as either
+//   RAZOR_ALIAS(now, "old")           the field `now`: sent as "now", accepted as either
 //
-// The last two are for types that change while programs with the old and the new one talk to each other. A field is added with
+// The last three are for types that change while programs with the old and the new one talk to each other. A field is added with
 // RAZOR_DEFAULTED, and may be removed where all that receive it have that. What may be nil (an optional, a pointer) may be absent
 // without it. Fields that a program does not know are skipped.
 //
@@ -68,6 +69,8 @@ struct ConstructorParameter<Element[N]> {
 
 template <class Field>
 using ParameterOf = typename ConstructorParameter<Field>::Type;
+template <class Field>
+ParameterOf<Field> as_parameter(Field&);
 
 template <class Field>
   requires(!std::is_array_v<Field>)
@@ -106,6 +109,9 @@ using wire::Unit;
 
 /// In a list of fields: `now`, which is sent under the name that it once had, and accepted under either.
 #define RAZOR_RENAMED(old, now) (razor_renamed, now, #old)
+
+/// In a list of fields: `field`, which is sent under its name, and accepted under another one too.
+#define RAZOR_ALIAS(field, other_name) (razor_alias, field, other_name)
 
 /// Travels as a map of field names in this order. Defines a default constructor and one that takes all fields.
 #define RAZOR_FIELDS(Type, ...) RAZOR_NAMED_FIELDS_(Type, map, __VA_ARGS__)
@@ -163,15 +169,23 @@ using wire::Unit;
 #define RAZOR_FIELD_KIND_FIRST_(kind, ...) kind
 #define RAZOR_BY_KIND_(prefix, element) RAZOR_CONCAT_(prefix, RAZOR_FIELD_KIND_(element))
 
+// Two ways to write one type: of a misspelt field, each compiler says least in the way that it has here.
+#ifdef __clang__
+#define RAZOR_PARAMETER_TYPE_(field) ::razor::wire::detail::ParameterOf<decltype(field)>
+#else
+#define RAZOR_PARAMETER_TYPE_(field) decltype(::razor::wire::detail::as_parameter(field))
+#endif
+
 #define RAZOR_FIELD_PARAMETER_(element) RAZOR_BY_KIND_(RAZOR_PARAMETER_, element)(element)
 #define RAZOR_PARAMETER_razor_field(field) \
-  , ::razor::wire::detail::ParameterOf<decltype(field)> razor_given_##field
+  , RAZOR_PARAMETER_TYPE_(field) razor_given_##field
 #define RAZOR_PARAMETER_razor_as(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_AS_(kind, field, wire_name) RAZOR_PARAMETER_razor_field(field)
 #define RAZOR_PARAMETER_razor_base(element) RAZOR_PARAMETER_BASE_ element
 #define RAZOR_PARAMETER_BASE_(kind, ...) , __VA_ARGS__ razor_given_base
 
 #define RAZOR_PARAMETER_razor_renamed(element) RAZOR_PARAMETER_AS_ element
+#define RAZOR_PARAMETER_razor_alias(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_razor_defaulted(element) RAZOR_PARAMETER_DEFAULTED_ element
 #define RAZOR_PARAMETER_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_PARAMETER_razor_field, __VA_ARGS__)
 
@@ -183,6 +197,7 @@ using wire::Unit;
 #define RAZOR_GIVE_BASE_(kind, ...) static_cast<__VA_ARGS__&>(*this) = std::move(razor_given_base);
 
 #define RAZOR_GIVE_razor_renamed(element) RAZOR_GIVE_AS_ element
+#define RAZOR_GIVE_razor_alias(element) RAZOR_GIVE_AS_ element
 #define RAZOR_GIVE_razor_defaulted(element) RAZOR_GIVE_DEFAULTED_ element
 #define RAZOR_GIVE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_GIVE_razor_field, __VA_ARGS__)
 
@@ -193,6 +208,7 @@ using wire::Unit;
 #define RAZOR_COUNT_BASE_(kind, ...) +__VA_ARGS__::razor_field_count()
 
 #define RAZOR_COUNT_razor_renamed(element) +1
+#define RAZOR_COUNT_razor_alias(element) +1
 #define RAZOR_COUNT_razor_defaulted(element) RAZOR_COUNT_DEFAULTED_ element
 #define RAZOR_COUNT_DEFAULTED_(kind, ...) +RAZOR_COUNT_(__VA_ARGS__)
 
@@ -208,6 +224,9 @@ using wire::Unit;
 #define RAZOR_VISIT_razor_renamed(element) RAZOR_VISIT_RENAMED_ element
 #define RAZOR_VISIT_RENAMED_(kind, field, old) \
   &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
+#define RAZOR_VISIT_razor_alias(element) RAZOR_VISIT_ALIAS_ element
+#define RAZOR_VISIT_ALIAS_(kind, field, other_name) \
+  &&razor_visitor(::razor::wire::FieldInfo{#field, other_name}, razor_self.field)
 #define RAZOR_VISIT_razor_defaulted(element) RAZOR_VISIT_DEFAULTED_ element
 #define RAZOR_VISIT_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_VISIT_ONE_DEFAULTED_, __VA_ARGS__)
 #define RAZOR_VISIT_ONE_DEFAULTED_(field) &&razor_visitor(::razor::wire::DefaultedFieldInfo{{#field}}, razor_self.field)
@@ -217,6 +236,7 @@ using wire::Unit;
 #define RAZOR_TYPE_razor_as(element) RAZOR_TYPE_AS_ element
 #define RAZOR_TYPE_AS_(kind, field, wire_name) RAZOR_TYPE_razor_field(field)
 #define RAZOR_TYPE_razor_renamed(element) RAZOR_TYPE_AS_ element
+#define RAZOR_TYPE_razor_alias(element) RAZOR_TYPE_AS_ element
 #define RAZOR_TYPE_razor_defaulted(element) RAZOR_TYPE_DEFAULTED_ element
 #define RAZOR_TYPE_DEFAULTED_(kind, ...) RAZOR_FOR_EACH_INNER_(RAZOR_TYPE_razor_field, __VA_ARGS__)
 #define RAZOR_TYPE_razor_base(element) RAZOR_TYPE_BASE_ element

@@ -157,6 +157,8 @@ constexpr void check_named() {
 
 template <wire::detail::Named T>
 struct Codec<T> {
+  using Parts = typename T::template RazorFieldTypes<wire::detail::Parts>;
+
   static void encode(wire::Encoder& to, const T& value) {
     wire::detail::check_named<T>();
     if constexpr (kShape == wire::Shape::unit) {

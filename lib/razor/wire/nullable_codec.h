@@ -22,6 +22,8 @@ constexpr void check_content() {
 
 template <class Content>
 struct Codec<std::optional<Content>> {
+  using Parts = wire::detail::Parts<Content>;
+
   static void encode(wire::Encoder& to, const std::optional<Content>& value) {
     wire::detail::check_content<Content>();
     if (value) {
@@ -43,6 +45,7 @@ struct Codec<std::optional<Content>> {
 template <wire::detail::OwningPointer T>
 struct Codec<T> {
   using Content = std::remove_const_t<typename T::element_type>;
+  using Parts = wire::detail::Parts<Content>;
 
   static void encode(wire::Encoder& to, const T& value) {
     wire::detail::check_content<Content>();

@@ -26,12 +26,9 @@ std::string_view text_in(const char (&array)[N]) {
   return {array, static_cast<std::size_t>(std::find(array, array + N, '\0') - array)};
 }
 
-/// Refuses, by its name, a type that is only a view of what another holds.
-template <class View>
-constexpr void refuse_view() {
-  static_assert(!sizeof(View), "razor: a view cannot be decoded into: it would point into a buffer that is used again. Take a "
-                               "std::string, razor::Bytes or std::vector");
-}
+/// Of a type that is only a view of what another holds.
+#define RAZOR_VIEW_IS_REFUSED_ \
+  "razor: a view cannot be decoded into: it would point into a buffer that is used again. Take a std::string, razor::Bytes or std::vector"
 
 /// A path of the file system: std::filesystem's, and what is made like it.
 template <class T>
@@ -67,15 +64,20 @@ struct Codec<T> {
   static void encode(wire::Encoder& to, T value) {
     to.put_text(base::as_text(wire::detail::bytes_of(value.data(), value.size())));
   }
-  static bool decode(wire::Decoder&, T&) { return wire::detail::refuse_view<T>(), false; }
+  template <class View>
+  static bool decode(wire::Decoder&, View&) {
+    static_assert(!sizeof(View), RAZOR_VIEW_IS_REFUSED_);
+    return false;
+  }
 };
 
 template <>
 struct Codec<const char*> {
   static void encode(wire::Encoder& to, const char* value) { to.put_text(value); }
-  template <class T>
-  static bool decode(wire::Decoder&, T&) {
-    return wire::detail::refuse_view<T>(), false;
+  template <class View>
+  static bool decode(wire::Decoder&, View&) {
+    static_assert(!sizeof(View), RAZOR_VIEW_IS_REFUSED_);
+    return false;
   }
 };
 
@@ -150,9 +152,10 @@ template <class Byte, std::size_t N>
   requires std::is_same_v<std::remove_cv_t<Byte>, std::byte>
 struct Codec<std::span<Byte, N>> {
   static void encode(wire::Encoder& to, std::span<const std::byte> value) { to.put_binary(value); }
-  template <class T>
-  static bool decode(wire::Decoder&, T&) {
-    return wire::detail::refuse_view<T>(), false;
+  template <class View>
+  static bool decode(wire::Decoder&, View&) {
+    static_assert(!sizeof(View), RAZOR_VIEW_IS_REFUSED_);
+    return false;
   }
 };
 

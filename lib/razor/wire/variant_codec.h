@@ -11,10 +11,10 @@ namespace razor {
 namespace wire::detail {
 
 template <class Alternative>
+inline constexpr bool has_name = Named<Alternative> || NamedEnum<Alternative> || std::is_same_v<Alternative, std::monostate>;
+
+template <class Alternative>
 constexpr std::string_view name_of_alternative() {
-  static_assert(Named<Alternative> || NamedEnum<Alternative> || std::is_same_v<Alternative, std::monostate>,
-                "razor: an alternative of a variant travels by name: name it with RAZOR_UNIT, RAZOR_NEWTYPE, RAZOR_TUPLE, "
-                "RAZOR_FIELDS or RAZOR_ENUM. A std::monostate comes first");
   if constexpr (Named<Alternative>) {
     return Alternative::razor_type_name();
   } else if constexpr (NamedEnum<Alternative>) {
@@ -46,14 +46,19 @@ constexpr bool names_are_unique() {
 template <class... T>
 struct Codec<std::variant<T...>> {
   using Variant = std::variant<T...>;
+  using Parts = wire::detail::Parts<T...>;
+
+  static constexpr bool kNamed = (wire::detail::has_name<T> && ...);
+  static_assert(kNamed, "razor: an alternative of a variant travels by name: name it with RAZOR_UNIT, RAZOR_NEWTYPE, RAZOR_TUPLE, "
+                        "RAZOR_FIELDS or RAZOR_ENUM. A std::monostate comes first");
+  static_assert(!kNamed || wire::detail::names_are_unique<T...>(),
+                "razor: two alternatives of a variant have the same name on the wire");
 
   static void encode(wire::Encoder& to, const Variant& value) {
-    check();
     std::visit([&to]<class Alternative>(const Alternative& held) { encode_alternative(to, held); }, value);
   }
 
   static bool decode(wire::Decoder& from, Variant& value) {
-    check();
     if constexpr (wire::detail::begins_with_monostate<Variant>) {
       if (from.next_is_nil()) {
         value.template emplace<0>();
@@ -74,10 +79,6 @@ struct Codec<std::variant<T...>> {
   }
 
  private:
-  static constexpr void check() {
-    static_assert(wire::detail::names_are_unique<T...>(), "razor: two alternatives of a variant have the same name on the wire");
-  }
-
   template <class Alternative>
   static void encode_alternative(wire::Encoder& to, const Alternative& held) {
     constexpr std::string_view name = wire::detail::name_of_alternative<Alternative>();

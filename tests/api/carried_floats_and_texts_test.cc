@@ -1,0 +1,14 @@
+// Rows of the type table through a service (carried.h): a type that a stub, a dispatch, a reply or an error cannot carry does not
+// compile here, or comes back as other bytes.
+
+#include "tests/api/carried.h"
+
+namespace razor::test {
+namespace {
+
+TEST(Carried, FloatsAndBits) { table::floats_and_bits(Carry()); }
+TEST(Carried, Texts) { table::texts(Carry()); }
+TEST(Carried, RunsOfBytes) { table::runs_of_bytes(Carry()); }
+
+}  // namespace
+}  // namespace razor::test
