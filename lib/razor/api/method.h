@@ -41,7 +41,7 @@ struct MethodTraits<Signature S::*> {
   using Result = void;
   using Error = NoError;
   using Arguments = std::tuple<>;
-  static constexpr std::size_t kBlobs = 0;
+  static constexpr bool kFitsABlob = true;
   static constexpr bool kTakesValues = true;
   static constexpr bool kTypesTravel = true;
 };
@@ -52,7 +52,7 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   using Result = T;
   using Error = E;
   using Arguments = std::tuple<std::remove_cvref_t<Parameters>...>;
-  static constexpr std::size_t kBlobs = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0));
+  static constexpr bool kFitsABlob = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0)) <= 1;
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
   static constexpr bool kTypesTravel =
       wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>, detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel &&
@@ -80,7 +80,7 @@ struct CheckSignature {
   static_assert(MethodTraits<decltype(Method)>::kTakesValues,
                 "razor: a method of a service takes its parameters by value: what they refer to would be gone when a "
                 "coroutine resumes");
-  static_assert(MethodTraits<decltype(Method)>::kBlobs <= 1,
+  static_assert(MethodTraits<decltype(Method)>::kFitsABlob,
                 "razor: a method of a service takes at most one razor::Blob: a request has one place beside its message");
   static_assert(&check_types_of<Method> != nullptr);
   static constexpr bool ok = true;
