@@ -71,6 +71,8 @@ inline constexpr bool returns_a_call<Call<T, E> (S::*)(Parameters...)> = true;
 template <auto Method>
 void check_types_of() {
   static_assert(MethodTraits<decltype(Method)>::kTypesTravel);
+  static_assert(MethodTraits<decltype(Method)>::kFitsABlob,
+                "razor: a method of a service takes at most one razor::Blob: a request has one place beside its message");
 }
 
 template <auto Method>
@@ -80,8 +82,6 @@ struct CheckSignature {
   static_assert(MethodTraits<decltype(Method)>::kTakesValues,
                 "razor: a method of a service takes its parameters by value: what they refer to would be gone when a "
                 "coroutine resumes");
-  static_assert(MethodTraits<decltype(Method)>::kFitsABlob,
-                "razor: a method of a service takes at most one razor::Blob: a request has one place beside its message");
   static_assert(&check_types_of<Method> != nullptr);
   static constexpr bool ok = true;
 };
