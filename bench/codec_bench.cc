@@ -1,4 +1,4 @@
-// What it costs to encode a value, and to decode it, by family of types: `ns/value`, and bytes of msgpack a second.
+// What it costs to encode a value, and to decode it, by family of types: time `per_value`, and bytes of msgpack a second.
 //
 // A family is its name and its values: `make(i)` is the i-th one. The same values in JSON are measured beside it.
 // kValues of them are written, or read, one after the other: what a branch predictor learns of a single value is no figure.
@@ -203,8 +203,8 @@ template <class T>
 
 void count(benchmark::State& state, std::size_t bytes) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
-  state.counters["ns/value"] = benchmark::Counter(static_cast<double>(state.iterations() * kValues) * 1e-9,
-                                                  benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["per_value"] = benchmark::Counter(static_cast<double>(state.iterations() * kValues),
+                                                   benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 template <class Family>

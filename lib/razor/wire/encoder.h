@@ -30,23 +30,17 @@ class Encoder {
   void put_nil() { put_byte(0xc0); }
   void put_bool(bool value) { put_byte(value ? 0xc3 : 0xc2); }
 
-  void put_unsigned(std::uint64_t value) { put_unsigned_at(sink_.reserve(kIntegerBytesMax), value); }
-
-  void put_signed(std::int64_t value) {
+  // The shortest form is inlined always, as most integers have it; the others where a compiler finds them worth it.
+  [[gnu::always_inline]] void put_unsigned(std::uint64_t value) {
     std::byte* to = sink_.reserve(kIntegerBytesMax);
-    if (value >= 0) {
-      put_unsigned_at(to, static_cast<std::uint64_t>(value));
-    } else if (value >= -32) {
-      put_byte_at(to, static_cast<std::uint8_t>(value));
-    } else if (value >= INT8_MIN) {
-      put_tagged_at<std::uint8_t>(to, 0xd0, value);
-    } else if (value >= INT16_MIN) {
-      put_tagged_at<std::uint16_t>(to, 0xd1, value);
-    } else if (value >= INT32_MIN) {
-      put_tagged_at<std::uint32_t>(to, 0xd2, value);
-    } else {
-      put_tagged_at<std::uint64_t>(to, 0xd3, value);
-    }
+    if (value < 0x80) return put_byte_at(to, static_cast<std::uint8_t>(value));
+    put_long_unsigned(to, value);
+  }
+  [[gnu::always_inline]] void put_signed(std::int64_t value) {
+    std::byte* to = sink_.reserve(kIntegerBytesMax);
+    if (value >= -32 && value < 0x80) return put_byte_at(to, static_cast<std::uint8_t>(value));
+    if (value >= 0) return put_long_unsigned(to, static_cast<std::uint64_t>(value));
+    put_long_negative(to, value);
   }
 
   void put_float(float value) { put_tagged<std::uint32_t>(0xca, std::bit_cast<std::uint32_t>(value)); }
@@ -110,10 +104,8 @@ class Encoder {
     sink_.advance_to(to + 1 + sizeof(Unsigned));
   }
 
-  void put_unsigned_at(std::byte* to, std::uint64_t value) {
-    if (value < 0x80) {
-      put_byte_at(to, static_cast<std::uint8_t>(value));
-    } else if (value <= 0xff) {
+  void put_long_unsigned(std::byte* to, std::uint64_t value) {
+    if (value <= 0xff) {
       put_tagged_at<std::uint8_t>(to, 0xcc, value);
     } else if (value <= 0xffff) {
       put_tagged_at<std::uint16_t>(to, 0xcd, value);
@@ -121,6 +113,17 @@ class Encoder {
       put_tagged_at<std::uint32_t>(to, 0xce, value);
     } else {
       put_tagged_at<std::uint64_t>(to, 0xcf, value);
+    }
+  }
+  void put_long_negative(std::byte* to, std::int64_t value) {
+    if (value >= INT8_MIN) {
+      put_tagged_at<std::uint8_t>(to, 0xd0, value);
+    } else if (value >= INT16_MIN) {
+      put_tagged_at<std::uint16_t>(to, 0xd1, value);
+    } else if (value >= INT32_MIN) {
+      put_tagged_at<std::uint32_t>(to, 0xd2, value);
+    } else {
+      put_tagged_at<std::uint64_t>(to, 0xd3, value);
     }
   }
 
