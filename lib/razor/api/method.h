@@ -22,6 +22,7 @@ struct MethodTraits<Signature S::*> {
   using Arguments = std::tuple<>;
   static constexpr bool kTakesValues = true;
   static constexpr bool kTypesTravel = true;
+  static constexpr bool kParametersAreReceived = false;
 };
 
 template <class S, class T, class E, class... Parameters>
@@ -34,8 +35,12 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   static constexpr bool kTypesTravel =
       wire::detail::Parts<std::conditional_t<std::is_void_v<T>, wire::Unit, T>,
                           std::conditional_t<std::is_same_v<E, NoError>, wire::Unit, E>,
-                          std::remove_cvref_t<Parameters>...>::travel &&
-      ((&wire::detail::check_parameter<std::remove_cvref_t<Parameters>> != nullptr) && ...);
+                          std::remove_cvref_t<Parameters>...>::travel;
+  /// Checks what a server adds to that.
+  static constexpr bool kParametersAreReceived =
+      wire::detail::Parts<std::remove_cvref_t<Parameters>...>::are_received &&
+      ((&wire::detail::check_new<std::remove_cvref_t<Parameters>> != nullptr) && ...) &&
+      std::is_default_constructible_v<Arguments>;
 };
 
 namespace detail {
