@@ -132,9 +132,16 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
   }
 }
 
+/// Null where the compiler has said why the parameters cannot be received.
+template <auto Method>
+constexpr Invoke invoke_of() {
+  if constexpr (MethodTraits<decltype(Method)>::kParametersAreReceived) return &invoke<Method>;
+  return nullptr;
+}
+
 template <auto... Methods>
 struct InvokeTable {
-  static constexpr Invoke kInvokes[] = {&invoke<Methods>...};
+  static constexpr Invoke kInvokes[] = {invoke_of<Methods>()...};
 };
 
 }  // namespace detail

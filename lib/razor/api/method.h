@@ -44,6 +44,7 @@ struct MethodTraits<Signature S::*> {
   static constexpr bool kFitsABlob = true;
   static constexpr bool kTakesValues = true;
   static constexpr bool kTypesTravel = true;
+  static constexpr bool kParametersAreReceived = false;
 };
 
 template <class S, class T, class E, class... Parameters>
@@ -55,8 +56,12 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   static constexpr bool kFitsABlob = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0)) <= 1;
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
   static constexpr bool kTypesTravel =
-      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>, detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel &&
-      ((&wire::detail::check_parameter<std::remove_cvref_t<Parameters>> != nullptr) && ...);
+      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>, detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel;
+  /// Checks what a server adds to that.
+  static constexpr bool kParametersAreReceived =
+      wire::detail::Parts<detail::InMessage<std::remove_cvref_t<Parameters>>...>::are_received &&
+      ((&wire::detail::check_new<std::remove_cvref_t<Parameters>> != nullptr) && ...) &&
+      std::is_default_constructible_v<Arguments>;
 };
 
 namespace detail {

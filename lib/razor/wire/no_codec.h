@@ -37,9 +37,14 @@ inline constexpr bool is_nothing_known_of = !is_pointer<T> && !HasMsgpackPack<T>
 template <class T>
 void check_type();
 
+/// The same for a view, which cannot be decoded into, and for elements that cannot be made.
+template <class T>
+void check_received();
+
 template <class... T>
 struct Parts {
   static constexpr bool travel = ((&check_type<std::remove_const_t<std::remove_all_extents_t<T>>> != nullptr) && ...);
+  static constexpr bool are_received = ((&check_received<std::remove_const_t<std::remove_all_extents_t<T>>> != nullptr) && ...);
 };
 
 }  // namespace wire::detail
@@ -90,10 +95,20 @@ void check_type() {
   }
 }
 
-/// Refuses a parameter that is a view: its method receives it.
+/// Refuses a type without a default constructor.
 template <class T>
-void check_parameter() {
-  if constexpr (is_string_view<T> || is_a_span<T>) (void)&Codec<T>::template decode<T>;
+void check_new() {
+  (void)can_be_new<T>();
+}
+
+template <class T>
+void check_received() {
+  if constexpr (requires { typename Codec<T>::Parts; }) {
+    if constexpr (Sequence<T>) (void)can_be_new<typename T::value_type>();
+    static_assert(Codec<T>::Parts::are_received);
+  } else if constexpr (is_string_view<T> || is_a_span<T>) {
+    (void)&Codec<T>::template decode<T>;
+  }
 }
 
 }  // namespace wire::detail
