@@ -28,7 +28,7 @@ class InstantChannel final : public stream::Channel, private runtime::Ready {
     sink_.clear();
     return sink_;
   }
-  void commit(stream::PendingCall& call, base::Bytes&&) override {
+  void commit(stream::PendingCall& call, base::Blob&&) override {
     calls_.push_back(&call);
     if (!is_linked()) spawner().make_ready(*this);
   }
