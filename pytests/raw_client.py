@@ -9,7 +9,8 @@ class RawClient(RawSocket):
     def __init__(self, server: str, receive_buffer: int | None = None):
         super().__init__(address.connect(server, receive_buffer))
         self.last_seq = 0
-        self.takes_details = False  # a server knows it for one of razor's own, and may say more of its failures
+        # A server knows it for one of razor's own, by a prompt ping or a format of messages, and may say more of its failures.
+        self.takes_details = False
 
     def __enter__(self) -> "RawClient":
         return self

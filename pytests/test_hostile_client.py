@@ -146,11 +146,21 @@ def test_an_answer_above_the_limit_fails_alone(attacked: Attacked) -> None:
 # --- Heads that are odd, but not broken ---------------------------------------------------------------------------------
 
 
-def test_unknown_format_bits_are_ignored(attacked: Attacked) -> None:
+def test_format_bits(attacked: Attacked) -> None:
+    """Bits 0 to 5 name what the message is written in, unless bit 7 is set; of these the server knows 0, msgpack, and 1, JSON."""
     with attacked.attack() as client:
+        client.takes_details = True
         for format_bits in range(256):
-            client.send(wire.Request(1 + format_bits, ADD, wire.pack([format_bits, 1]), format_bits=format_bits).encoded())
-            assert client.receive() == wire.Response(1 + format_bits, msg=wire.pack(format_bits + 1))
+            seq = 1 + format_bits
+            client.send(wire.Request(seq, ADD, wire.pack([format_bits, 1]), format_bits=format_bits).encoded())
+            answer = client.receive()
+            if format_bits & 0x80 or format_bits & 0x3F == 0:
+                assert answer == wire.Response(seq, msg=wire.pack(format_bits + 1))
+                continue
+            assert (answer.seq, answer.error_text) == (seq, "rpc_decode")
+            ran, why = wire.unpack(answer.msg)
+            assert ran == 0
+            assert ("not JSON" if format_bits & 0x3F == 1 else f"format {format_bits & 0x3F}") in why
 
 
 def test_pings_are_answered_whatever_their_format_and_seq(attacked: Attacked) -> None:
@@ -357,6 +367,7 @@ def mutated_body(request: bytes, chance: random.Random) -> bytes:
 def test_mutated_golden_requests_do_no_harm(attacked: Attacked, seeded: random.Random) -> None:
     for _ in range(300):
         with attacked.attack() as client:
+            client.takes_details = True  # a mutation may name a format
             for _ in range(seeded.randrange(1, 4)):
                 client.send(mutated(seeded.choice(golden.CASES).request, seeded))
             frames_until_the_end(client)

@@ -157,6 +157,46 @@ TEST_P(FormatsTest, BlockingCallersToo) {
 INSTANTIATE_TEST_SUITE_P(Both, FormatsTest, testing::Values(&json_format(), &kLines),
                          [](const auto& info) { return std::string(info.param->name()); });
 
+// --- A service that says its format ------------------------------------------------------------------------------------
+
+struct Readable {
+  virtual Call<std::string> format_of_message(int number) = 0;
+  RAZOR_SERVICE(Readable, format_of_message)
+  RAZOR_FORMAT(json_format())
+};
+struct ReadableImpl final : Readable {
+  Call<std::string> format_of_message(int number) override { return std::to_string(number); }
+};
+Task<void> use_readable(const Client<Readable> readable) {
+  const auto answer = co_await readable.format_of_message(7);
+  CO_ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(*answer, "7");
+}
+struct MessageRecorder final : Dispatch {
+  void dispatch(const Request& request, Responder respond) override {
+    messages.emplace_back(as_text(request.msg));
+    respond.reply(std::string("7"));
+  }
+  std::vector<std::string> messages;
+};
+
+TEST_F(ServiceTest, AServiceMaySayItsFormat) {
+  server.add(std::make_shared<ReadableImpl>());  // and the server reads it
+  run(use_readable(Client<Readable>(*stream)));
+  run(use_readable(Client<Readable>(std::make_shared<ReadableImpl>())));
+  run(use(*client));
+
+  MessageRecorder recorder;
+  stream::RpcServer recording(runtime, recorder);
+  recording.accept_format(json_format());
+  recording.accept_format(json_format());  // once more is no mistake
+  recording.accept_format(kLines);
+  ClientStream to = *runtime.block_on(ClientStream::connect(runtime, *recording.listen(*Address::parse("127.0.0.1:0"))));
+  run(use_readable(Client<Readable>(to)));
+  run(use_readable(Client<Readable>(to, kLines)));
+  EXPECT_EQ(recorder.messages, (std::vector<std::string>{"7", "u7\n"}));
+}
+
 // --- What is on the wire -----------------------------------------------------------------------------------------------
 
 struct Recorder final : Dispatch {

@@ -141,10 +141,15 @@ void put_any(Encoder& to, int depth) {
     case 3: return to.put_signed(*rc::gen::arbitrary<std::int64_t>() >> pick(0, 64));
     case 4: return to.put_float(std::bit_cast<float>(*rc::gen::arbitrary<std::uint32_t>()));
     case 5: return to.put_double(std::bit_cast<double>(*rc::gen::arbitrary<std::uint64_t>()));
-    case 6: return to.put_text(*rc::gen::element<std::string>("", "a", "$bin", "$map", "\"", "\\", "\n", "ü", "\xc3", "long enough for an allocation"));
+    case 6:
+      return to.put_text(*rc::gen::element<std::string>("", "a", "$bin", "$map", "\"", "\\", "\n", "ü", "\xc3",
+                                                        "long enough for an allocation"));
     case 7: return to.put_binary(bytes());
     case 8: return to.put_extension(static_cast<std::int8_t>(pick(-128, 128)), bytes());
-    case 9: return wire::put_timestamp(to, {*rc::gen::arbitrary<std::int64_t>() >> pick(0, 64), static_cast<std::uint32_t>(pick(0, 1'000'000'000))});
+    case 9: {
+      const std::int64_t seconds = *rc::gen::arbitrary<std::int64_t>() >> pick(0, 64);
+      return wire::put_timestamp(to, {seconds, static_cast<std::uint32_t>(pick(0, 1'000'000'000))});
+    }
     case 10: {
       const int count = pick(0, 5);
       to.put_array(static_cast<std::size_t>(count));
@@ -225,15 +230,21 @@ RC_GTEST_PROP(JsonFormat, BrokenTextsAreValuesOrErrors, ()) {
 
 // Source: RFC 4648, section 10.
 TEST(Base64, TheVectorsOfItsRfc) {
-  const std::map<std::string, std::string> vectors = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-                                                      {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  const std::map<std::string, std::string> vectors = {{"", ""},
+                                                      {"f", "Zg=="},
+                                                      {"fo", "Zm8="},
+                                                      {"foo", "Zm9v"},
+                                                      {"foob", "Zm9vYg=="},
+                                                      {"fooba", "Zm9vYmE="},
+                                                      {"foobar", "Zm9vYmFy"}};
   for (const auto& [plain, text] : vectors) {
     EXPECT_EQ(json::base64_of(as_bytes(plain)), text);
     const auto bytes = json::bytes_of_base64(text);
     ASSERT_TRUE(bytes) << text;
     EXPECT_EQ(as_text(*bytes), plain);
   }
-  for (const std::string_view broken : {"Z", "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 9v", "Zm9v\n", "Zm-_"}) {
+  for (const std::string_view broken :
+       {"Z", "Zg", "Zg=", "Zg===", "Z===", "====", "Zh==", "Zm9=", "Zg==Zg==", "Zm 9v", "Zm9v\n", "Zm-_"}) {
     EXPECT_FALSE(json::bytes_of_base64(broken)) << broken;
   }
 }
@@ -253,9 +264,10 @@ TEST(Rfc3339, TimesAndTexts) {
   EXPECT_EQ(json::text_of({-62'167'219'201, 0}), std::nullopt);
   EXPECT_EQ(json::text_of({INT64_MIN, 0}), std::nullopt);
   EXPECT_EQ(json::text_of({INT64_MAX, 999'999'999}), std::nullopt);
-  for (const std::string_view broken : {"", "2026-11-30T12:00:00", "2026-11-30 12:00:00Z", "2026-11-30T24:00:00Z", "2026-11-30T12:60:00Z",
-                                        "2026-11-31T12:00:00Z", "2026-11-30T12:00:00.Z", "2026-11-30T12:00:00.1234567890Z",
-                                        "2026-11-30T12:00:00.-1Z", "+026-11-30T12:00:00Z", "2026-11-30T12:00:60Z", "2026-00-30T12:00:00Z"}) {
+  for (const std::string_view broken :
+       {"", "2026-11-30T12:00:00", "2026-11-30 12:00:00Z", "2026-11-30T24:00:00Z", "2026-11-30T12:60:00Z",
+        "2026-11-31T12:00:00Z", "2026-11-30T12:00:00.Z", "2026-11-30T12:00:00.1234567890Z", "2026-11-30T12:00:00.-1Z",
+        "+026-11-30T12:00:00Z", "2026-11-30T12:00:60Z", "2026-00-30T12:00:00Z"}) {
     EXPECT_FALSE(json::timestamp_of(broken)) << broken;
   }
 }

@@ -108,6 +108,21 @@ TEST(AnsweredFailure, ADetailThatIsNoneSaysNothing) {
   EXPECT_EQ(wire::ran(failure("rpc_decode", unknown)), base::Ran::maybe);
 }
 
+// A parser that quotes what it does not understand quotes a stranger's bytes: a peer could not read them as a text, and a
+// terminal would obey them.
+TEST(AnsweredFailure, ADetailIsPrintable) {
+  constexpr std::string_view kHostile = "at '\xff\x1b[2J\n\xc3\xbc.";
+  EXPECT_EQ(printable(kHostile), "at '??[2J???.");
+  const base::Bytes sent = encoded_detail(base::Ran::no, kHostile);
+  EXPECT_EQ(answered_failure(failure("rpc_decode", sent))->detail, "at '??[2J???.");
+  BytesSink sink;
+  Encoder to(sink);
+  to.put_array(2);
+  to.put_unsigned(0);
+  to.put_text(kHostile);
+  EXPECT_EQ(answered_failure(failure("rpc_decode", sink.view()))->detail, "at '??[2J???.");
+}
+
 TEST(AnsweredFailure, ADetailIsBounded) {
   const std::string huge(1'000'000, 'x');
   EXPECT_LT(encoded_detail(base::Ran::no, huge).size(), kDetailBytesMax + 10);

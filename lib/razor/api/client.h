@@ -423,7 +423,7 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
 
  public:
   /// Calls over `channel` (a ClientPool, a FailoverPool, a ClientStream), which outlives the client and its copies.
-  explicit Client(stream::Channel& channel) : Client(target_of(channel, nullptr)) {}
+  explicit Client(stream::Channel& channel) : Client(target_of(channel, format_of<Service>())) {}
 
   /// The same, with messages in `format`, which outlives them too; the server must accept it.
   Client(stream::Channel& channel, const wire::WireFormat& format) : Client(target_of(channel, &format)) {}

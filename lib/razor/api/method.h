@@ -56,7 +56,8 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   static constexpr bool kFitsABlob = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0)) <= 1;
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
   static constexpr bool kTypesTravel =
-      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>, detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel;
+      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>,
+                          detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel;
   /// Checks what a server adds to that.
   static constexpr bool kParametersAreReceived =
       wire::detail::Parts<detail::InMessage<std::remove_cvref_t<Parameters>>...>::are_received &&

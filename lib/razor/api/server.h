@@ -21,6 +21,8 @@ class Server {
   /// Serves `implementation`. Two services of one name end the program, with a line that names it.
   template <class Implementation>
   void add(std::shared_ptr<Implementation> implementation) {
+    const wire::WireFormat* format = format_of<typename Implementation::RazorService>();
+    if (format != nullptr) rpc_server_.accept_format(*format);
     dispatch_.add(std::move(implementation));
   }
   /// Serves numeric actions, and names without a dot, which no service is meant for. Outlives the server.

@@ -88,6 +88,14 @@
   }
 #define RAZOR_METHOD_IS_INDEX_(method) || razor_index == razor_index_##method
 
+/// Behind RAZOR_SERVICE, in the service: its messages are written in this format (wire/wire_format.h) by clients that name no
+/// other, and a Server that serves it reads it, as if by `accept_format`.
+///
+///   RAZOR_SERVICE(Store, get, put)
+///   RAZOR_FORMAT(razor::json_format())
+#define RAZOR_FORMAT(format) \
+  static const ::razor::wire::WireFormat& razor_format() { return format; }
+
 namespace razor::api {
 
 /// "CalculatorService.add": what a request asks for.
@@ -96,6 +104,13 @@ struct MethodName {
   std::string_view method;
   std::string full() const { return std::string(service) + "." + std::string(method); }
 };
+
+/// What RAZOR_FORMAT says; null: nothing, so msgpack.
+template <class Service>
+const wire::WireFormat* format_of() {
+  if constexpr (requires { Service::razor_format(); }) return &Service::razor_format();
+  return nullptr;
+}
 
 /// The names on the wire of a service's methods, as they are listed.
 template <class Service>

@@ -11,6 +11,7 @@
 #include "razor/base/format.h"
 #include "razor/json/base64.h"
 #include "razor/json/rfc3339.h"
+#include "razor/wire/wire_error.h"
 #include "razor/wire/wire_format.h"
 
 // nlohmann-json reads the text twice, and tells each time what it meets. The first time the members of arrays and objects are
@@ -139,7 +140,7 @@ class Putting final : public Events {
     if (outer == Place::map) return open(Place::pairs, [&] { to_.put_map(count); });
     if (outer == Place::pairs) {
       open_.push_back(Place::pair);
-      return count == 2 || fail("$map lists pairs: [[key, value], …]");
+      return count == 2 || fail("$map lists pairs: [[key, value], ...]");
     }
     return takes_value() && open(Place::array, [&] { to_.put_array(count); });
   }
@@ -171,7 +172,7 @@ class Putting final : public Events {
     switch (open_.back()) {
       case Place::marked: return fail("a marked value, such as $bin, is a text");
       case Place::map: return fail("$map is an array of pairs");
-      case Place::pairs: return fail("$map lists pairs: [[key, value], …]");
+      case Place::pairs: return fail("$map lists pairs: [[key, value], ...]");
       default: return true;
     }
   }
@@ -243,7 +244,7 @@ class Putting final : public Events {
 };
 
 void parse(std::string_view text, Events& events) {
-  if (!Json::sax_parse(text.begin(), text.end(), &events)) throw wire::DecodeError("not JSON: " + events.why());
+  if (!Json::sax_parse(text.begin(), text.end(), &events)) throw wire::DecodeError("not JSON: " + wire::printable(events.why()));
 }
 
 }  // namespace

@@ -49,9 +49,8 @@ class JsonWriter {
     char text[32];
     const auto [end, error] = std::to_chars(text, text + sizeof(text), number);
     put({text, static_cast<std::size_t>(end - text)});
-    // A whole number that is a float stays one.
-    const bool is_whole = std::is_floating_point_v<Number> && std::find_if(text, end, [](char c) { return c == '.' || c == 'e'; }) == end;
-    if (is_whole) put(".0");
+    const auto is_of_a_float = [](char c) { return c == '.' || c == 'e'; };
+    if (std::is_floating_point_v<Number> && std::none_of(text, end, is_of_a_float)) put(".0");  // it stays a float
   }
   void put_marked(std::string_view mark, std::string_view value) {
     put("{\"$");

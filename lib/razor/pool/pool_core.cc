@@ -401,9 +401,10 @@ void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) 
     const Address& address = attempt.connection().endpoint.address();
     note_tried(call, address, base::format("{}: answered by the server", name_of(failure->errc)));
     call.stages.add(CallStage::waiting, clock_.now() - call.stage_since);
-    const std::string said = failure->detail.empty() ? "" : ": " + failure->detail;
     const Ran ran = std::max({call.ran, failure->ran, call.has_attempts() ? Ran::maybe : Ran::no});
-    CallError error(failure->errc, ran, report(call, base::format("{} answered {}{}", address, name_of(failure->errc), said), false));
+    const std::string detail = failure->detail.empty() ? "" : ": " + failure->detail;
+    const std::string said = base::format("{} answered {}{}", address, name_of(failure->errc), detail);
+    CallError error(failure->errc, ran, report(call, said, false));
     ++stats_.calls_failed[failure->errc];
     return end(call).failed(std::move(error));
   }

@@ -13,8 +13,8 @@
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
 #include "razor/stream/pending_call.h"
-#include "razor/wire/wire_format.h"
 #include "razor/wire/wire_error.h"
+#include "razor/wire/wire_format.h"
 
 namespace razor::stream {
 
@@ -101,8 +101,8 @@ void start_call(Channel& channel, PendingCall& call, const wire::Action& action,
   channel.commit(call, std::move(blob));
 }
 
-/// The same with a message that is encoded already, in the format of `options`, for who has nobody to throw to: where the channel has no memory for what
-/// it would note of the call, that fails right here.
+/// The same with a message that is encoded already, in the format of `options`, for who has nobody to throw to: where the
+/// channel has no memory for what it would note of the call, that fails right here.
 inline void start_encoded(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
                           base::ByteView message, base::Blob blob = {}) {
   wire::ByteSink* sink = nullptr;

@@ -24,7 +24,8 @@ Answer::Answer(const wire::ResponseFrame& frame) {
   }
   if (const auto failure = wire::answered_failure(frame)) {
     kind_ = Kind::failed;
-    error_.emplace(failure->errc, failure->ran, failure->detail.empty() ? "answered by the server" : "answered by the server: " + failure->detail);
+    const std::string said = failure->detail.empty() ? "" : ": " + failure->detail;
+    error_.emplace(failure->errc, failure->ran, "answered by the server" + said);
     return;
   }
   kind_ = Kind::error_bytes;

@@ -100,6 +100,7 @@ void RpcServer::accept_format(const wire::WireFormat& format) {
   RAZOR_CHECK(format.id() > 0 && format.id() <= wire::WireFormat::kIdMax, "the format {} has the id {}: ids go from 1 to {}",
               format.name(), format.id(), wire::WireFormat::kIdMax);
   const wire::WireFormat* same = shared_->find_format(format.id());
+  if (same == &format) return;
   RAZOR_CHECK(same == nullptr, "the format {} has the id {}, which {} has already", format.name(), format.id(), same->name());
   shared_->formats.push_back(&format);
 }

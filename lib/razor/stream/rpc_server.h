@@ -30,7 +30,7 @@ class RpcServer final : private runtime::RuntimeObject {
   base::Result<runtime::Address> listen(const runtime::Address& address);
 
   /// Requests may be written in `format` too, and are answered in it. Those in a format that nobody told the server of are
-  /// answered rpc_decode; ran: no. The program ends, with a line that says why, when the id is taken or not 1 … 63.
+  /// answered rpc_decode; ran: no. The program ends, with a line that says why, when the id is another format's or not 1 … 63.
   /// `format` outlives the server, and the Responders that are kept.
   void accept_format(const wire::WireFormat& format);
 

@@ -720,7 +720,7 @@ void Responder::fail(Errc errc) {
 }
 
 void Responder::fail_undecodable(std::string_view method, std::string_view why) {
-  (void)base::with_memory([&] { connection_->note_undecodable(method, why); });
+  (void)base::with_memory([&] { connection_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
   begin();
   end_failed(Failure(Errc::decode, base::Ran::no, why));
 }

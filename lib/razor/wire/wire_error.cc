@@ -95,12 +95,18 @@ std::optional<Errc> failure_in(const ResponseFrame& answer) {
 
 }  // namespace
 
+std::string printable(std::string_view text) {
+  std::string safe(text.substr(0, kDetailBytesMax));
+  std::ranges::replace_if(safe, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return safe;
+}
+
 base::Bytes encoded_detail(base::Ran ran, std::string_view text) {
   BytesSink sink;
   Encoder to(sink);
   to.put_array(2);
   to.put_unsigned(static_cast<std::uint64_t>(std::ranges::find(kRanByNumber, ran) - kRanByNumber.begin()));
-  to.put_text(text.substr(0, kDetailBytesMax));
+  to.put_text(printable(text));
   return std::move(sink).take();
 }
 
@@ -115,7 +121,7 @@ std::optional<AnsweredFailure> answered_failure(const ResponseFrame& answer) {
   if (!errc) return std::nullopt;
   AnsweredFailure failure{.errc = *errc, .ran = base::Ran::maybe, .detail = {}};
   std::string_view detail;
-  if (read_detail(answer.msg, failure.ran, detail)) failure.detail = detail.substr(0, kDetailBytesMax);
+  if (read_detail(answer.msg, failure.ran, detail)) failure.detail = printable(detail);
   return failure;
 }
 

@@ -23,16 +23,18 @@ std::span<const base::Errc> framework_errors();
 
 /// What a server of ours says of a failure beside its text, as the answer's message, to a client that is known to be ours:
 /// the array [ran, text], where `ran` is 0 for no, 1 for maybe, 2 for yes. No handler can say this. Of `text`, at most
-/// kDetailBytesMax travel.
+/// kDetailBytesMax travel, as `printable`.
 inline constexpr std::size_t kDetailBytesMax = 1024;
 base::Bytes encoded_detail(base::Ran ran, std::string_view text);
+/// `text` for logs, terminals and peers: what is not ASCII, or controls a terminal, is a question mark. At most kDetailBytesMax.
+std::string printable(std::string_view text);
 
 /// A failure of the framework, as a server answered it.
 struct AnsweredFailure {
   base::Errc errc;
   /// On plain version 1 a handler may send any of the framework's texts itself: then the call may have run.
   base::Ran ran = base::Ran::maybe;
-  std::string detail;  ///< empty: it says no more
+  std::string detail;  ///< printable; empty: it says no more
 
   /// "rpc_decode: expected an integer, found a string, at byte 3".
   std::string text() const;
