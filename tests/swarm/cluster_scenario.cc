@@ -205,8 +205,9 @@ struct Cluster {
     run.heal();
     scene.leader_is_known = true;
     for (const auto& one : callers) one->update_servers(known_names);
-    // Where much is under way, it has come or timed out by then.
-    world.run_for(kRecoveryMost + (settings.is_patient() ? settings.timeout_most() : 0s));
+    // Where much is under way, it has come or timed out by then. In the calm too a server may be busy with uploads for long.
+    const base::Duration patience = settings.is_patient() ? settings.timeout_most() : 0s;
+    world.run_for(kRecoveryMost + patience);
     std::vector<std::uint64_t> dispatched;
     for (const auto& one : servers) dispatched.push_back(one->dispatched());
     const std::uint64_t reference_dispatched = reference_worker != nullptr ? reference_worker->dispatched() : 0;
@@ -214,9 +215,10 @@ struct Cluster {
     for (const auto& one : callers) one->expect_success();
     if (reference_caller != nullptr) reference_caller->expect_success();
     scene.first_calm_call = scene.calls_made + 1;
-    world.run_for(kCalmFor);
+    const base::Duration calm = kCalmFor + patience;
+    world.run_for(calm);
     RAZOR_RULE(27, ledger.succeeded_count() > succeeded, "no call succeeds within {} s after all faults were healed",
-               (kRecoveryMost + kCalmFor) / 1s);
+               (kRecoveryMost + patience + calm) / 1s);
     for (const auto& one : callers) {
       if (one->pool() == nullptr) continue;
       for (const AddressState& address : one->pool()->state().addresses) {
