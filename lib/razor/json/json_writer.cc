@@ -99,6 +99,11 @@ class JsonWriter {
     put_text(text);
   }
   void put_text(std::string_view text) {
+    if (is_plain(text)) {
+      put("\"");
+      put(text);
+      return put("\"");
+    }
     std::string quoted;
     try {
       quoted = nlohmann::json(text).dump();
@@ -179,9 +184,12 @@ class JsonWriter {
     std::ranges::sort(keys);
     return std::ranges::adjacent_find(keys) == keys.end();
   }
+  // Most texts are: printable ASCII that needs no escape.
+  static bool is_plain(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  }
   static bool is_utf8(std::string_view text) {
-    const bool is_ascii = std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-    if (is_ascii) return true;
+    if (is_plain(text)) return true;
     try {
       return !nlohmann::json(text).dump().empty();
     } catch (const nlohmann::json::type_error&) {

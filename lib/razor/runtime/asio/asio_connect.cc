@@ -30,14 +30,12 @@ void LookupDoor::post(runtime::Posted& work) {
 std::vector<IpAddress> in_order_to_try(std::vector<IpAddress> addresses, const IpAddress* winner) {
   if (addresses.empty()) return addresses;
   const bool first_is_v6 = addresses.front().is_v6();
-  const auto others = std::ranges::stable_partition(
-      addresses, [first_is_v6](const IpAddress& address) { return address.is_v6() == first_is_v6; });
+  std::vector<IpAddress> family, other_family;
+  for (const IpAddress& address : addresses) (address.is_v6() == first_is_v6 ? family : other_family).push_back(address);
   std::vector<IpAddress> ordered;
-  auto one = addresses.begin();
-  auto other = others.begin();
-  while (one != others.begin() || other != addresses.end()) {
-    if (one != others.begin()) ordered.push_back(*one++);
-    if (other != addresses.end()) ordered.push_back(*other++);
+  for (std::size_t i = 0; i < std::max(family.size(), other_family.size()); ++i) {
+    if (i < family.size()) ordered.push_back(family[i]);
+    if (i < other_family.size()) ordered.push_back(other_family[i]);
   }
   if (winner != nullptr) {
     const auto found = std::ranges::find(ordered, *winner);
