@@ -1,10 +1,8 @@
 // Blobs as parameters and results: they travel beside the message, whole, whatever the codec, and large ones without a copy.
 // Fails when a blob gets into the message, into another call, or is copied or kept longer than it is needed.
 
-#include <atomic>
-#include <thread>
-
 #include "razor/json/json_format.h"
+#include "tests/api/another_thread.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::test {
@@ -110,14 +108,11 @@ TEST_F(BlobTest, OverAStreamInJsonAndInThisProcess) {
 
 TEST_F(BlobTest, ForCallersThatWait) {
   const Client<Files> files(*pool);
-  std::thread caller([&] {
+  run(on_another_thread(runtime, [&files] {
     const Blob content = pattern(100'000);
     EXPECT_EQ(*files.blocking.put("a", content, 1), 100'000u);
     EXPECT_EQ(*files.blocking.get("a"), content);
-    runtime.stop();
-  });
-  runtime.run();
-  caller.join();
+  }));
 }
 
 // Over a RemoteChannel an answer changes threads: its blob goes along.
@@ -130,12 +125,7 @@ Task<void> use_remotely(Runtime& home, ClientPool& pool, bool& done) {
 TEST_F(BlobTest, OnAnotherThread) {
   AsioThread home;
   bool done = false;
-  std::thread caller([&] {
-    home.block_on([&] { return use_remotely(home.runtime(), *pool, done); });
-    runtime.stop();
-  });
-  runtime.run();
-  caller.join();
+  run(on_another_thread(runtime, [&] { home.block_on([&] { return use_remotely(home.runtime(), *pool, done); }); }));
   EXPECT_TRUE(done);
 }
 

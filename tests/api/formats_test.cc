@@ -2,9 +2,9 @@
 // calling knows msgpack alone, or when a server takes the bytes of one format for another's.
 
 #include <charconv>
-#include <thread>
 
 #include "razor/json/json_format.h"
+#include "tests/api/another_thread.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::test {
@@ -143,15 +143,12 @@ TEST_P(FormatsTest, CompletionsGetTheirAnswers) {
 
 TEST_P(FormatsTest, BlockingCallersToo) {
   const Client<Store> store(*pool, format());
-  std::thread caller([&] {
+  run(on_another_thread(runtime, [&store] {
     const Reply<std::vector<Item>> items = store.blocking.items({Item(1, "a")});
     ASSERT_TRUE(items.ok());
     EXPECT_EQ(items->front(), Item(1, "a"));
     EXPECT_EQ(store.blocking.div(1, 0).error(), "division by zero");
-    runtime.stop();
-  });
-  runtime.run();
-  caller.join();
+  }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, FormatsTest, testing::Values(&json_format(), &kLines),
