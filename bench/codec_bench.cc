@@ -1,4 +1,4 @@
-// What it costs to encode a value, and to decode it, by family of types: time `per_value`, and bytes of msgpack a second.
+// The cost of encoding and decoding a value, by family of types: time `per_value`, and bytes of msgpack a second.
 //
 // A family is its name and its values: `make(i)` is the i-th one. The same values in JSON are measured beside it.
 // kValues of them are written, or read, one after the other: what a branch predictor learns of a single value is no figure.
@@ -207,16 +207,22 @@ void count(benchmark::State& state, std::size_t bytes) {
                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
-template <class Family>
-void encode(benchmark::State& state) {
+// `write(sink, values)` appends all values.
+template <class Family, class Write>
+void measure_writing(benchmark::State& state, Write write) {
   const auto values = values_of<Family>();
   wire::BytesSink sink;
   for (auto _ : state) {
     sink.clear();
-    encode_values(sink, values);
+    write(sink, values);
     benchmark::ClobberMemory();
   }
   count(state, sink.size());
+}
+
+template <class Family>
+void encode(benchmark::State& state) {
+  measure_writing<Family>(state, [](wire::BytesSink& sink, const auto& values) { encode_values(sink, values); });
 }
 
 template <class Family>
@@ -230,22 +236,20 @@ void decode(benchmark::State& state) {
 }
 
 // The same values in JSON, as one array: bytes of JSON a second.
+template <class T>
+void write_as_json(wire::BytesSink& sink, const std::array<T, kValues>& values) {
+  wire::encode_in(&json_format(), sink, [&values](wire::Encoder& to) { wire::encode(to, values); });
+}
+
 template <class Family>
 void write_json(benchmark::State& state) {
-  const auto values = values_of<Family>();
-  wire::BytesSink sink;
-  for (auto _ : state) {
-    sink.clear();
-    wire::encode_in(&json_format(), sink, [&](wire::Encoder& to) { wire::encode(to, values); });
-    benchmark::ClobberMemory();
-  }
-  count(state, sink.size());
+  measure_writing<Family>(state, [](wire::BytesSink& sink, const auto& values) { write_as_json(sink, values); });
 }
 
 template <class Family>
 void read_json(benchmark::State& state) {
   wire::BytesSink sink;
-  wire::encode_in(&json_format(), sink, [&](wire::Encoder& to) { wire::encode(to, values_of<Family>()); });
+  write_as_json(sink, values_of<Family>());
   for (auto _ : state) {
     std::array<ValueOf<Family>, kValues> values{};
     if (!wire::decode_all(sink.view(), values, nullptr, &json_format())) std::abort();

@@ -12,7 +12,7 @@ namespace razor::api {
 
 namespace detail {
 
-/// What of a T is in the message.
+/// The part of a parameter, result or error T that a message carries: Blobs travel beside it.
 template <class T>
 struct PartInMessage {
   using Type = T;
@@ -182,7 +182,7 @@ inline constexpr bool kAggregatesAreDestroyedTwice = false;
 template <class T, class... Around>
 struct HoldsBareAggregate;
 
-/// In a list of types: one that holds a bare aggregate. `Around` are the types whose fields are looked at: a tree holds trees.
+/// Whether a type of the list holds a bare aggregate. `Around` are the types whose fields are looked at: a tree holds trees.
 template <class... Around>
 struct InFieldsOf {
   template <class... T>

@@ -105,7 +105,7 @@ struct MethodName {
   std::string full() const { return std::string(service) + "." + std::string(method); }
 };
 
-/// What RAZOR_FORMAT says; null: nothing, so msgpack.
+/// The format that the service names by RAZOR_FORMAT; null: it names none, so msgpack.
 template <class Service>
 const wire::WireFormat* format_of() {
   if constexpr (requires { Service::razor_format(); }) return &Service::razor_format();

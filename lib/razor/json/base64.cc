@@ -1,5 +1,6 @@
 #include "razor/json/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 

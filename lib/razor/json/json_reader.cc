@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// What an object of one member, whose name begins with `$`, stands for.
+// The value that an object stands for whose one member has a name with `$` in front.
 enum class Mark : std::uint8_t { none, bin, time, ext, floating, text, map };
 
 Mark mark_of(std::string_view key) {
@@ -46,7 +46,7 @@ struct Container {
 // A level of msgpack takes up to three of JSON: {"$map": [[key, value]]}.
 constexpr std::size_t kLevelsMax = 3 * wire::Encoder::kDepthMax;
 
-// What both passes share.
+// The base of both passes: keeps why a text is refused.
 class Events : public nlohmann::json_sax<Json> {
  public:
   const std::string& why() const { return why_; }

@@ -24,7 +24,7 @@ struct CallOptions {
   /// A pool asks another address too when an idempotent call has no answer after this time; none: as the pool is set;
   /// zero or less: never.
   std::optional<base::Duration> hedge_after = std::nullopt;
-  /// What the message is written in, and the answer with it; null: msgpack, or as the client is set. Outlives the call.
+  /// The format of the call's message and of its answer; null: the client's, or msgpack. The format outlives the call.
   const wire::WireFormat* format = nullptr;
 };
 static_assert(std::is_trivially_copyable_v<CallOptions>);

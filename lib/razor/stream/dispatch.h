@@ -62,7 +62,7 @@ struct Request {
   wire::Seq seq;
   /// Lives as long as the Responder.
   const runtime::Address& peer;
-  /// What `msg` is written in; null: msgpack.
+  /// The format that `msg` is written in; null: msgpack.
   const wire::WireFormat* format = nullptr;
   wire::BlobSource* source = nullptr;
 
@@ -123,7 +123,7 @@ class Responder {
   bool peer_is_there() const;
   const runtime::Address& peer() const;
   runtime::Runtime& runtime() const;
-  /// What messages, and errors that are values, are written in: the request's; null: msgpack.
+  /// The request's format, in which the answer and errors that are values are written; null: msgpack.
   const wire::WireFormat* format() const { return format_; }
 
   /// Coroutines that work for this server: `handlers().run_inline("open", task)`. They are destroyed with it.
