@@ -27,7 +27,7 @@ class MemoryStream final : public runtime::ByteStream {
     return {};
   }
   void reset() override { end(); }
-  std::size_t bytes_readable() const override { return in_->bytes.size() - in_->taken; }
+  bool input_pending() const override { return in_->bytes.size() > in_->taken; }
   bool is_broken() const override { return in_->ended && out_->ended; }
   std::optional<runtime::Unacknowledged> unacknowledged() const override { return std::nullopt; }
   const runtime::Address& local_address() const override { return address_; }

@@ -23,35 +23,35 @@ class InstantChannel final : public stream::Channel, private runtime::Ready {
     nil_.msg = kNil;
   }
 
-  wire::ByteSink& begin(stream::PendingCall& call, const wire::Action&, const stream::CallOptions&) override {
-    carry(call, this);
+  wire::ByteSink& begin(stream::Exchange& call, const wire::Action&, const stream::CallOptions&) override {
+    attach(call, this);
     sink_.clear();
     return sink_;
   }
-  void commit(stream::PendingCall& call, base::Blob&&) override {
+  void commit(stream::Exchange& call, base::Blob&&) override {
     calls_.push_back(&call);
     if (!is_linked()) spawner().make_ready(*this);
   }
-  void refuse(stream::PendingCall&, base::CallError) override { std::abort(); }
+  void refuse(stream::Exchange&, base::CallError) override { std::abort(); }
 
  private:
   static constexpr std::array<std::byte, 1> kNil{std::byte{0xc0}};
 
   void answer() {
     std::swap(calls_, answering_);
-    for (stream::PendingCall* call : answering_) {
-      release(*call);
-      call->answered(nil_);
+    for (stream::Exchange* call : answering_) {
+      detach(*call);
+      call->on_response(nil_);
     }
     answering_.clear();
   }
-  void abandon(stream::PendingCall&) override { std::abort(); }
-  void relocated(stream::PendingCall&) override { std::abort(); }
+  void cancel(stream::Exchange&) override { std::abort(); }
+  void relocated(stream::Exchange&) override { std::abort(); }
 
   wire::ResponseFrame nil_;
   wire::BytesSink sink_;
-  std::vector<stream::PendingCall*> calls_;
-  std::vector<stream::PendingCall*> answering_;
+  std::vector<stream::Exchange*> calls_;
+  std::vector<stream::Exchange*> answering_;
 };
 
 struct Callers {

@@ -532,7 +532,7 @@ class SimStream final : public ByteStream {
     const Running simulator(nullptr);
     socket_.reset();
   }
-  std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
+  bool input_pending() const override { return socket_.bytes_readable() > 0; }
   bool is_broken() const override { return socket_.is_broken(); }
   std::optional<runtime::Unacknowledged> unacknowledged() const override { return socket_.unacknowledged(); }
   const runtime::Address& local_address() const override { return socket_.local(); }

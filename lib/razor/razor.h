@@ -2,7 +2,7 @@
 // The front door of razor-rpc: everything a service and its callers need.
 //
 //   base/      errors, results, bytes, time, logs
-//   runtime/   the seam: Runtime {Clock, Spawner, Random, Network}; Task, Event, Channel, when_all, with_deadline
+//   runtime/   the seam: Runtime {Clock, Spawner, Random, Network}; Task, Event, BoundedQueue, when_all, with_deadline
 //     asio/    the Runtime of production
 //   wire/      frames and msgpack: pure bytes
 //   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch; RemoteChannel: to another thread's
@@ -21,7 +21,7 @@
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_runtime.h"
-#include "razor/runtime/channel.h"
+#include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/when.h"

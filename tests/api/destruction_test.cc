@@ -15,7 +15,7 @@
 #include <atomic>
 #include <thread>
 
-#include "razor/runtime/channel.h"
+#include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/stream/remote_channel.h"
@@ -358,8 +358,8 @@ INSTANTIATE_TEST_SUITE_P(InTheOrder, DestructionOfThreads,
 
 struct Waits {
   static Task<void> for_event(Event& event, LiveCount::Sentinel) { co_await event.wait(); }
-  static Task<void> to_receive(Channel<int>& channel, LiveCount::Sentinel) { (void)co_await channel.receive(); }
-  static Task<void> to_send(Channel<int>& channel, LiveCount::Sentinel) {
+  static Task<void> to_receive(BoundedQueue<int>& channel, LiveCount::Sentinel) { (void)co_await channel.receive(); }
+  static Task<void> to_send(BoundedQueue<int>& channel, LiveCount::Sentinel) {
     bool sent = true;  // g++ 12 makes a trap of a loop around a co_await that has no body
     while (sent) sent = co_await channel.send(1);
   }
@@ -379,8 +379,8 @@ TEST(DestructionOfWaits, InEveryOrderAlsoOfWhatWasWokenAndHasNotRun) {
           std::optional<AsioRuntime> runtime;
           context ? runtime.emplace(*context) : runtime.emplace();
           std::optional<Event> event(std::in_place, runtime->spawner());
-          std::optional<Channel<int>> channel(std::in_place, runtime->spawner(), 1);
-          std::optional<Channel<int>> full(std::in_place, runtime->spawner(), 1);
+          std::optional<BoundedQueue<int>> channel(std::in_place, runtime->spawner(), 1);
+          std::optional<BoundedQueue<int>> full(std::in_place, runtime->spawner(), 1);
           std::optional<runtime::TaskScope> scope(std::in_place, runtime->spawner());
           scope->spawn("event", Waits::for_event(*event, alive.sentinel()));
           runtime->spawner().spawn("event", Waits::for_event(*event, alive.sentinel()));
@@ -413,8 +413,8 @@ TEST(DestructionOfWaits, InEveryOrderAlsoOfWhatWasWokenAndHasNotRun) {
 TEST(DestructionOfWaits, WhoWasWokenByAChannelThatIsGoneFindsItClosed) {
   AsioRuntime runtime;
   LiveCount alive;
-  std::optional<Channel<int>> channel(std::in_place, runtime.spawner(), 1);
-  std::optional<Channel<int>> full(std::in_place, runtime.spawner(), 1);
+  std::optional<BoundedQueue<int>> channel(std::in_place, runtime.spawner(), 1);
+  std::optional<BoundedQueue<int>> full(std::in_place, runtime.spawner(), 1);
   runtime.spawner().spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
   runtime.context().poll();
   channel->try_send(1);

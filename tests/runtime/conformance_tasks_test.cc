@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "razor/runtime/channel.h"
+#include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/when.h"
@@ -27,7 +27,7 @@ using base::Bytes;
 using base::ByteView;
 using base::Result;
 using base::TimePoint;
-using runtime::Channel;
+using runtime::BoundedQueue;
 using runtime::Event;
 using runtime::Listener;
 using runtime::Posted;
@@ -135,8 +135,8 @@ struct Things {
 
   Conformance& test;
   Event event{test.spawner()};
-  Channel<int> empty_channel{test.spawner(), 1};
-  Channel<int> full_channel{test.spawner(), 1};
+  BoundedQueue<int> empty_channel{test.spawner(), 1};
+  BoundedQueue<int> full_channel{test.spawner(), 1};
   StreamPair idle_pair;  // nothing to read
   StreamPair full_pair;  // nobody reads what its client writes
   std::size_t written = 0;

@@ -12,7 +12,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "razor/runtime/channel.h"
+#include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/with_deadline.h"
 #include "tests/support/live_count.h"
@@ -257,7 +257,7 @@ TEST(WhenAnyDeathTest, OfNothingIsABug) {
 }
 
 // Regression: only Tasks and Event::wait() could be passed; the other awaitables of the library could not be moved.
-Task<std::size_t> first_of_all_kinds(Clock& clock, Event& event, Channel<int>& empty, Channel<int>& full) {
+Task<std::size_t> first_of_all_kinds(Clock& clock, Event& event, BoundedQueue<int>& empty, BoundedQueue<int>& full) {
   std::vector<int> notes;
   auto first = co_await when_any(event.wait(), empty.receive(), full.send(2), clock.sleep_for(5ms),
                                  clock.sleep_until(clock.now() + 3ms), when_all(event.wait(), event.wait()),
@@ -266,8 +266,8 @@ Task<std::size_t> first_of_all_kinds(Clock& clock, Event& event, Channel<int>& e
 }
 
 TEST_F(WhenAny, TakesAnythingThatCanBeAwaited) {
-  Channel<int> empty(spawner_, 1);
-  Channel<int> full(spawner_, 1);
+  BoundedQueue<int> empty(spawner_, 1);
+  BoundedQueue<int> full(spawner_, 1);
   full.try_send(1);
   Running<std::size_t> timed(first_of_all_kinds(clock_, first_, empty, full));
   clock_.advance(3ms);

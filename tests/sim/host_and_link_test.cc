@@ -188,7 +188,7 @@ TEST_F(HostAndLinkTest, AReaderThatReadsNothingStopsItsWriter) {
   world_.run_for(10s);
   const sim::SocketConfig sockets;
   EXPECT_EQ(written_, sockets.send_buffer + sockets.receive_buffer);
-  EXPECT_EQ(far_->bytes_readable(), sockets.receive_buffer);
+  EXPECT_TRUE(far_->input_pending());
   spawn(server_, read_for_ever(*far_));
   world_.run_for(1s);
   EXPECT_GT(written_, 2 * (sockets.send_buffer + sockets.receive_buffer));
@@ -282,7 +282,7 @@ TEST_F(HostAndLinkTest, APausedHostStandsStillWhileItsSystemGoesOn) {
   spawn(client_, write_once(*near_, 100));
   world_.run_for(10s);
   EXPECT_EQ(read_, 0u);
-  EXPECT_EQ(far_->bytes_readable(), 100u) << "its system took them";
+  EXPECT_TRUE(far_->input_pending()) << "its system took them";
   server_.resume();
   world_.run_for(1ms);
   EXPECT_EQ(read_, 100u);

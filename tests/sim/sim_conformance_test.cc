@@ -50,7 +50,7 @@ std::vector<RuntimeKind> kinds() {
   return kinds;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sim, RuntimeConformance, testing::ValuesIn(kinds()), name_of);
+INSTANTIATE_TEST_SUITE_P(Sim, RuntimeConformance, testing::ValuesIn(with_other_transports(kinds())), name_of);
 
 }  // namespace
 }  // namespace razor::test

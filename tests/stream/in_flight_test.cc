@@ -17,9 +17,9 @@ namespace {
 
 using wire::Seq;
 
-std::vector<PendingCall*> all(InFlight& in_flight) {
-  std::vector<PendingCall*> calls;
-  in_flight.for_each([&](PendingCall& call) { calls.push_back(&call); });
+std::vector<Exchange*> all(InFlight& in_flight) {
+  std::vector<Exchange*> calls;
+  in_flight.for_each([&](Exchange& call) { calls.push_back(&call); });
   return calls;
 }
 
@@ -56,7 +56,7 @@ TEST(InFlight, ASlowCallStaysWhileTheRingTurnsManyTimes) {
     ASSERT_EQ(in_flight.take(seq), &quick);
     ASSERT_EQ(in_flight.size(), 1u);
   }
-  EXPECT_EQ(all(in_flight), (std::vector<PendingCall*>{&slow}));
+  EXPECT_EQ(all(in_flight), (std::vector<Exchange*>{&slow}));
   EXPECT_EQ(in_flight.take(1), &slow);
   EXPECT_EQ(in_flight.take(1), nullptr);
   EXPECT_TRUE(in_flight.empty());
@@ -67,7 +67,7 @@ TEST(InFlight, HoldsMoreThanItWasMadeFor) {
   std::deque<NotedCall> calls(5000);
   for (std::size_t i = 0; i < calls.size(); ++i) in_flight.insert(i + 1, calls[i]);
   EXPECT_EQ(in_flight.size(), calls.size());
-  const std::vector<PendingCall*> found = all(in_flight);
+  const std::vector<Exchange*> found = all(in_flight);
   ASSERT_EQ(found.size(), calls.size());
   for (std::size_t i = 0; i < calls.size(); ++i) {
     EXPECT_EQ(found[i], &calls[i]);
@@ -96,7 +96,7 @@ TEST(InFlight, AVisitMayTakeTheCall) {
   for (std::size_t i = 0; i < calls.size(); ++i) in_flight.insert(i + 1, calls[i]);
   for (Seq seq = 301; seq < 1000; ++seq) in_flight.skip(seq);  // some are in the overflow now
   std::size_t visited = 0;
-  in_flight.for_each([&](PendingCall& call) {
+  in_flight.for_each([&](Exchange& call) {
     EXPECT_EQ(&call, &calls[visited]);
     EXPECT_EQ(in_flight.take(++visited), &call);
   });
@@ -124,7 +124,7 @@ struct TableAndModel {
   }
   void take(Seq seq) {
     const auto known = model.find(seq);
-    PendingCall* expected = known == model.end() ? nullptr : known->second;
+    Exchange* expected = known == model.end() ? nullptr : known->second;
     RC_ASSERT(table.take(seq) == expected);
     if (known != model.end()) model.erase(known);
   }
@@ -143,14 +143,14 @@ struct TableAndModel {
     RC_ASSERT(table.empty() == model.empty());
   }
   void check_all() {
-    std::vector<PendingCall*> expected;
+    std::vector<Exchange*> expected;
     for (const auto& [seq, call] : model) expected.push_back(call);
     RC_ASSERT(all(table) == expected);
   }
 
   std::deque<NotedCall> calls;
   InFlight table;
-  std::map<Seq, PendingCall*> model;
+  std::map<Seq, Exchange*> model;
   Seq next = 1;
 };
 

@@ -242,7 +242,7 @@ class ManualStream final : public runtime::ByteStream {
     ManualLink::reset_end(in(), out());
     close();
   }
-  std::size_t bytes_readable() const override { return in().readable(); }
+  bool input_pending() const override { return in().readable() > 0; }
   bool is_broken() const override { return closed() || out().write_error() != std::error_code(); }
   std::optional<runtime::Unacknowledged> unacknowledged() const override {
     if (closed()) return std::nullopt;

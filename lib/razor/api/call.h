@@ -20,7 +20,7 @@
 #include <optional>
 
 #include "razor/api/context.h"
-#include "razor/api/error_codec.h"
+#include "razor/api/reply_codec.h"
 #include "razor/api/reply.h"
 #include "razor/runtime/root.h"
 #include "razor/runtime/task.h"

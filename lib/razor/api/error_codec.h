@@ -18,7 +18,7 @@
 
 #include "razor/api/reply.h"
 #include "razor/stream/dispatch.h"
-#include "razor/stream/pending_call.h"
+#include "razor/stream/exchange.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/wire_error.h"
 
@@ -35,26 +35,6 @@ constexpr ErrorForm error_form() {
     return ErrorForm::number;
   }
   return ErrorForm::msgpack;
-}
-
-namespace detail {
-/// A result with a Blob beside it.
-template <class T>
-inline constexpr bool is_with_blob = false;
-template <class T>
-inline constexpr bool is_with_blob<std::pair<T, base::Blob>> = true;
-}  // namespace detail
-
-/// Answers with `result`: in the message, but a Blob beside it.
-template <class T>
-void respond_with_result(stream::Responder& respond, const T& result) {
-  if constexpr (std::is_same_v<T, base::Blob>) {
-    respond.reply(wire::Unit(), result);
-  } else if constexpr (detail::is_with_blob<T>) {
-    respond.reply(result.first, result.second);
-  } else {
-    respond.reply(result);
-  }
 }
 
 /// Answers with `error`.
@@ -128,84 +108,5 @@ std::optional<base::CallError> decode_error(const wire::ResponseFrame& answer, s
   return undeclared_error_bytes(answer.blob.size(), method);
 }
 
-/// The result that `frame` carries: in its message, but a Blob beside it.
-template <class T>
-bool decode_result(const wire::ResponseFrame& frame, T& result, std::string& why) {
-  if constexpr (std::is_same_v<T, base::Blob>) {
-    result = frame.take_blob();
-    return true;
-  } else if constexpr (is_with_blob<T>) {
-    result.second = frame.take_blob();
-    return decode_result(frame, result.first, why);
-  } else {
-    return wire::decode_all(frame.msg, result, &why, frame.format);
-  }
-}
-
-template <class T, class E>
-void decode_answer(const wire::ResponseFrame& frame, std::string_view method, Reply<T, E>& reply) {
-  switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
-    case wire::ResponseFlag::success: {
-      std::string why;
-      if (!decode_result(frame, reply.begin_result(), why)) [[unlikely]] reply = undecodable_result(method, why);
-      return;
-    }
-    case wire::ResponseFlag::error_number:
-    case wire::ResponseFlag::error_bytes: {
-      E error{};
-      if (auto failure = decode_error(frame, method, error)) {
-        reply = *std::move(failure);
-      } else {
-        reply = Fail<E>(std::move(error));
-      }
-      return;
-    }
-  }
-  reply = unknown_flag();
-}
-
 }  // namespace detail
-
-/// What an answer means for a method with these types. An answer without the declared result is an error, never a
-/// default value. Throws nothing: what does not decode because a codec threw is `decode`, and `overloaded` what found no
-/// memory; ran: yes.
-template <class T, class E>
-void decode_reply(const wire::ResponseFrame& frame, std::string_view method, Reply<T, E>& reply) {
-  try {
-    detail::decode_answer(frame, method, reply);
-  } catch (...) {
-    reply = wire::decode_failure(frame);
-  }
-}
-
-template <class E>
-concept HasFailover = requires(const E& error) {
-  { failover_of(error) } -> std::same_as<stream::Failover>;
-};
-
-/// What errors of this type ask of a pool; null: nothing. One that does not decode, or a `failover_of` that throws, asks
-/// nothing.
-template <class E>
-constexpr stream::FailoverRule failover_rule_of() {
-  if constexpr (HasFailover<E>) {
-    return [](const wire::ResponseFrame& frame) {
-      try {
-        E error{};
-        if (!detail::decode_error(frame, {}, error)) return failover_of(error);
-      } catch (...) {
-      }
-      return stream::Failover::stop();
-    };
-  }
-  return nullptr;
-}
-
-/// As decode_reply, given back.
-template <class T, class E>
-Reply<T, E> reply_of(const wire::ResponseFrame& frame, std::string_view method) {
-  Reply<T, E> reply{detail::NothingYet()};
-  decode_reply(frame, method, reply);
-  return reply;
-}
-
 }  // namespace razor::api

@@ -31,6 +31,7 @@ class Server {
   /// As RpcServer's.
   void accept_format(const wire::WireFormat& format) { rpc_server_.accept_format(format); }
   base::Result<runtime::Address> listen(const runtime::Address& address) { return rpc_server_.listen(address); }
+  void serve(std::unique_ptr<runtime::ByteStream> stream) { rpc_server_.serve(std::move(stream)); }
   runtime::Task<void> close(base::Duration limit) { return rpc_server_.close(limit); }
   stream::ServerStats stats() const { return rpc_server_.stats(); }
   std::vector<stream::ConnectionStats> connections() const { return rpc_server_.connections(); }

@@ -22,7 +22,7 @@ class PoolCore;
 struct Connection;
 
 /// One attempt: a call on one connection. Owns itself while it is under way.
-class Attempt final : public stream::PendingCall {
+class Attempt final : public stream::Exchange {
  public:
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
   static void operator delete(void* attempt, std::size_t bytes) noexcept {
@@ -36,14 +36,14 @@ class Attempt final : public stream::PendingCall {
   PoolCall* call() const { return call_; }
   Connection& connection() const { return connection_; }
   bool is_hedge() const { return is_hedge_; }
-  using PendingCall::was_cut_off;
+  using Exchange::was_cut_off;
   /// How many answers its address had given when it was sent.
   std::uint64_t answers_before() const { return answers_before_; }
   /// Its call ends without it.
   void detach();
 
-  void answered(const wire::ResponseFrame& answer) override;
-  void failed(base::CallError error) override;
+  void on_response(const wire::ResponseFrame& answer) override;
+  void on_failed(base::CallError error) override;
   std::string describe() const override;
 
  private:
@@ -74,7 +74,7 @@ class PoolCall final : public stream::DeadlineEntry,
     failing,       // its caller hears of it in the next turn
   };
 
-  PoolCall(stream::PendingCall& caller, const wire::Action& action, const stream::CallOptions& call_options)
+  PoolCall(stream::Exchange& caller, const wire::Action& action, const stream::CallOptions& call_options)
       : user(&caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
     memory_refused = !base::with_memory([&] {
       name_and_message_.put(base::as_bytes(action.name()));
@@ -117,7 +117,7 @@ class PoolCall final : public stream::DeadlineEntry,
     std::optional<base::CallError> error;
   };
 
-  stream::PendingCall* user;
+  stream::Exchange* user;
   base::Blob blob;
   base::ByteCount bytes_counted = 0;  // against the pool's limit
   stream::CallOptions options;  // its timeout and hedge_after are the effective ones

@@ -18,7 +18,7 @@ using runtime::Address;
 using stream::DeadlineEntry;
 using stream::DeadlineWheel;
 using stream::Failover;
-using stream::PendingCall;
+using stream::Exchange;
 
 namespace {
 
@@ -54,21 +54,21 @@ PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, co
 
 // --- Submitted calls -------------------------------------------------------------------------------------------------
 
-wire::ByteSink& PoolCore::begin(PendingCall& user, const wire::Action& action, const stream::CallOptions& options) {
+wire::ByteSink& PoolCore::begin(Exchange& user, const wire::Action& action, const stream::CallOptions& options) {
   check_use();
   begun_ = new PoolCall(user, action, options);
-  carry(user, begun_);
+  attach(user, begun_);
   return begun_->sink();
 }
 
-void PoolCore::refuse(PendingCall&, CallError why) {
+void PoolCore::refuse(Exchange&, CallError why) {
   PoolCall& call = *std::exchange(begun_, nullptr);
   ++stats_.calls_submitted;
   all_.push_back(call);
   fail_later(call, std::move(why));
 }
 
-void PoolCore::commit(PendingCall&, base::Blob&& blob) {
+void PoolCore::commit(Exchange&, base::Blob&& blob) {
   PoolCall& call = *std::exchange(begun_, nullptr);
   const TimePoint now = clock_.now();
   ++stats_.calls_submitted;
@@ -123,14 +123,14 @@ void PoolCore::accept(PoolCall& call, base::Blob&& blob, TimePoint now) {
   demand_connections(true);
 }
 
-void PoolCore::abandon(PendingCall& user) {
-  auto& call = *static_cast<PoolCall*>(record_of(user));
+void PoolCore::cancel(Exchange& user) {
+  auto& call = *static_cast<PoolCall*>(delegate_state(user));
   ++stats_.calls_abandoned;
-  release(user);
+  detach(user);
   forget(call);
 }
 
-void PoolCore::relocated(PendingCall& to) { static_cast<PoolCall*>(record_of(to))->user = &to; }
+void PoolCore::relocated(Exchange& to) { static_cast<PoolCall*>(delegate_state(to))->user = &to; }
 
 // --- Waiting ---------------------------------------------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ void PoolCore::wait_for_room(PoolCall& call, WaitingCalls& list) {
     deadlines_.insert(call, call.deadline, now);
   }
   call.state = PoolCall::State::queued;
-  if (call.ran == Ran::no) carry(*call.user, &call);  // as if it had never been sent
+  if (call.ran == Ran::no) attach(*call.user, &call);  // as if it had never been sent
   call.stage_since = now;
   call.without_connection = without_connection(now);
   list.push_back(call);
@@ -356,15 +356,14 @@ void PoolCore::start_attempt(PoolCall& call, Connection& connection, bool is_hed
   ++call.attempts;
   ++stats_.attempts;
   connection.endpoint.on_attempt(connection);
-  note_sent(*call.user);
+  mark_sent(*call.user);
   stream::CallOptions options;
   options.deadline = call.deadline;
   options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
   options.format = call.options.format;
-  stream::Channel& channel = connection.stream.channel();
-  wire::ByteSink& sink = channel.begin(*attempt, call.action(), options);
-  if (!base::with_memory([&] { sink.put(call.message()); })) return channel.refuse(*attempt, base::out_of_memory(Ran::no));
-  channel.commit(*attempt, base::Blob(call.blob));
+  stream::RequestDraft draft = connection.stream.channel().draft(*attempt, call.action(), options);
+  if (!base::with_memory([&] { draft.sink().put(call.message()); })) return draft.refuse(base::out_of_memory(Ran::no));
+  draft.commit(base::Blob(call.blob));
   if (!is_hedge && call.options.idempotent && *call.options.hedge_after > Duration::zero() && endpoints_.size() > 1) {
     trouble_of(call).timer.arm(base::saturating_add(now, *call.options.hedge_after));
   }
@@ -375,8 +374,8 @@ void Attempt::detach() {
   Endpoint::on_forgotten(connection_);
 }
 
-void Attempt::answered(const wire::ResponseFrame& answer) { core_.on_answered(*this, answer); }
-void Attempt::failed(CallError error) { core_.on_failed(*this, std::move(error)); }
+void Attempt::on_response(const wire::ResponseFrame& answer) { core_.on_answered(*this, answer); }
+void Attempt::on_failed(CallError error) { core_.on_failed(*this, std::move(error)); }
 std::string Attempt::describe() const {
   return call_ == nullptr ? "an attempt that nobody waits for" : call_->user->describe();
 }
@@ -406,10 +405,10 @@ void PoolCore::on_answered(Attempt& attempt, const wire::ResponseFrame& answer) 
     const std::string said = base::format("{} answered {}{}", address, name_of(failure->errc), detail);
     CallError error(failure->errc, ran, report(call, said, false));
     ++stats_.calls_failed[failure->errc];
-    return end(call).failed(std::move(error));
+    return end(call).on_failed(std::move(error));
   }
   ++stats_.calls_answered;
-  end(call).answered(answer);
+  end(call).on_response(answer);
 }
 
 void PoolCore::on_failed(Attempt& attempt, CallError error) {
@@ -673,9 +672,9 @@ void PoolCore::try_elsewhere() {
 // --- Ends of calls ---------------------------------------------------------------------------------------------------
 
 // Gives the caller's call, which is to be told; the pool knows it no more.
-PendingCall& PoolCore::end(PoolCall& call) {
-  PendingCall& user = *call.user;
-  release(user);
+Exchange& PoolCore::end(PoolCall& call) {
+  Exchange& user = *call.user;
+  detach(user);
   forget(call);
   return user;
 }
@@ -763,7 +762,7 @@ void PoolCore::deliver_failures() {
   while (PoolCall* call = failing_now_.pop_front()) {
     const std::unique_ptr<PoolCall::Trouble> trouble = std::move(call->trouble);
     ++stats_.calls_failed[trouble->error->errc()];
-    end(*call).failed(*std::move(trouble->error));
+    end(*call).on_failed(*std::move(trouble->error));
   }
 }
 
@@ -798,7 +797,7 @@ std::string PoolCore::object_name() const {
   return name;
 }
 
-void PoolCore::end_by_owner() {
+void PoolCore::shut_down() {
   const Ref self(this);
   end_all("the pool was destroyed");
   while (!failing_.empty() || !failing_now_.empty()) deliver_failures();

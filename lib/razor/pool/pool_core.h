@@ -26,15 +26,15 @@ class PoolCore final : public stream::Channel,
  public:
   PoolCore(runtime::Runtime& runtime, std::vector<runtime::Address> addresses, const FailoverPoolConfig& config);
 
-  wire::ByteSink& begin(stream::PendingCall& call, const wire::Action& action,
+  wire::ByteSink& begin(stream::Exchange& call, const wire::Action& action,
                         const stream::CallOptions& options) override;
-  void commit(stream::PendingCall& call, base::Blob&& blob) override;
-  void refuse(stream::PendingCall& call, base::CallError why) override;
+  void commit(stream::Exchange& call, base::Blob&& blob) override;
+  void refuse(stream::Exchange& call, base::CallError why) override;
 
   void update_addresses(std::vector<runtime::Address> addresses);
   static runtime::Task<void> close(base::Ref<PoolCore> self, base::Duration limit);
   /// The handle goes: nothing completes after this.
-  void end_by_owner();
+  void shut_down();
   PoolState state() const;
 
   const FailoverPoolConfig& config() const { return config_; }
@@ -59,8 +59,8 @@ class PoolCore final : public stream::Channel,
   };
 
   // --- Submitted calls
-  void abandon(stream::PendingCall& user) override;
-  void relocated(stream::PendingCall& to) override;
+  void cancel(stream::Exchange& user) override;
+  void relocated(stream::Exchange& to) override;
   void accept(PoolCall& call, base::Blob&& blob, base::TimePoint now);
 
   // --- Waiting
@@ -106,7 +106,7 @@ class PoolCore final : public stream::Channel,
   void note_tried(PoolCall& call, const runtime::Address& address, std::string said);
 
   // --- Ends of calls
-  stream::PendingCall& end(PoolCall& call);
+  stream::Exchange& end(PoolCall& call);
   void forget(PoolCall& call);
   void uncount_bytes(PoolCall& call) { bytes_ -= std::exchange(call.bytes_counted, 0); }
   void fail_later(PoolCall& call, base::CallError error);
@@ -127,7 +127,7 @@ class PoolCore final : public stream::Channel,
   void arm_tick();
 
   // RuntimeObject
-  void end_with_runtime() override { end_by_owner(); }
+  void end_with_runtime() override { shut_down(); }
   std::string object_name() const override;
 
   // EndpointOwner

@@ -58,8 +58,8 @@ class ByteStream {
   /// here ends with operation_canceled.
   virtual void reset() = 0;
 
-  /// How many bytes a read would find now without waiting.
-  virtual std::size_t bytes_readable() const = 0;
+  /// A read would find bytes now, without waiting. The end of the stream is no bytes. It may cost a system call.
+  virtual bool input_pending() const = 0;
 
   /// What the peer's machine has not acknowledged; nullopt where there is no machine to lose: within one machine, and
   /// after `reset()`. It may cost system calls: ask when a decision needs it, not once per call.
@@ -82,6 +82,12 @@ class ByteStream {
   /// The operation that waits, and was not finished, is destroyed.
   virtual void cancel(Read& read) = 0;
   virtual void cancel(Write& write) = 0;
+
+  /// For streams that are made of another one, as a decorator is: its operations may be begun and cancelled by it.
+  static bool start_on(ByteStream& inner, Read& read) { return inner.start(read); }
+  static bool start_on(ByteStream& inner, Write& write) { return inner.start(write); }
+  static void cancel_on(ByteStream& inner, Read& read) { inner.cancel(read); }
+  static void cancel_on(ByteStream& inner, Write& write) { inner.cancel(write); }
 
   friend class Read;
   friend class Write;

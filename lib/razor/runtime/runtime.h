@@ -21,6 +21,7 @@
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
 #include "razor/runtime/trace.h"
+#include "razor/runtime/transport.h"
 
 namespace razor::runtime {
 
@@ -107,29 +108,9 @@ class Random {
   virtual std::uint64_t seed_for(std::string_view purpose) = 0;
 };
 
-struct ListenOptions {
-  int backlog = 1024;  ///< connections that wait to be accepted; what comes above is refused or waits, as the system does
-};
-
-class Network {
+/// The Runtime's own Transport: the network of its machine.
+class Network : public Transport {
  public:
-  virtual ~Network() = default;
-
-  /// Connects; TCP streams have Nagle's delay off. A name that has several addresses is tried as RFC 8305 says.
-  ///
-  /// Time:   as long as the system tries; bound it with `with_deadline`.
-  /// Errors: connection_refused, timed_out, host_unreachable …; a LookupError (lookup_error.h) when the name leads to no
-  ///         address; an AddressError (address.h) for what cannot be connected to. The Result's message names the
-  ///         addresses that were tried, and what each said.
-  /// Cancel: destroying the Task gives the attempt up.
-  virtual Task<base::Result<std::unique_ptr<ByteStream>>> connect(Address address) = 0;
-
-  /// Listens at once. A Unix path that a dead process left behind is replaced; one that is served is not.
-  ///
-  /// Errors: address_in_use, permission_denied, address_not_available …; an AddressError for what is no address.
-  virtual base::Result<std::unique_ptr<Listener>> listen(const Address& address, ListenOptions options) = 0;
-  base::Result<std::unique_ptr<Listener>> listen(const Address& address) { return listen(address, ListenOptions{}); }
-
   /// How many connections one server should hold at most: the smaller of 10,000 and what the system leaves us.
   virtual std::uint32_t connections_max() const = 0;
 };

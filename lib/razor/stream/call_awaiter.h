@@ -11,7 +11,7 @@
 namespace razor::stream {
 
 /// Threads: the channel's.
-class CallAwaiter : public PendingCall, public runtime::Waiter {
+class CallAwaiter : public Exchange, public runtime::Waiter {
  public:
   /// At most once, and not after the call was moved from: that ends the program.
   bool await_ready() noexcept {
@@ -40,14 +40,14 @@ class CallAwaiter : public PendingCall, public runtime::Waiter {
   void reset() {
     if (done_) return;
     const base::Ran ran = was_sent() ? base::Ran::maybe : base::Ran::no;
-    abandon();
-    failed(base::CallError(base::Errc::cancelled, ran));
+    cancel();
+    on_failed(base::CallError(base::Errc::cancelled, ran));
   }
 
  protected:
   CallAwaiter() = default;
   /// Not while a coroutine awaits it.
-  CallAwaiter(CallAwaiter&& other) noexcept : PendingCall(std::move(other)), Waiter(), done_(other.done_), used_(other.used_) {
+  CallAwaiter(CallAwaiter&& other) noexcept : Exchange(std::move(other)), Waiter(), done_(other.done_), used_(other.used_) {
     RAZOR_CHECK(!other.suspended_ || other.done_, "a call is moved while it is awaited");
     other.used_ = true;
   }

@@ -1,8 +1,9 @@
 #pragma once
 // Channel: what carries calls: a ClientStream, or a pool of them. Callers see nothing else.
 //
-//   ByteSink& sink = channel.begin(call, action, options);   encode the message into `sink`
-//   channel.commit(call, blob);                               or channel.refuse(call, why)
+//   RequestDraft draft = channel.draft(exchange, action, options);
+//   encode the message into draft.sink();
+//   draft.commit(blob);
 //
 // With room in the window the message is encoded straight into the connection's output.
 
@@ -12,11 +13,37 @@
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/runtime.h"
 #include "razor/stream/call_options.h"
-#include "razor/stream/pending_call.h"
+#include "razor/stream/exchange.h"
 #include "razor/wire/wire_error.h"
 #include "razor/wire/wire_format.h"
 
 namespace razor::stream {
+
+/// A request that is being written. One of its channel at a time, on its thread: commit it, or refuse it, before anything else
+/// is asked of the channel. Destroying it refuses it.
+class [[nodiscard]] RequestDraft {
+ public:
+  RequestDraft(const RequestDraft&) = delete;
+  RequestDraft& operator=(const RequestDraft&) = delete;
+  ~RequestDraft();
+
+  /// Where the message goes.
+  wire::ByteSink& sink() { return sink_; }
+  /// Hands the call over. It completes exactly once, after `commit` has returned.
+  /// Errors: all by `Exchange::on_failed`.
+  void commit(base::Blob&& blob);
+  /// The message could not be encoded: the call fails with `why`, after `refuse` has returned.
+  void refuse(base::CallError why);
+
+ private:
+  friend class Channel;
+  RequestDraft(Channel& channel, Exchange& exchange, wire::ByteSink& sink)
+      : channel_(&channel), exchange_(exchange), sink_(sink) {}
+
+  Channel* channel_;  // null once it was committed or refused
+  Exchange& exchange_;
+  wire::ByteSink& sink_;
+};
 
 /// Threads: the runtime's only, `runtime()` and `spawner()` excepted.
 class Channel {
@@ -24,17 +51,12 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// Starts a call. `commit` or `refuse` follows before anything else is asked of the channel. Where memory is refused the
-  /// call fails when it is committed (base/out_of_memory.h).
-  /// Bytes:  `action` is copied; the sink lives until `commit` or `refuse`.
-  virtual wire::ByteSink& begin(PendingCall& call, const wire::Action& action, const CallOptions& options) = 0;
-
-  /// Hands the call over. It completes exactly once, after `commit` has returned.
-  /// Errors: all by `PendingCall::failed`.
-  virtual void commit(PendingCall& call, base::Blob&& blob) = 0;
-
-  /// The message could not be encoded: the call fails with `why`, after `refuse` has returned.
-  virtual void refuse(PendingCall& call, base::CallError why) = 0;
+  /// Starts a call. Where memory is refused the call fails when it is committed (base/out_of_memory.h).
+  /// Bytes:  `action` is copied.
+  /// Errors: throws std::bad_alloc where there is no memory for what the channel notes of the call: it does not exist then.
+  RequestDraft draft(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
+    return RequestDraft(*this, exchange, begin(exchange, action, options));
+  }
 
   runtime::Runtime& runtime() const { return runtime_; }
   runtime::Spawner& spawner() const { return spawner_; }
@@ -46,32 +68,55 @@ class Channel {
     RAZOR_CHECK(remotes == 0, "a stream or pool is destroyed before {} RemoteChannels over it: destroy them first", remotes);
   }
 
-  // --- For channels that carry calls over other channels: what they know of a call is in a record of their own.
-  /// From `begin` on, until `release`.
-  void carry(PendingCall& call, void* record) {
-    call.channel_ = this;
-    call.where_ = PendingCall::Where::carried;
-    call.record_ = record;
+  /// A draft begins: gives its sink, which lives until `commit` or `refuse`, one of which follows.
+  virtual wire::ByteSink& begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) = 0;
+  virtual void commit(Exchange& exchange, base::Blob&& blob) = 0;
+  virtual void refuse(Exchange& exchange, base::CallError why) = 0;
+
+  /// For channels that carry calls themselves: from `begin` on.
+  void own(Exchange& exchange) { exchange.channel_ = this; }
+
+  // --- For channels that make calls of their own for a call: what they know of it is in a record of theirs.
+  /// From `begin` on, until `detach`.
+  void attach(Exchange& exchange, void* delegate_state) {
+    exchange.channel_ = this;
+    exchange.transition(Exchange::State::delegated, Exchange::Reason::delegated);
+    exchange.delegate_state_ = delegate_state;
   }
-  static void* record_of(const PendingCall& call) { return call.record_; }
+  static void* delegate_state(const Exchange& exchange) { return exchange.delegate_state_; }
   /// From now on it may have run.
-  static void note_sent(PendingCall& call) { call.where_ = PendingCall::Where::carried_and_sent; }
-  /// Before `answered` or `failed` is called, or when its owner waits no more.
-  static void release(PendingCall& call) { call.where_ = PendingCall::Where::nowhere; }
+  static void mark_sent(Exchange& exchange) {
+    exchange.transition(Exchange::State::delegated_sent, Exchange::Reason::delegated);
+  }
+  /// As if it had never been sent.
+  static void mark_unsent(Exchange& exchange) {
+    exchange.transition(Exchange::State::delegated, Exchange::Reason::delegated);
+  }
+  /// Before `on_response` or `on_failed` is called, or when its owner waits no more.
+  static void detach(Exchange& exchange) { exchange.transition(Exchange::State::idle, Exchange::Reason::delivered); }
 
  private:
-  friend class PendingCall;
+  friend class Exchange;
   friend class RemoteUse;
+  friend class RequestDraft;
 
   /// The call's owner waits no more.
-  virtual void abandon(PendingCall& call) = 0;
+  virtual void cancel(Exchange& exchange) = 0;
   /// `to` has taken over the links and fields of a call that moved.
-  virtual void relocated(PendingCall& to) = 0;
+  virtual void relocated(Exchange& to) = 0;
 
   runtime::Runtime& runtime_;
   runtime::Spawner& spawner_;
   std::atomic<std::uint32_t> remotes_ = 0;
 };
+
+inline RequestDraft::~RequestDraft() {
+  if (channel_ != nullptr) refuse(base::CallError(base::Errc::encode, base::Ran::no, "the request was not finished"));
+}
+inline void RequestDraft::commit(base::Blob&& blob) { std::exchange(channel_, nullptr)->commit(exchange_, std::move(blob)); }
+inline void RequestDraft::refuse(base::CallError why) {
+  std::exchange(channel_, nullptr)->refuse(exchange_, std::move(why));
+}
 
 /// As long as one lives, another thread hands calls to `channel`, which must not go before it.
 /// Threads: any.
@@ -86,31 +131,28 @@ class RemoteUse {
   Channel& channel_;
 };
 
-/// Starts `call`: `encode_message(Encoder&)` puts its message, which is written in the format of `options`. What that throws
+/// Starts `exchange`: `encode_message(Encoder&)` puts its message, which is written in the format of `options`. What that throws
 /// fails the call alone: encode, or overloaded when memory was refused; ran: no.
 template <class Encode>
-void start_call(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
+void start_call(Channel& channel, Exchange& exchange, const wire::Action& action, const CallOptions& options,
                 Encode&& encode_message, base::Blob blob = {}) {
-  wire::ByteSink& sink = channel.begin(call, action, options);
+  RequestDraft draft = channel.draft(exchange, action, options);
   try {
-    wire::encode_in(options.format, sink, encode_message);
+    wire::encode_in(options.format, draft.sink(), encode_message);
   } catch (...) {
-    channel.refuse(call, wire::encode_failure());
+    draft.refuse(wire::encode_failure());
     return;
   }
-  channel.commit(call, std::move(blob));
+  draft.commit(std::move(blob));
 }
 
 /// The same with a message that is encoded already, in the format of `options`, for who has nobody to throw to: where the
 /// channel has no memory for what it would note of the call, that fails right here.
-inline void start_encoded(Channel& channel, PendingCall& call, const wire::Action& action, const CallOptions& options,
-                          base::ByteView message, base::Blob blob = {}) {
-  wire::ByteSink* sink = nullptr;
-  if (!base::with_memory([&] { sink = &channel.begin(call, action, options); })) {
-    return call.failed(base::out_of_memory(base::Ran::no));
-  }
-  if (!base::with_memory([&] { sink->put(message); })) return channel.refuse(call, base::out_of_memory(base::Ran::no));
-  channel.commit(call, std::move(blob));
-}
+void start_encoded(Channel& channel, Exchange& exchange, const wire::Action& action, const CallOptions& options,
+                   base::ByteView message, base::Blob blob = {});
 
 }  // namespace razor::stream
+
+namespace razor {
+using stream::Channel;
+}  // namespace razor

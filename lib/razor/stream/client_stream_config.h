@@ -8,6 +8,8 @@
 
 #include "razor/base/bytes.h"
 #include "razor/base/time.h"
+#include "razor/runtime/transport.h"
+#include "razor/stream/call_hook.h"
 #include "razor/stream/deadline_wheel.h"
 #include "razor/wire/frame.h"
 
@@ -17,13 +19,13 @@ struct ClientStreamConfig {
   /// Calls that were sent and have no answer yet. Above it, calls wait in the queue. (window.h)
   std::uint32_t window = 128;
   /// Calls that wait for the window, and the bytes of their frames. Above either, a call fails: overloaded, ran: no.
-  /// (client_stream.cc)
+  /// (send_queue.h)
   std::uint32_t queue_calls_max = 1024;
   base::ByteCount queue_bytes_max = 64 * base::kMiB;
-  /// Bytes that the transport has not taken yet, above which calls wait in the queue. (client_stream.cc)
+  /// Bytes that the transport has not taken yet, above which calls wait in the queue. (client_connection.h)
   base::ByteCount write_buffer_max = 256 * base::kKiB;
 
-  /// Deadline of a call that names none, counted from its submission. (client_stream.cc) Zero or less leaves such a call no
+  /// Deadline of a call that names none, counted from its submission. (deadline_check.h) Zero or less leaves such a call no
   /// time: it fails, unsent.
   base::Duration call_timeout = std::chrono::seconds(20);
   /// Deadlines are checked in batches, once a tick: a call ends up to one tick after its deadline, never before it. Without
@@ -36,14 +38,20 @@ struct ClientStreamConfig {
   base::Duration ping_interval = std::chrono::seconds(1);
   base::Duration ping_timeout = std::chrono::seconds(2);
   /// A process counts as silent only if it answers pings ahead of earlier calls. Until it has shown that, a ping goes out
-  /// right behind a call so often: with the first calls, and then again; max: never. A pool has its own. (client_stream.cc)
+  /// right behind a call so often: with the first calls, and then again; max: never. A pool has its own. (client_connection.cc)
   base::Duration acquaint_interval = base::Duration::max();
   /// For `ClientStream::connect`. (client_stream.cc)
   base::Duration connect_timeout = std::chrono::seconds(10);
 
   /// Sizes of what is sent (a larger call fails alone: too_large, ran: no) and accepted (a larger answer is a protocol
-  /// error). (client_stream.cc, wire/frame.h)
+  /// error). (client_connection.cc, wire/frame.h)
   wire::FrameLimits limits{};
+
+  /// How `ClientStream::connect` and pools connect; null: over the Runtime's network. Outlives the stream or pool.
+  runtime::Transport* transport = nullptr;
+
+  /// Is told of every call; null: nobody is. (call_hook.h)
+  ClientCallHook* hook = nullptr;
 };
 static_assert(std::is_trivially_copyable_v<ClientStreamConfig>);
 

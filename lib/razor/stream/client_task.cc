@@ -70,37 +70,36 @@ wire::ByteSink& ClientTask::message_sink() { return call_->name_and_message; }
 
 void ClientTask::refuse(base::CallError why) { call_->refused_with.emplace(std::move(why)); }
 
+void ClientTask::Discard::operator()(Call* call) const { call->discard(); }
+
 void ClientTask::DropCall::operator()(Call* call) const {
-  call->failed(base::CallError(base::Errc::cancelled, base::Ran::no, "the task was dropped before it was submitted"));
+  call->on_failed(base::CallError(base::Errc::cancelled, base::Ran::no, "the task was dropped before it was submitted"));
 }
 
 void submit(Channel& channel, ClientTask task) {
-  ClientTask::Call& call = *task.call_.release();  // owns itself from here on
-  wire::ByteSink* sink = nullptr;
-  try {
-    sink = &channel.begin(call, call.action(), call.options);
-  } catch (...) {
-    call.discard();
-    throw;
-  }
-  if (call.refused_with) return channel.refuse(call, *std::move(call.refused_with));
+  // Owns itself once it is drafted.
+  std::unique_ptr<ClientTask::Call, ClientTask::Discard> owned(task.call_.release());
+  ClientTask::Call& call = *owned;
+  RequestDraft draft = channel.draft(call, call.action(), call.options);
+  (void)owned.release();
+  if (call.refused_with) return draft.refuse(*std::move(call.refused_with));
   try {
     if (call.options.format == nullptr || call.is_written || call.message().empty()) {
-      sink->put(call.message());
+      draft.sink().put(call.message());
     } else {
-      wire::translate(*call.options.format, call.message(), *sink);
+      wire::translate(*call.options.format, call.message(), draft.sink());
     }
   } catch (...) {
-    return channel.refuse(call, wire::encode_failure());
+    return draft.refuse(wire::encode_failure());
   }
-  channel.commit(call, std::move(call.blob));
+  draft.commit(std::move(call.blob));
 }
 
 // --- The call inside -------------------------------------------------------------------------------------------------
 
-void ClientTask::Call::answered(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
+void ClientTask::Call::on_response(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
 
-void ClientTask::Call::failed(base::CallError error) { complete(Answer(std::move(error))); }
+void ClientTask::Call::on_failed(base::CallError error) { complete(Answer(std::move(error))); }
 
 void ClientTask::Call::complete(const Answer& answer) {
   if (completion) run_completion([&] { completion(answer); });

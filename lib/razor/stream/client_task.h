@@ -12,7 +12,7 @@
 #include "razor/base/result.h"
 #include "razor/base/unique_function.h"
 #include "razor/stream/call_options.h"
-#include "razor/stream/pending_call.h"
+#include "razor/stream/exchange.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/wire_error.h"
 
@@ -124,7 +124,12 @@ class ClientTask {
   friend void submit(Channel& channel, ClientTask task);
   class Call;
 
+  // Completes it.
   struct DropCall {
+    void operator()(Call* call) const;
+  };
+  // Does not.
+  struct Discard {
     void operator()(Call* call) const;
   };
 

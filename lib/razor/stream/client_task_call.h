@@ -8,8 +8,8 @@
 
 namespace razor::stream {
 
-/// Owns itself once it is submitted: `answered` or `failed` ends it.
-class ClientTask::Call final : public PendingCall {
+/// Owns itself once it is submitted: `on_response` or `on_failed` ends it.
+class ClientTask::Call final : public Exchange {
  public:
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
   static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
@@ -29,8 +29,8 @@ class ClientTask::Call final : public PendingCall {
   /// Without completing it.
   void discard() { delete this; }
 
-  void answered(const wire::ResponseFrame& frame) override;
-  void failed(base::CallError error) override;
+  void on_response(const wire::ResponseFrame& frame) override;
+  void on_failed(base::CallError error) override;
   std::string describe() const override;
   FailoverRule failover_rule() const override { return rule; }
 

@@ -12,7 +12,7 @@ class EndElsewhere final : public runtime::Posted {
  public:
   explicit EndElsewhere(base::Ref<Core> core) : core_(std::move(core)) {}
   void run() override {
-    core_->end_by_owner();
+    core_->shut_down();
     delete this;
   }
   void drop() override { run(); }
@@ -28,7 +28,7 @@ void end_with_handle(base::Ref<Core>& core) {
   if (!core || core->runtime_is_gone()) return;
   runtime::Spawner& spawner = core->spawner();
   if (spawner.is_free_here()) {
-    core->end_by_owner();  // completions that run there may still submit, and are refused
+    core->shut_down();  // completions that run there may still submit, and are refused
   } else {
     spawner.post(*new EndElsewhere<Core>(std::move(core)));
   }

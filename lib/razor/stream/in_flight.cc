@@ -43,16 +43,16 @@ bool InFlight::grow() {
   return true;
 }
 
-PendingCall* InFlight::take_overflow(wire::Seq seq) {
+Exchange* InFlight::take_overflow(wire::Seq seq) {
   const auto found = overflow_.find(seq);
   if (found == overflow_.end()) return nullptr;
-  PendingCall* call = found->second;
+  Exchange* call = found->second;
   overflow_.erase(found);
   --size_;
   return call;
 }
 
-void InFlight::replace(wire::Seq seq, PendingCall& call) {
+void InFlight::replace(wire::Seq seq, Exchange& call) {
   Slot& slot = slots_[seq & mask_];
   if (slot.seq == seq && slot.call != nullptr) {
     slot.call = &call;

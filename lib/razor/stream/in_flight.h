@@ -14,7 +14,7 @@
 
 namespace razor::stream {
 
-class PendingCall;
+class Exchange;
 
 class InFlight {
  public:
@@ -22,7 +22,7 @@ class InFlight {
   explicit InFlight(std::uint32_t expected);
 
   /// `seq` is the one behind the last, given to a call or skipped; the first is any.
-  void insert(wire::Seq seq, PendingCall& call) {
+  void insert(wire::Seq seq, Exchange& call) {
     skip(seq);
     slots_[seq & mask_] = {seq, &call};
     ++size_;
@@ -34,7 +34,7 @@ class InFlight {
   }
 
   /// Takes the call with this seq out; null when there is none.
-  PendingCall* take(wire::Seq seq) {
+  Exchange* take(wire::Seq seq) {
     Slot& slot = slots_[seq & mask_];
     if (slot.seq == seq && slot.call != nullptr) [[likely]] {
       --size_;
@@ -51,12 +51,12 @@ class InFlight {
   }
 
   /// Another object stands for the call with this seq, which is in the table, from now on.
-  void replace(wire::Seq seq, PendingCall& call);
+  void replace(wire::Seq seq, Exchange& call);
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  /// Calls `visit(PendingCall&)` on each, in the order of their seqs; `visit` may take the call it is given, and no other.
+  /// Calls `visit(Exchange&)` on each, in the order of their seqs; `visit` may take the call it is given, and no other.
   /// Takes no memory.
   template <class Visit>
   void for_each(Visit&& visit);
@@ -64,17 +64,17 @@ class InFlight {
  private:
   struct Slot {
     wire::Seq seq = 0;
-    PendingCall* call = nullptr;
+    Exchange* call = nullptr;
   };
 
   void make_room(wire::Seq seq);
   bool grow();
-  PendingCall* take_overflow(wire::Seq seq);
+  Exchange* take_overflow(wire::Seq seq);
 
   std::vector<Slot> slots_;
   std::uint64_t mask_;
   std::size_t slots_max_;
-  std::map<wire::Seq, PendingCall*> overflow_;
+  std::map<wire::Seq, Exchange*> overflow_;
   std::size_t size_ = 0;
 };
 
@@ -90,7 +90,7 @@ void InFlight::for_each(Visit&& visit) {
     if (slot.call != nullptr) first = std::min(first, slot.seq);
   }
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    PendingCall* call = slots_[(first + i) & mask_].call;
+    Exchange* call = slots_[(first + i) & mask_].call;
     if (call != nullptr) visit(*call);
   }
 }

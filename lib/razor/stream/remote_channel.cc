@@ -36,7 +36,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
   static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
 
-  RemoteCall(runtime::Spawner& home, Channel& target, std::shared_ptr<Transit> transit, PendingCall& caller,
+  RemoteCall(runtime::Spawner& home, Channel& target, std::shared_ptr<Transit> transit, Exchange& caller,
              const wire::Action& action, const CallOptions& call_options)
       : user(&caller),
         options(call_options),
@@ -51,7 +51,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   }
 
   // --- At home
-  PendingCall* user;  // null once nobody waits
+  Exchange* user;  // null once nobody waits
   CallOptions options;
   wire::InlineSink<160> name_and_message;
   bool memory_refused;
@@ -86,10 +86,10 @@ class RemoteCall final : public base::ListLink<AllTag> {
     void drop() override { delete &call; }  // nobody is there any more
     RemoteCall& call;
   };
-  struct Inner final : PendingCall {
+  struct Inner final : Exchange {
     explicit Inner(RemoteCall& owner) : call(owner) {}
-    void answered(const wire::ResponseFrame& frame) override { call.answered(frame); }
-    void failed(CallError error) override { call.failed(std::move(error)); }
+    void on_response(const wire::ResponseFrame& frame) override { call.on_response(frame); }
+    void on_failed(CallError error) override { call.on_failed(std::move(error)); }
     std::string describe() const override {
       return call.is_name_ ? std::string(call.action().name()) : base::format("action {}", call.action_number_);
     }
@@ -107,7 +107,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   // --- On the target's thread
   void start() {
     transit_->calls.fetch_sub(1, std::memory_order_relaxed);
-    if (abandoned.load(std::memory_order_relaxed)) return failed(CallError(Errc::cancelled, Ran::no));
+    if (abandoned.load(std::memory_order_relaxed)) return on_failed(CallError(Errc::cancelled, Ran::no));
     if (left != base::Duration::max()) {
       options.deadline = base::saturating_add(target_.runtime().clock().now(), left);
     }
@@ -115,18 +115,18 @@ class RemoteCall final : public base::ListLink<AllTag> {
   }
   void dropped() {
     transit_->calls.fetch_sub(1, std::memory_order_relaxed);
-    failed(CallError(Errc::closed, Ran::no, "the runtime of the channel is gone"));
+    on_failed(CallError(Errc::closed, Ran::no, "the runtime of the channel is gone"));
   }
-  void answered(const wire::ResponseFrame& frame) {
+  void on_response(const wire::ResponseFrame& frame) {
     const bool is_kept = base::with_memory([&] {
       answer_msg_ = base::to_bytes(frame.msg);
       answer_blob_.blob = frame.take_blob();
     });
-    if (!is_kept) return failed(base::out_of_memory(wire::ran(frame)));
+    if (!is_kept) return on_failed(base::out_of_memory(wire::ran(frame)));
     answer_.emplace(frame);
     come_back();
   }
-  void failed(CallError error) {
+  void on_failed(CallError error) {
     fail(std::move(error));
     come_back();
   }
@@ -162,14 +162,14 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
         config_(config),
         transit_(std::make_shared<Transit>()) {}
 
-  wire::ByteSink& begin(PendingCall& user, const wire::Action& action, const CallOptions& options) override {
+  wire::ByteSink& begin(Exchange& user, const wire::Action& action, const CallOptions& options) override {
     check_use();
-    begun_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
-    carry(user, begun_);
-    return begun_->name_and_message;
+    drafted_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
+    attach(user, drafted_);
+    return drafted_->name_and_message;
   }
-  void commit(PendingCall& user, base::Blob&& blob) override {
-    if (begun_->memory_refused) return refuse(user, base::out_of_memory(Ran::no));
+  void commit(Exchange& user, base::Blob&& blob) override {
+    if (drafted_->memory_refused) return refuse(user, base::out_of_memory(Ran::no));
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
       return refuse(user, CallError(Errc::overloaded, Ran::no,
                                     base::format("call {}: {} calls are on their way to another thread already (limit {})",
@@ -180,22 +180,22 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
     if (call.options.deadline != base::TimePoint::max()) {
       call.left = call.options.deadline - runtime().clock().now();
     }
-    note_sent(user);
+    mark_sent(user);
     call.go();
   }
-  void refuse(PendingCall&, CallError why) override {
+  void refuse(Exchange&, CallError why) override {
     RemoteCall& call = accept();
     call.fail(std::move(why));
     call.come_back();  // in a turn of its own
   }
   /// What is under way fails here; what comes back later finds nobody.
-  void end_by_owner() {
+  void shut_down() {
     const base::Ref self(this);
     while (RemoteCall* call = all_.pop_front()) {
       call->abandoned.store(true, std::memory_order_relaxed);
-      PendingCall& user = *std::exchange(call->user, nullptr);
-      release(user);
-      user.failed(CallError(Errc::closed, Ran::maybe, base::format("call {}: closed by its owner", user.describe())));
+      Exchange& user = *std::exchange(call->user, nullptr);
+      detach(user);
+      user.on_failed(CallError(Errc::closed, Ran::maybe, base::format("call {}: closed by its owner", user.describe())));
     }
     // Only now: what completions submitted here, and was refused, comes back as well.
     {
@@ -204,48 +204,48 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
     }
     target_in_use_.reset();  // what is on its way finds that it is abandoned, and does not touch the target
   }
-  static PendingCall& give_back(PendingCall& user) {
-    release(user);
+  static Exchange& take_from(Exchange& user) {
+    detach(user);
     return user;
   }
 
  private:
   RemoteCall& accept() {
-    all_.push_back(*begun_);
-    return *std::exchange(begun_, nullptr);
+    all_.push_back(*drafted_);
+    return *std::exchange(drafted_, nullptr);
   }
-  void abandon(PendingCall& user) override {
-    auto& call = *static_cast<RemoteCall*>(record_of(user));
-    release(user);
+  void cancel(Exchange& user) override {
+    auto& call = *static_cast<RemoteCall*>(delegate_state(user));
+    detach(user);
     static_cast<base::ListLink<AllTag>&>(call).unlink();
     call.user = nullptr;
     call.abandoned.store(true, std::memory_order_relaxed);
   }
-  void relocated(PendingCall& to) override { static_cast<RemoteCall*>(record_of(to))->user = &to; }
+  void relocated(Exchange& to) override { static_cast<RemoteCall*>(delegate_state(to))->user = &to; }
 
   // RuntimeObject
-  void end_with_runtime() override { end_by_owner(); }
+  void end_with_runtime() override { shut_down(); }
   std::string object_name() const override { return "a RemoteChannel"; }
 
   Channel& target_;
   std::optional<RemoteUse> target_in_use_;
   RemoteChannelConfig config_;
   std::shared_ptr<Transit> transit_;
-  RemoteCall* begun_ = nullptr;
+  RemoteCall* drafted_ = nullptr;
   base::IntrusiveList<RemoteCall, AllTag> all_;
 };
 
 void RemoteCall::arrive() {
   if (user != nullptr) {
     static_cast<base::ListLink<AllTag>&>(*this).unlink();
-    PendingCall& caller = RemoteChannelCore::give_back(*std::exchange(user, nullptr));
+    Exchange& caller = RemoteChannelCore::take_from(*std::exchange(user, nullptr));
     if (error_) {
-      caller.failed(*std::move(error_));
+      caller.on_failed(*std::move(error_));
     } else {
       answer_->msg = answer_msg_;
       answer_->blob = answer_blob_.blob;
       answer_->source = &answer_blob_;
-      caller.answered(*answer_);
+      caller.on_response(*answer_);
     }
   }
   delete this;
@@ -262,7 +262,7 @@ RemoteChannel& RemoteChannel::operator=(RemoteChannel&& other) noexcept {
 }
 
 RemoteChannel::~RemoteChannel() {
-  if (core_ && !core_->runtime_is_gone()) core_->end_by_owner();
+  if (core_ && !core_->runtime_is_gone()) core_->shut_down();
 }
 
 Channel& RemoteChannel::channel() { return *core_; }

@@ -33,6 +33,7 @@ RpcServer::~RpcServer() {
 void RpcServer::end() {
   listening_.clear();
   shared_->dispatch = nullptr;
+  shared_->common.takes_requests = false;
   while (!shared_->connections.empty()) shared_->connections.front().close("the server is gone");
   shared_->handlers.cancel();
 }
@@ -47,7 +48,9 @@ std::string RpcServer::object_name() const {
 
 base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address) {
   check_use();
-  auto listener = shared_->runtime.network().listen(address, {.backlog = shared_->config.backlog});
+  const ServerConfig& config = shared_->common.config;
+  runtime::Transport& transport = config.transport != nullptr ? *config.transport : shared_->runtime.network();
+  auto listener = transport.listen(address, {.backlog = config.backlog});
   if (!listener) return {listener.error(), listener.message()};
   auto& listening = *listening_.emplace_back(
       std::make_unique<Listening>(shared_->runtime.spawner(), *std::move(listener)));
@@ -55,13 +58,19 @@ base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address
   return listening.listener->address();
 }
 
+void RpcServer::serve(std::unique_ptr<runtime::ByteStream> stream) {
+  check_use();
+  ++shared_->common.stats.connections_accepted;
+  base::make_ref<ServerStream>(shared_, std::move(stream))->start();
+}
+
 runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Listener& listener) {
   runtime::Runtime& runtime = shared->runtime;
   const std::uint32_t connections_max =
-      shared->config.connections_max > 0 ? shared->config.connections_max : runtime.network().connections_max();
+      shared->common.config.connections_max > 0 ? shared->common.config.connections_max : runtime.network().connections_max();
   shared->connections_max = connections_max;
   while (true) {
-    while (shared->stats.connections >= connections_max) {
+    while (shared->common.stats.connections >= connections_max) {
       shared->connection_closed.reset();
       co_await shared->connection_closed.wait();
     }
@@ -69,19 +78,19 @@ runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Li
     try {
       auto stream = co_await listener.accept();
       if (stream) {
-        ++shared->stats.connections_accepted;
-        base::make_ref<ServerStreamCore>(shared, *std::move(stream))->start();
+        ++shared->common.stats.connections_accepted;
+        base::make_ref<ServerStream>(shared, *std::move(stream))->start();
         continue;
       }
       error = stream.error();
     } catch (const std::bad_alloc&) {
       error = std::make_error_code(std::errc::not_enough_memory);
     }
-    ++shared->stats.accept_errors;
+    ++shared->common.stats.accept_errors;
     runtime.log().log(LogLevel::warning, "accept on {}: {} (failure {}, next try in {} ms)", listener.address(),
-                      error.message(), shared->stats.accept_errors,
-                      std::chrono::duration_cast<std::chrono::milliseconds>(shared->config.accept_pause).count());
-    co_await runtime.clock().sleep_for(shared->config.accept_pause);
+                      error.message(), shared->common.stats.accept_errors,
+                      std::chrono::duration_cast<std::chrono::milliseconds>(shared->common.config.accept_pause).count());
+    co_await runtime.clock().sleep_for(shared->common.config.accept_pause);
   }
 }
 
@@ -99,17 +108,17 @@ runtime::Task<void> until_all_are_closed(Ref<ServerShared> shared) {
 void RpcServer::accept_format(const wire::WireFormat& format) {
   RAZOR_CHECK(format.id() > 0 && format.id() <= wire::WireFormat::kIdMax, "the format {} has the id {}: ids go from 1 to {}",
               format.name(), format.id(), wire::WireFormat::kIdMax);
-  const wire::WireFormat* same = shared_->find_format(format.id());
+  const wire::WireFormat* same = shared_->common.find_format(format.id());
   if (same == &format) return;
   RAZOR_CHECK(same == nullptr, "the format {} has the id {}, which {} has already", format.name(), format.id(), same->name());
-  shared_->formats.push_back(&format);
+  shared_->common.formats.push_back(&format);
 }
 
 runtime::Task<void> RpcServer::close(base::Duration limit) {
   check_use();
   const Ref<ServerShared> shared = shared_;
   listening_.clear();
-  shared->connections.for_each([](ServerStreamCore& connection) { connection.drain(); });
+  shared->connections.for_each([](ServerStream& connection) { connection.drain(); });
   const base::TimePoint until = base::saturating_add(shared->runtime.clock().now(), limit);
   const auto all_closed =
       co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));
@@ -118,26 +127,12 @@ runtime::Task<void> RpcServer::close(base::Duration limit) {
   shared->handlers.cancel();
 }
 
-ServerStats RpcServer::stats() const { return shared_->stats; }
+ServerStats RpcServer::stats() const { return shared_->common.stats; }
 
 std::vector<ConnectionStats> RpcServer::connections() const {
   std::vector<ConnectionStats> all;
-  shared_->connections.for_each([&all](ServerStreamCore& connection) { all.push_back(connection.stats()); });
+  shared_->connections.for_each([&all](ServerStream& connection) { all.push_back(connection.stats()); });
   return all;
-}
-
-std::string ServerStats::to_string() const {
-  return base::format(
-      "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} overloaded, {} draining; {} "
-      "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors, {} undecodable",
-      connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, overloaded,
-      draining, answers, answers_failed, answers_dropped, handlers, handlers_peak, bytes_received, bytes_sent, pings,
-      accept_errors, undecodable);
-}
-
-std::string ConnectionStats::to_string() const {
-  return base::format("{}: {} requests, {} answers, {} handlers; {} B received, {} B sent, {} B queued{}", peer,
-                     requests, answers, handlers, bytes_received, bytes_sent, bytes_queued, paused ? ", paused" : "");
 }
 
 }  // namespace razor::stream

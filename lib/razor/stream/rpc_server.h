@@ -29,6 +29,11 @@ class RpcServer final : private runtime::RuntimeObject {
   /// Errors: as Network::listen.
   base::Result<runtime::Address> listen(const runtime::Address& address);
 
+  /// Serves a connection that exists, as one that was accepted. `connections_max` does not count here: who hands connections
+  /// over bounds them.
+  /// Errors: throws std::bad_alloc; the connection is closed then.
+  void serve(std::unique_ptr<runtime::ByteStream> stream);
+
   /// Requests may be written in `format` too, and are answered in it. Those in a format that nobody told the server of are
   /// answered rpc_decode; ran: no. The program ends, with a line that says why, when the id is another format's or not 1 … 63.
   /// `format` outlives the server, and the Responders that are kept.

@@ -22,6 +22,7 @@ struct ServerStats {
   std::uint64_t dispatched = 0;          ///< handed to the Dispatch
   std::uint64_t overloaded = 0;          ///< refused: too many handlers of all connections
   std::uint64_t draining = 0;            ///< refused: the server closes
+  std::uint64_t refused = 0;             ///< by the server's hook
   std::uint64_t answers = 0;             ///< queued to be written, refusals included
   std::uint64_t answers_failed = 0;      ///< of those: with a text of the framework
   std::uint64_t answers_dropped = 0;     ///< the peer was gone

@@ -57,11 +57,11 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
   OwnedAnswer await_resume() { return *std::move(answer_); }
 
  private:
-  void answered(const wire::ResponseFrame& frame) override {
+  void on_response(const wire::ResponseFrame& frame) override {
     if (!base::with_memory([&] { answer_.emplace(frame); })) answer_.emplace(base::out_of_memory(wire::ran(frame)));
     finish_now();
   }
-  void failed(base::CallError error) override {
+  void on_failed(base::CallError error) override {
     answer_.emplace(std::move(error));
     finish_soon();
   }

@@ -144,7 +144,7 @@ std::vector<RuntimeKind> kinds() {
   return kinds;
 }
 
-INSTANTIATE_TEST_SUITE_P(Asio, RuntimeConformance, testing::ValuesIn(kinds()), name_of);
+INSTANTIATE_TEST_SUITE_P(Asio, RuntimeConformance, testing::ValuesIn(with_other_transports(kinds())), name_of);
 
 }  // namespace
 }  // namespace razor::test

@@ -167,10 +167,10 @@ void AsioStream::reset() {
   state_->close();
 }
 
-std::size_t AsioStream::bytes_readable() const {
+bool AsioStream::input_pending() const {
   error_code error;
   const std::size_t count = state_->socket.available(error);
-  return error ? 0 : count;
+  return !error && count > 0;
 }
 
 // Asked for nothing, poll tells of errors and of a peer that is gone. It leaves the error to the next read or write.

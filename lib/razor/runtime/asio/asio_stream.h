@@ -58,7 +58,7 @@ class AsioStream final : public runtime::ByteStream {
 
   base::Result<void> shutdown_write() override;
   void reset() override;
-  std::size_t bytes_readable() const override;
+  bool input_pending() const override;
   bool is_broken() const override;
   std::optional<runtime::Unacknowledged> unacknowledged() const override;
   const runtime::Address& local_address() const override { return local_; }

@@ -1,7 +1,7 @@
-// ServerSession: every limit of time that a server has for a peer, at its edge and one nanosecond before. A session that
+// ServerTimeouts: every limit of time that a server has for a peer, at its edge and one nanosecond before. A session that
 // reckons from the wrong event closes honest peers, or never closes those that do not move.
 
-#include "razor/stream/server_session.h"
+#include "razor/stream/server_timeouts.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -14,12 +14,12 @@ namespace {
 using namespace std::chrono_literals;
 using base::Duration;
 using base::TimePoint;
-using Overdue = ServerSession::Overdue;
-using Reading = ServerSession::Reading;
+using Overdue = ServerTimeouts::Overdue;
+using Reading = ServerTimeouts::Reading;
 
 constexpr TimePoint kStart(1000s);
 
-class ServerSessionTest : public testing::Test {
+class ServerTimeoutsTest : public testing::Test {
  protected:
   // The session is content until just before `limit`, and then finds this.
   void expect_overdue(TimePoint limit, Overdue why) const {
@@ -34,10 +34,11 @@ class ServerSessionTest : public testing::Test {
   }
 
   ServerConfig config_;
-  ServerSession session_{config_, kStart};
+  ServerInFlight running_;
+  ServerTimeouts session_{config_, running_, kStart};
 };
 
-TEST_F(ServerSessionTest, WantsAFirstByteSoonOnlyWhileConnectionsAreShort) {
+TEST_F(ServerTimeoutsTest, WantsAFirstByteSoonOnlyWhileConnectionsAreShort) {
   expect_overdue(kStart + 120s, Overdue::first_byte);
   session_.set_crowded(true);
   expect_overdue(kStart + 10s, Overdue::first_byte);
@@ -50,7 +51,7 @@ TEST_F(ServerSessionTest, WantsAFirstByteSoonOnlyWhileConnectionsAreShort) {
 
 // On a slow link the transport takes the next part of a large answer long after the last, and the peer acknowledges all
 // the while.
-TEST_F(ServerSessionTest, BytesThatAreAcknowledgedAreProgressOfAWrite) {
+TEST_F(ServerTimeoutsTest, BytesThatAreAcknowledgedAreProgressOfAWrite) {
   session_.on_bytes(kStart, 32, 1, Reading::between);
   session_.on_write_begins(kStart);
   EXPECT_TRUE(session_.sample_is_due(kStart));
@@ -68,7 +69,7 @@ TEST_F(ServerSessionTest, BytesThatAreAcknowledgedAreProgressOfAWrite) {
   EXPECT_EQ(session_.next_sample(), kStart + 61s) << "no sample for each write";
 }
 
-TEST_F(ServerSessionTest, WithoutKnowledgeOfTheTransportNothingIsSampled) {
+TEST_F(ServerTimeoutsTest, WithoutKnowledgeOfTheTransportNothingIsSampled) {
   session_.on_bytes(kStart, 32, 1, Reading::between);
   session_.on_write_begins(kStart);
   session_.on_acknowledged(kStart + 1s, std::nullopt);
@@ -76,7 +77,7 @@ TEST_F(ServerSessionTest, WithoutKnowledgeOfTheTransportNothingIsSampled) {
   expect_overdue(kStart + 5s, Overdue::write);
 }
 
-TEST_F(ServerSessionTest, WantsAHeadWholeSoonAfterItsFirstByte) {
+TEST_F(ServerTimeoutsTest, WantsAHeadWholeSoonAfterItsFirstByte) {
   session_.on_bytes(kStart + 9s, 1, 0, Reading::head);
   expect_overdue(kStart + 14s, Overdue::head);
   session_.on_bytes(kStart + 13s, 30, 0, Reading::head);  // drop by drop does not help
@@ -85,13 +86,13 @@ TEST_F(ServerSessionTest, WantsAHeadWholeSoonAfterItsFirstByte) {
   expect_overdue(kStart + 133s, Overdue::idle);
 }
 
-TEST_F(ServerSessionTest, EachHeadHasItsOwnTime) {
+TEST_F(ServerTimeoutsTest, EachHeadHasItsOwnTime) {
   session_.on_bytes(kStart, 1, 0, Reading::head);
   session_.on_bytes(kStart + 4s, 32, 1, Reading::head);  // one request whole, the first byte of the next
   expect_overdue(kStart + 9s, Overdue::head);
 }
 
-TEST_F(ServerSessionTest, WantsABodyToMoveOn) {
+TEST_F(ServerTimeoutsTest, WantsABodyToMoveOn) {
   session_.on_bytes(kStart, 32, 0, Reading::body);
   expect_overdue(kStart + 5s, Overdue::body);
   session_.on_bytes(kStart + 4s, 1023, 0, Reading::body);
@@ -102,44 +103,44 @@ TEST_F(ServerSessionTest, WantsABodyToMoveOn) {
   expect_overdue(kStart + 13s, Overdue::body);
 }
 
-TEST_F(ServerSessionTest, TheBodysTimeBeginsWithTheEndOfTheHead) {
+TEST_F(ServerTimeoutsTest, TheBodysTimeBeginsWithTheEndOfTheHead) {
   session_.on_bytes(kStart, 16, 0, Reading::head);
   session_.on_bytes(kStart + 4s, 16, 0, Reading::body);
   expect_overdue(kStart + 9s, Overdue::body);
 }
 
-TEST_F(ServerSessionTest, ProgressOfOneBodyDoesNotCountForTheNext) {
+TEST_F(ServerTimeoutsTest, ProgressOfOneBodyDoesNotCountForTheNext) {
   session_.on_bytes(kStart, 32, 0, Reading::body);
   session_.on_bytes(kStart + 1s, 1000, 1, Reading::body);  // the rest of it, and the start of another
   session_.on_bytes(kStart + 2s, 1000, 0, Reading::body);
   expect_overdue(kStart + 6s, Overdue::body);
 }
 
-TEST_F(ServerSessionTest, AnIdlePeerIsClosedAfterItsLastRequest) {
+TEST_F(ServerTimeoutsTest, AnIdlePeerIsClosedAfterItsLastRequest) {
   session_.on_bytes(kStart + 1s, 32, 1, Reading::between);
   expect_overdue(kStart + 121s, Overdue::idle);
   session_.on_bytes(kStart + 100s, 32, 1, Reading::between);
   expect_overdue(kStart + 220s, Overdue::idle);
 }
 
-TEST_F(ServerSessionTest, APeerIsNotIdleWhileItIsOwedAnAnswer) {
-  session_.on_dispatched();
+TEST_F(ServerTimeoutsTest, APeerIsNotIdleWhileItIsOwedAnAnswer) {
+  running_.begin(1);
   session_.on_bytes(kStart, 32, 1, Reading::between);
-  EXPECT_EQ(session_.handlers(), 1u);
+  EXPECT_EQ(running_.count(), 1u);
   expect_no_limit();
-  session_.on_handled();
+  running_.end();
   session_.on_write_begins(kStart + 1h);
   session_.on_written(kStart + 1h);
   expect_overdue(kStart + 1h + 120s, Overdue::idle);
 }
 
-TEST_F(ServerSessionTest, APeerThatIsOwedAnAnswerMustStillFinishWhatItBegan) {
-  session_.on_dispatched();
+TEST_F(ServerTimeoutsTest, APeerThatIsOwedAnAnswerMustStillFinishWhatItBegan) {
+  running_.begin(1);
   session_.on_bytes(kStart, 33, 1, Reading::head);
   expect_overdue(kStart + 5s, Overdue::head);
 }
 
-TEST_F(ServerSessionTest, WantsAnswersToBeTaken) {
+TEST_F(ServerTimeoutsTest, WantsAnswersToBeTaken) {
   session_.on_bytes(kStart, 32, 1, Reading::between);
   session_.on_write_begins(kStart + 1s);
   expect_overdue(kStart + 6s, Overdue::write);
@@ -151,7 +152,7 @@ TEST_F(ServerSessionTest, WantsAnswersToBeTaken) {
   expect_overdue(kStart + 127s, Overdue::idle);
 }
 
-TEST_F(ServerSessionTest, EachStallHasItsWholeTime) {
+TEST_F(ServerTimeoutsTest, EachStallHasItsWholeTime) {
   session_.on_bytes(kStart, 32, 1, Reading::between);
   session_.on_write_begins(kStart);
   session_.on_written(kStart + 1s);
@@ -159,7 +160,7 @@ TEST_F(ServerSessionTest, EachStallHasItsWholeTime) {
   expect_overdue(kStart + 65s, Overdue::write);
 }
 
-TEST_F(ServerSessionTest, WhileWeDoNotReadThePeerCannotBeLate) {
+TEST_F(ServerTimeoutsTest, WhileWeDoNotReadThePeerCannotBeLate) {
   session_.on_bytes(kStart, 33, 1, Reading::head);
   session_.on_pause(kStart + 1s);
   expect_no_limit();
@@ -167,18 +168,19 @@ TEST_F(ServerSessionTest, WhileWeDoNotReadThePeerCannotBeLate) {
   expect_overdue(kStart + 1h + 5s, Overdue::head);
 }
 
-TEST_F(ServerSessionTest, APausedPeerMustStillTakeItsAnswers) {
+TEST_F(ServerTimeoutsTest, APausedPeerMustStillTakeItsAnswers) {
   session_.on_bytes(kStart, 32, 1, Reading::between);
   session_.on_write_begins(kStart);
   session_.on_pause(kStart);
   expect_overdue(kStart + 5s, Overdue::write);
 }
 
-TEST(ServerSession, LimitsWithoutEndAreNone) {
+TEST(ServerTimeouts, LimitsWithoutEndAreNone) {
   ServerConfig config;
   config.first_byte_timeout = config.idle_timeout = config.head_timeout = config.body_progress_timeout =
       config.write_stall_timeout = Duration::max();
-  ServerSession session(config, kStart);
+  ServerInFlight running;
+  ServerTimeouts session(config, running, kStart);
   EXPECT_EQ(session.next_check(), TimePoint::max());
   session.on_bytes(kStart, 1, 0, Reading::head);
   session.on_write_begins(kStart);
@@ -186,7 +188,7 @@ TEST(ServerSession, LimitsWithoutEndAreNone) {
   EXPECT_EQ(session.check(kStart + 24h * 365), Overdue::nothing);
 }
 
-TEST(ServerSession, EveryReasonHasAName) {
+TEST(ServerTimeouts, EveryReasonHasAName) {
   for (const Overdue overdue : {Overdue::nothing, Overdue::first_byte, Overdue::idle, Overdue::head, Overdue::body,
                                 Overdue::write}) {
     EXPECT_GT(name_of(overdue).size(), 5u);
@@ -194,9 +196,10 @@ TEST(ServerSession, EveryReasonHasAName) {
 }
 
 // Whatever happens: nothing is found before `next_check`, and something is at it.
-RC_GTEST_PROP(ServerSession, LooksAgainExactlyWhenSomethingIsOverdue, ()) {
+RC_GTEST_PROP(ServerTimeouts, LooksAgainExactlyWhenSomethingIsOverdue, ()) {
   ServerConfig config;
-  ServerSession session(config, kStart);
+  ServerInFlight running;
+  ServerTimeouts session(config, running, kStart);
   TimePoint now = kStart;
   const int steps = test::pick(0, 200);
   for (int i = 0; i < steps; ++i) {
@@ -208,9 +211,9 @@ RC_GTEST_PROP(ServerSession, LooksAgainExactlyWhenSomethingIsOverdue, ()) {
       case 2: session.on_write_begins(now); break;
       case 3: session.on_write_progress(now); break;
       case 4: session.on_written(now); break;
-      case 5: session.on_dispatched(); break;
+      case 5: running.begin(1); break;
       case 6:
-        if (session.handlers() > 0) session.on_handled();
+        if (!running.empty()) running.end();
         break;
       default:
         session.on_bytes(now, test::pick<base::ByteCount>(1, 3000), test::pick<std::size_t>(0, 2), reading);

@@ -1,8 +1,8 @@
-// Channel: a bounded queue between coroutines. Two models hold it to its word: with every turn run to its end it
+// BoundedQueue: a bounded queue between coroutines. Two models hold it to its word: with every turn run to its end it
 // behaves as a deque with two waiting lines; and between turns, whoever is cancelled, no value is lost, doubled or
 // overtaken.
 
-#include "razor/runtime/channel.h"
+#include "razor/runtime/bounded_queue.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -20,33 +20,33 @@ namespace {
 
 using test::ManualSpawner;
 using test::Running;
-using IntChannel = Channel<int>;
+using IntQueue = BoundedQueue<int>;
 
-Task<bool> send_to(IntChannel& channel, int value) { co_return co_await channel.send(value); }
-Task<std::optional<int>> receive_from(IntChannel& channel) { co_return co_await channel.receive(); }
+Task<bool> send_to(IntQueue& queue, int value) { co_return co_await queue.send(value); }
+Task<std::optional<int>> receive_from(IntQueue& queue) { co_return co_await queue.receive(); }
 
 using Sending = Running<bool>;
 using Receiving = Running<std::optional<int>>;
 
-class ChannelTest : public testing::Test {
+class BoundedQueueTest : public testing::Test {
  protected:
-  std::unique_ptr<Sending> sending(int value) { return std::make_unique<Sending>(send_to(channel_, value)); }
-  std::unique_ptr<Receiving> receiving() { return std::make_unique<Receiving>(receive_from(channel_)); }
+  std::unique_ptr<Sending> sending(int value) { return std::make_unique<Sending>(send_to(bounded_, value)); }
+  std::unique_ptr<Receiving> receiving() { return std::make_unique<Receiving>(receive_from(bounded_)); }
 
   ManualSpawner spawner_;
-  IntChannel channel_{spawner_, 2};
+  IntQueue bounded_{spawner_, 2};
 };
 
-TEST_F(ChannelTest, ValuesArriveInTheOrderTheyWereSent) {
+TEST_F(BoundedQueueTest, ValuesArriveInTheOrderTheyWereSent) {
   EXPECT_TRUE(sending(1)->take());
   EXPECT_TRUE(sending(2)->take());
-  EXPECT_EQ(channel_.size(), 2u);
-  EXPECT_EQ(channel_.capacity(), 2u);
+  EXPECT_EQ(bounded_.size(), 2u);
+  EXPECT_EQ(bounded_.capacity(), 2u);
   EXPECT_EQ(receiving()->take(), 1);
   EXPECT_EQ(receiving()->take(), 2);
 }
 
-TEST_F(ChannelTest, AReceiverWaitsForAValue) {
+TEST_F(BoundedQueueTest, AReceiverWaitsForAValue) {
   const auto receiver = receiving();
   EXPECT_FALSE(receiver->finished());
   sending(1);
@@ -55,12 +55,12 @@ TEST_F(ChannelTest, AReceiverWaitsForAValue) {
   EXPECT_EQ(receiver->take(), 1);
 }
 
-TEST_F(ChannelTest, ASenderWaitsForAPlace) {
+TEST_F(BoundedQueueTest, ASenderWaitsForAPlace) {
   sending(1);
   sending(2);
   const auto sender = sending(3);
   EXPECT_FALSE(sender->finished());
-  EXPECT_EQ(channel_.size(), 2u);
+  EXPECT_EQ(bounded_.size(), 2u);
   EXPECT_EQ(receiving()->take(), 1);
   spawner_.run_all();
   ASSERT_TRUE(sender->finished());
@@ -69,38 +69,38 @@ TEST_F(ChannelTest, ASenderWaitsForAPlace) {
   EXPECT_EQ(receiving()->take(), 3);
 }
 
-TEST_F(ChannelTest, NobodyOvertakesASenderThatWaits) {
+TEST_F(BoundedQueueTest, NobodyOvertakesASenderThatWaits) {
   sending(1);
   sending(2);
   const auto waits = sending(3);
-  (void)channel_.try_receive();
+  (void)bounded_.try_receive();
   int late = 4;
-  EXPECT_FALSE(channel_.try_send(std::move(late)));
+  EXPECT_FALSE(bounded_.try_send(std::move(late)));
   const auto later = sending(5);
   EXPECT_FALSE(later->finished());
   spawner_.run_all();
-  EXPECT_EQ(channel_.try_receive(), 2);
+  EXPECT_EQ(bounded_.try_receive(), 2);
   spawner_.run_all();
-  EXPECT_EQ(channel_.try_receive(), 3);
-  EXPECT_EQ(channel_.try_receive(), 5);
+  EXPECT_EQ(bounded_.try_receive(), 3);
+  EXPECT_EQ(bounded_.try_receive(), 5);
 }
 
-TEST_F(ChannelTest, APlacePromisedToACancelledSenderGoesToTheNext) {
+TEST_F(BoundedQueueTest, APlacePromisedToACancelledSenderGoesToTheNext) {
   sending(1);
   sending(2);
   auto first = sending(3);
   const auto second = sending(4);
-  (void)channel_.try_receive();
+  (void)bounded_.try_receive();
   first.reset();  // woken, but it has not run
   spawner_.run_all();
   ASSERT_TRUE(second->finished());
   EXPECT_TRUE(second->take());
-  EXPECT_EQ(channel_.try_receive(), 2);
-  EXPECT_EQ(channel_.try_receive(), 4);
-  EXPECT_EQ(channel_.try_receive(), std::nullopt);
+  EXPECT_EQ(bounded_.try_receive(), 2);
+  EXPECT_EQ(bounded_.try_receive(), 4);
+  EXPECT_EQ(bounded_.try_receive(), std::nullopt);
 }
 
-TEST_F(ChannelTest, AValuePromisedToACancelledReceiverGoesToTheNext) {
+TEST_F(BoundedQueueTest, AValuePromisedToACancelledReceiverGoesToTheNext) {
   auto first = receiving();
   const auto second = receiving();
   sending(1);
@@ -110,97 +110,97 @@ TEST_F(ChannelTest, AValuePromisedToACancelledReceiverGoesToTheNext) {
   EXPECT_EQ(second->take(), 1);
 }
 
-TEST_F(ChannelTest, AValuePromisedToACancelledReceiverStaysForLater) {
+TEST_F(BoundedQueueTest, AValuePromisedToACancelledReceiverStaysForLater) {
   auto first = receiving();
   sending(1);
-  EXPECT_EQ(channel_.try_receive(), std::nullopt) << "the value was promised";
+  EXPECT_EQ(bounded_.try_receive(), std::nullopt) << "the value was promised";
   first.reset();
-  EXPECT_EQ(channel_.try_receive(), 1);
+  EXPECT_EQ(bounded_.try_receive(), 1);
 }
 
-TEST_F(ChannelTest, AfterCloseWhatIsQueuedIsReceivedAndNothingIsSent) {
+TEST_F(BoundedQueueTest, AfterCloseWhatIsQueuedIsReceivedAndNothingIsSent) {
   sending(1);
   sending(2);
   const auto waits = sending(3);
-  channel_.close();
-  channel_.close();
-  EXPECT_TRUE(channel_.closed());
+  bounded_.close();
+  bounded_.close();
+  EXPECT_TRUE(bounded_.closed());
   spawner_.run_all();
   ASSERT_TRUE(waits->finished());
   EXPECT_FALSE(waits->take());
   EXPECT_FALSE(sending(4)->take());
   int value = 5;
-  EXPECT_FALSE(channel_.try_send(std::move(value)));
+  EXPECT_FALSE(bounded_.try_send(std::move(value)));
   EXPECT_EQ(receiving()->take(), 1);
   EXPECT_EQ(receiving()->take(), 2);
   EXPECT_EQ(receiving()->take(), std::nullopt);
 }
 
-TEST_F(ChannelTest, CloseWakesReceiversWithNothing) {
+TEST_F(BoundedQueueTest, CloseWakesReceiversWithNothing) {
   const auto receiver = receiving();
-  channel_.close();
+  bounded_.close();
   spawner_.run_all();
   ASSERT_TRUE(receiver->finished());
   EXPECT_EQ(receiver->take(), std::nullopt);
 }
 
-TEST_F(ChannelTest, ASenderWhosePlaceWasPromisedBeforeTheCloseIsToldFalse) {
+TEST_F(BoundedQueueTest, ASenderWhosePlaceWasPromisedBeforeTheCloseIsToldFalse) {
   sending(1);
   sending(2);
   const auto waits = sending(3);
-  (void)channel_.try_receive();
-  channel_.close();
+  (void)bounded_.try_receive();
+  bounded_.close();
   spawner_.run_all();
   EXPECT_FALSE(waits->take());
-  EXPECT_EQ(channel_.try_receive(), 2);
-  EXPECT_EQ(channel_.try_receive(), std::nullopt);
+  EXPECT_EQ(bounded_.try_receive(), 2);
+  EXPECT_EQ(bounded_.try_receive(), std::nullopt);
 }
 
 // Regression: a receiver that close() had woken ended with nothing although, by then, a cancelled receiver had left its
 // value behind. Nobody received that value.
-TEST_F(ChannelTest, AReceiverWokenByCloseTakesTheValueThatACancelledOneLeftBehind) {
+TEST_F(BoundedQueueTest, AReceiverWokenByCloseTakesTheValueThatACancelledOneLeftBehind) {
   auto promised = receiving();
   const auto waits = receiving();
   sending(1);
-  channel_.close();
+  bounded_.close();
   promised.reset();
   spawner_.run_all();
   ASSERT_TRUE(waits->finished());
   EXPECT_EQ(waits->take(), 1);
 }
 
-using OwningChannel = Channel<std::unique_ptr<int>>;
-Task<bool> send_owned(OwningChannel& channel, int value) {
-  co_return co_await channel.send(std::make_unique<int>(value));
+using OwningQueue = BoundedQueue<std::unique_ptr<int>>;
+Task<bool> send_owned(OwningQueue& queue, int value) {
+  co_return co_await queue.send(std::make_unique<int>(value));
 }
-Task<int> receive_owned(OwningChannel& channel) {
-  const std::optional<std::unique_ptr<int>> received = co_await channel.receive();
+Task<int> receive_owned(OwningQueue& queue) {
+  const std::optional<std::unique_ptr<int>> received = co_await queue.receive();
   co_return **received;
 }
 
-TEST_F(ChannelTest, PassesOnWhatCanOnlyBeMoved) {
-  OwningChannel channel(spawner_, 1);
-  Running<bool> first(send_owned(channel, 1));
-  Running<bool> second(send_owned(channel, 2));
+TEST_F(BoundedQueueTest, PassesOnWhatCanOnlyBeMoved) {
+  OwningQueue queue(spawner_, 1);
+  Running<bool> first(send_owned(queue, 1));
+  Running<bool> second(send_owned(queue, 2));
   auto refused = std::make_unique<int>(3);
-  EXPECT_FALSE(channel.try_send(std::move(refused)));
+  EXPECT_FALSE(queue.try_send(std::move(refused)));
   EXPECT_NE(refused, nullptr) << "a refused value is left with its owner";
-  EXPECT_EQ(Running<int>(receive_owned(channel)).take(), 1);
+  EXPECT_EQ(Running<int>(receive_owned(queue)).take(), 1);
   spawner_.run_all();
-  EXPECT_EQ(Running<int>(receive_owned(channel)).take(), 2);
+  EXPECT_EQ(Running<int>(receive_owned(queue)).take(), 2);
 }
 
-TEST(ChannelDeathTest, WithoutCapacityIsABug) {
+TEST(BoundedQueueDeathTest, WithoutCapacityIsABug) {
   ManualSpawner spawner;
-  EXPECT_DEATH(IntChannel(spawner, 0), "passes nothing on");
+  EXPECT_DEATH(IntQueue(spawner, 0), "passes nothing on");
 }
 
 // --- A deque with two waiting lines ----------------------------------------------------------------------------------
 
 // Every turn is run to its end after every step, so each step has one right outcome, which the model computes.
-class ChannelAndDeque {
+class BoundedQueueAndDeque {
  public:
-  explicit ChannelAndDeque(std::size_t capacity) : channel_(spawner_, capacity), capacity_(capacity) {}
+  explicit BoundedQueueAndDeque(std::size_t capacity) : bounded_(spawner_, capacity), capacity_(capacity) {}
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{8, 0}, {8, 1}, {3, 2}, {3, 3}, {3, 4}, {3, 5}, {1, 6}})) {
@@ -244,18 +244,18 @@ class ChannelAndDeque {
 
   void send() {
     const int value = next_value_++;
-    senders_.push_back({std::make_unique<Sending>(send_to(channel_, value)), value, std::nullopt});
+    senders_.push_back({std::make_unique<Sending>(send_to(bounded_, value)), value, std::nullopt});
   }
-  void receive() { receivers_.push_back({std::make_unique<Receiving>(receive_from(channel_)), std::nullopt}); }
+  void receive() { receivers_.push_back({std::make_unique<Receiving>(receive_from(bounded_)), std::nullopt}); }
   void try_send() {
     const bool fits = !closed_ && queue_.size() < capacity_;
     int value = next_value_++;
-    RC_ASSERT(channel_.try_send(std::move(value)) == fits);
+    RC_ASSERT(bounded_.try_send(std::move(value)) == fits);
     if (fits) queue_.push_back(value);
   }
   void try_receive() {
     const std::optional<int> expected = queue_.empty() ? std::nullopt : std::optional(queue_.front());
-    RC_ASSERT(channel_.try_receive() == expected);
+    RC_ASSERT(bounded_.try_receive() == expected);
     if (expected) queue_.pop_front();
   }
   void cancel_a_sender() {
@@ -267,7 +267,7 @@ class ChannelAndDeque {
     receivers_.erase(receivers_.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(receivers_)));
   }
   void close() {
-    channel_.close();
+    bounded_.close();
     closed_ = true;
   }
 
@@ -290,8 +290,8 @@ class ChannelAndDeque {
   }
 
   void check() {
-    RC_ASSERT(channel_.size() == queue_.size());
-    RC_ASSERT(channel_.closed() == closed_);
+    RC_ASSERT(bounded_.size() == queue_.size());
+    RC_ASSERT(bounded_.closed() == closed_);
     for (Sender& sender : senders_) {
       RC_ASSERT(sender.running->finished() == sender.expected.has_value());
       if (sender.expected) RC_ASSERT(sender.running->take() == *sender.expected);
@@ -305,7 +305,7 @@ class ChannelAndDeque {
   }
 
   ManualSpawner spawner_;
-  IntChannel channel_;
+  IntQueue bounded_;
   std::size_t capacity_;
   std::deque<int> queue_;
   bool closed_ = false;
@@ -314,9 +314,9 @@ class ChannelAndDeque {
   std::vector<Receiver> receivers_;
 };
 
-RC_GTEST_PROP(Channel, AgreesWithADequeAndTwoWaitingLines, ()) {
+RC_GTEST_PROP(BoundedQueue, AgreesWithADequeAndTwoWaitingLines, ()) {
   const int steps = *rc::gen::inRange(0, 100);
-  ChannelAndDeque both(*rc::gen::inRange<std::size_t>(1, 4));
+  BoundedQueueAndDeque both(*rc::gen::inRange<std::size_t>(1, 4));
   for (int i = 0; i < steps; ++i) both.step();
 }
 
@@ -326,7 +326,7 @@ RC_GTEST_PROP(Channel, AgreesWithADequeAndTwoWaitingLines, ()) {
 // values are received in the order they were queued, each once; and nobody waits in vain.
 class ChannelBetweenTurns {
  public:
-  explicit ChannelBetweenTurns(std::size_t capacity) : channel_(spawner_, capacity), capacity_(capacity) {}
+  explicit ChannelBetweenTurns(std::size_t capacity) : bounded_(spawner_, capacity), capacity_(capacity) {}
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{6, 0}, {6, 1}, {8, 2}, {3, 3}, {3, 4}, {2, 5}, {2, 6}})) {
@@ -352,8 +352,8 @@ class ChannelBetweenTurns {
         try_receive();
         break;
     }
-    RC_ASSERT(channel_.size() <= capacity_);
-    RC_ASSERT(queued_.size() - received_.size() == channel_.size());
+    RC_ASSERT(bounded_.size() <= capacity_);
+    RC_ASSERT(queued_.size() - received_.size() == bounded_.size());
     RC_ASSERT(std::equal(received_.begin(), received_.end(), queued_.begin()));
   }
 
@@ -361,31 +361,31 @@ class ChannelBetweenTurns {
   void settle() {
     while (spawner_.ready_count() > 0) run_any_ready();
     const auto waits = [](const auto& running) { return !running->finished(); };
-    if (std::ranges::any_of(senders_, waits)) RC_ASSERT(channel_.size() == capacity_);
-    if (std::ranges::any_of(receivers_, waits)) RC_ASSERT(channel_.size() == 0u);
-    channel_.close();
+    if (std::ranges::any_of(senders_, waits)) RC_ASSERT(bounded_.size() == capacity_);
+    if (std::ranges::any_of(receivers_, waits)) RC_ASSERT(bounded_.size() == 0u);
+    bounded_.close();
     while (spawner_.ready_count() > 0) run_any_ready();
     RC_ASSERT(std::ranges::none_of(senders_, waits));
     RC_ASSERT(std::ranges::none_of(receivers_, waits));
-    while (const std::optional<int> left = channel_.try_receive()) received_.push_back(*left);
+    while (const std::optional<int> left = bounded_.try_receive()) received_.push_back(*left);
     RC_ASSERT(received_ == queued_);
   }
 
  private:
   static Task<void> send(ChannelBetweenTurns& test, int value) {
-    const bool sent = co_await test.channel_.send(value);
+    const bool sent = co_await test.bounded_.send(value);
     if (sent) test.queued_.push_back(value);
   }
   static Task<void> receive(ChannelBetweenTurns& test) {
-    const std::optional<int> value = co_await test.channel_.receive();
+    const std::optional<int> value = co_await test.bounded_.receive();
     if (value) test.received_.push_back(*value);
   }
   void try_send() {
     int value = next_value_++;
-    if (channel_.try_send(std::move(value))) queued_.push_back(value);
+    if (bounded_.try_send(std::move(value))) queued_.push_back(value);
   }
   void try_receive() {
-    if (const std::optional<int> value = channel_.try_receive()) received_.push_back(*value);
+    if (const std::optional<int> value = bounded_.try_receive()) received_.push_back(*value);
   }
   void run_any_ready() {
     if (spawner_.ready_count() > 0) spawner_.run_nth(*rc::gen::inRange<std::size_t>(0, spawner_.ready_count()));
@@ -395,7 +395,7 @@ class ChannelBetweenTurns {
   }
 
   ManualSpawner spawner_;
-  IntChannel channel_;
+  IntQueue bounded_;
   std::size_t capacity_;
   int next_value_ = 1;
   std::vector<int> queued_;
@@ -404,11 +404,11 @@ class ChannelBetweenTurns {
   std::vector<std::unique_ptr<Running<void>>> receivers_;
 };
 
-RC_GTEST_PROP(Channel, LosesNoValueAndNoWakeUpWhoeverIsCancelledBetweenTurns, ()) {
+RC_GTEST_PROP(BoundedQueue, LosesNoValueAndNoWakeUpWhoeverIsCancelledBetweenTurns, ()) {
   const int steps = *rc::gen::inRange(0, 100);
-  ChannelBetweenTurns channel(*rc::gen::inRange<std::size_t>(1, 4));
-  for (int i = 0; i < steps; ++i) channel.step();
-  channel.settle();
+  ChannelBetweenTurns queue(*rc::gen::inRange<std::size_t>(1, 4));
+  for (int i = 0; i < steps; ++i) queue.step();
+  queue.settle();
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// Channel<T>: a bounded queue between coroutines of one Runtime, first in, first out. Senders wait while it is full,
+// BoundedQueue<T>: a bounded queue between coroutines of one Runtime, first in, first out. Senders wait while it is full,
 // receivers while it is empty; both are served in the order they came.
 
 #include <deque>
@@ -11,18 +11,18 @@
 namespace razor::runtime {
 
 template <class T>
-class Channel {
+class BoundedQueue {
  public:
-  /// `capacity` is at least 1. `spawner` outlives the channel.
-  Channel(Spawner& spawner, std::size_t capacity) : spawner_(spawner), capacity_(capacity) {
-    RAZOR_CHECK(capacity > 0, "a channel without capacity passes nothing on");
+  /// `capacity` is at least 1. `spawner` outlives the queue.
+  BoundedQueue(Spawner& spawner, std::size_t capacity) : spawner_(spawner), capacity_(capacity) {
+    RAZOR_CHECK(capacity > 0, "a queue without capacity passes nothing on");
   }
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
-  /// Who waits is never woken. Who was woken finds the channel closed and empty.
-  ~Channel() {
+  BoundedQueue(const BoundedQueue&) = delete;
+  BoundedQueue& operator=(const BoundedQueue&) = delete;
+  /// Who waits is never woken. Who was woken finds the queue closed and empty.
+  ~BoundedQueue() {
     woken_.for_each([](Woken& waiter) {
-      waiter.channel = nullptr;
+      waiter.queue = nullptr;
       waiter.promised = false;
     });
   }
@@ -30,11 +30,11 @@ class Channel {
   class Send;
   class Receive;
 
-  /// `co_await channel.send(value)`: true when it was queued, false when the channel is or was closed meanwhile.
+  /// `co_await queue.send(value)`: true when it was queued, false when the queue is or was closed meanwhile.
   /// Cancel: destroying the await takes the value back, unless it was queued.
   Send send(T value) { return Send(*this, std::move(value)); }
 
-  /// `co_await channel.receive()`: the next value, or nothing once the channel is closed and empty.
+  /// `co_await queue.receive()`: the next value, or nothing once the queue is closed and empty.
   /// Cancel: destroying the await takes no value; one that it had been promised goes to the next receiver.
   Receive receive() { return Receive(*this); }
 
@@ -66,10 +66,10 @@ class Channel {
  private:
   struct WokenTag {};
 
-  // A waiter that was woken and has not run yet: the channel may be destroyed before it does.
+  // A waiter that was woken and has not run yet: the queue may be destroyed before it does.
   struct Woken : base::ListLink<WokenTag> {
-    explicit Woken(Channel& owner) : channel(&owner) {}
-    Channel* channel;       // null once that is gone
+    explicit Woken(BoundedQueue& owner) : queue(&owner) {}
+    BoundedQueue* queue;       // null once that is gone
     bool promised = false;  // a value, or a place
   };
 
@@ -121,36 +121,36 @@ class Channel {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class T>
-class [[nodiscard]] Channel<T>::Send final : public Waiter, private Woken {
+class [[nodiscard]] BoundedQueue<T>::Send final : public Waiter, private Woken {
  public:
-  Send(Channel& channel, T value) : Woken(channel), value_(std::move(value)) {}
+  Send(BoundedQueue& queue, T value) : Woken(queue), value_(std::move(value)) {}
   /// Only before it is awaited.
-  Send(Send&& other) noexcept : Send(*other.channel, std::move(other.value_)) {}
+  Send(Send&& other) noexcept : Send(*other.queue, std::move(other.value_)) {}
   ~Send() {
     if (!this->promised) return;
-    --this->channel->promised_places_;
-    this->channel->promise_place();
+    --this->queue->promised_places_;
+    this->queue->promise_place();
   }
 
   bool await_ready() {
-    if (this->channel->closed_) return true;
-    queued_ = this->channel->try_send(std::move(value_));
+    if (this->queue->closed_) return true;
+    queued_ = this->queue->try_send(std::move(value_));
     return queued_;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
-    this->channel->senders_.push_back(*this);
+    this->queue->senders_.push_back(*this);
   }
   bool await_resume() {
     static_cast<base::ListLink<WokenTag>&>(*this).unlink();
     if (this->promised) {
       this->promised = false;
-      --this->channel->promised_places_;
-      if (!this->channel->closed_) {
-        this->channel->queue_.push_back(std::move(value_));
-        this->channel->promise_value();
-        this->channel->promise_place();  // a place may have become free while this one was promised
+      --this->queue->promised_places_;
+      if (!this->queue->closed_) {
+        this->queue->queue_.push_back(std::move(value_));
+        this->queue->promise_value();
+        this->queue->promise_place();  // a place may have become free while this one was promised
         queued_ = true;
       }
     }
@@ -158,52 +158,52 @@ class [[nodiscard]] Channel<T>::Send final : public Waiter, private Woken {
   }
 
  private:
-  friend Channel;
+  friend BoundedQueue;
   T value_;
   bool queued_ = false;
 };
 
 template <class T>
-class [[nodiscard]] Channel<T>::Receive final : public Waiter, private Woken {
+class [[nodiscard]] BoundedQueue<T>::Receive final : public Waiter, private Woken {
  public:
-  explicit Receive(Channel& channel) : Woken(channel) {}
+  explicit Receive(BoundedQueue& queue) : Woken(queue) {}
   /// Only before it is awaited.
-  Receive(Receive&& other) noexcept : Receive(*other.channel) {}
+  Receive(Receive&& other) noexcept : Receive(*other.queue) {}
   ~Receive() {
     if (!this->promised) return;
-    --this->channel->promised_values_;
-    this->channel->promise_value();
+    --this->queue->promised_values_;
+    this->queue->promise_value();
   }
 
   bool await_ready() {
-    received_ = this->channel->try_receive();
-    return received_.has_value() || this->channel->closed_;
+    received_ = this->queue->try_receive();
+    return received_.has_value() || this->queue->closed_;
   }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
-    this->channel->receivers_.push_back(*this);
+    this->queue->receivers_.push_back(*this);
   }
   std::optional<T> await_resume() {
     static_cast<base::ListLink<WokenTag>&>(*this).unlink();
-    if (this->channel == nullptr) return std::move(received_);
+    if (this->queue == nullptr) return std::move(received_);
     if (this->promised) {
       this->promised = false;
-      --this->channel->promised_values_;
-      received_ = this->channel->take();
+      --this->queue->promised_values_;
+      received_ = this->queue->take();
     } else if (!received_) {
-      received_ = this->channel->try_receive();  // woken by close(); but a cancelled receiver may have left a value behind
+      received_ = this->queue->try_receive();  // woken by close(); but a cancelled receiver may have left a value behind
     }
     return std::move(received_);
   }
 
  private:
-  friend Channel;
+  friend BoundedQueue;
   std::optional<T> received_;
 };
 
 }  // namespace razor::runtime
 
 namespace razor {
-using runtime::Channel;
+using runtime::BoundedQueue;
 }  // namespace razor

@@ -1,4 +1,4 @@
-#include "razor/stream/answer_queue.h"
+#include "razor/stream/response_queue.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kViewsMax = 64;
 
-// The pongs are small and few, so most views are left to answers.
+// The pongs are small and few, so most views are left to responses.
 std::size_t bytes_in(std::span<const base::ByteView> views) {
   std::size_t total = 0;
   for (const base::ByteView view : views) total += view.size();
@@ -20,7 +20,7 @@ std::size_t bytes_in(std::span<const base::ByteView> views) {
 
 }  // namespace
 
-void AnswerQueue::put_prompt_pong(wire::Seq seq) {
+void ResponseQueue::put_prompt_pong(wire::Seq seq) {
   if (!pongs_) pongs_.emplace();
   pongs_->begin_frame();
   try {
@@ -35,22 +35,22 @@ void AnswerQueue::put_prompt_pong(wire::Seq seq) {
   pongs_->end_frame();
 }
 
-std::size_t AnswerQueue::prompt_pongs() const {
+std::size_t ResponseQueue::prompt_pongs() const {
   return pongs_ ? (pongs_->queued() + wire::kResponseHeadBytes - 1) / wire::kResponseHeadBytes : 0;
 }
 
-std::size_t AnswerQueue::gather(std::span<base::ByteView> views) {
-  whole_frames_ = answers_.appended();
+std::size_t ResponseQueue::gather(std::span<base::ByteView> views) {
+  whole_frames_ = responses_.appended();
   pongs_gathered_ = 0;
-  if (!pongs_wait()) [[likely]] return answers_.gather(views);
-  const auto until_frame_end = static_cast<std::size_t>(frame_end_ - answers_.consumed());
+  if (!pongs_wait()) [[likely]] return responses_.gather(views);
+  const auto until_frame_end = static_cast<std::size_t>(frame_end_ - responses_.consumed());
   if (until_frame_end == 0) {
     const std::size_t pongs = pongs_->gather(views);
     pongs_gathered_ = bytes_in(views.first(pongs));
-    return pongs + answers_.gather(views.subspan(pongs));
+    return pongs + responses_.gather(views.subspan(pongs));
   }
   // A frame is half written: its rest first, and nothing behind it.
-  const std::size_t gathered = answers_.gather(views);
+  const std::size_t gathered = responses_.gather(views);
   std::size_t left = until_frame_end;
   std::size_t count = 0;
   while (count < gathered && left > 0) {
@@ -60,7 +60,7 @@ std::size_t AnswerQueue::gather(std::span<base::ByteView> views) {
   return count;
 }
 
-void AnswerQueue::consume(std::size_t count) {
+void ResponseQueue::consume(std::size_t count) {
   if (pongs_gathered_ > 0) [[unlikely]] {
     const std::size_t pongs = std::min(count, pongs_gathered_);
     pongs_->consume(pongs);
@@ -68,20 +68,20 @@ void AnswerQueue::consume(std::size_t count) {
     pongs_gathered_ -= pongs;
     if (count == 0) return;
   }
-  const base::ByteCount consumed = answers_.consumed() + count;
+  const base::ByteCount consumed = responses_.consumed() + count;
   if (consumed == whole_frames_) {
     frame_end_ = consumed;
   } else if (consumed > frame_end_) {
     find_frame_end(consumed);
   }
-  answers_.consume(count);
+  responses_.consume(count);
 }
 
 // Called before they are consumed: from the last end that is known on, the heads up to there are still in memory.
-void AnswerQueue::find_frame_end(base::ByteCount consumed) {
+void ResponseQueue::find_frame_end(base::ByteCount consumed) {
   std::array<base::ByteView, kViewsMax> views;
-  const std::size_t count = answers_.gather(views);
-  base::ByteCount view_begin = answers_.consumed();
+  const std::size_t count = responses_.gather(views);
+  base::ByteCount view_begin = responses_.consumed();
   for (std::size_t i = 0; i < count && frame_end_ < consumed; ++i) {
     const base::ByteCount view_end = view_begin + views[i].size();
     // A head is never cut in two: frames are built in one run of memory.
@@ -91,7 +91,7 @@ void AnswerQueue::find_frame_end(base::ByteCount consumed) {
     }
     view_begin = view_end;
   }
-  RAZOR_CHECK(frame_end_ >= consumed, "no frame ends behind byte {} of {}", consumed, answers_.appended());
+  RAZOR_CHECK(frame_end_ >= consumed, "no frame ends behind byte {} of {}", consumed, responses_.appended());
 }
 
 }  // namespace razor::stream

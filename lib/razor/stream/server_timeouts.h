@@ -1,16 +1,17 @@
 #pragma once
-// ServerSession: what a server may expect of one connection, and until when. Pure: it is told what happens, and says
-// when to look again and why the connection should be closed.
+// ServerTimeouts: until when a server waits for the peer of one connection: for its first byte, the rest of a request, the
+// taking of responses. Pure: it is told what happens, and says when to check again and why the connection should be closed.
 
 #include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "razor/stream/server_config.h"
+#include "razor/stream/server_in_flight.h"
 
 namespace razor::stream {
 
-class ServerSession {
+class ServerTimeouts {
  public:
   /// How far the request has come that the peer is sending.
   enum class Reading : std::uint8_t {
@@ -23,8 +24,9 @@ class ServerSession {
   /// Why a connection is closed.
   enum class Overdue { nothing, first_byte, idle, head, body, write };
 
-  ServerSession(const ServerConfig& config, base::TimePoint accepted)
-      : config_(config), reading_since_(accepted), writing_since_(accepted) {}
+  /// `config` and `running` outlive it. While a handler runs, which ends in a write, the connection is not idle.
+  ServerTimeouts(const ServerConfig& config, const ServerInFlight& running, base::TimePoint accepted)
+      : config_(config), running_(running), reading_since_(accepted), writing_since_(accepted) {}
 
   /// `count` bytes have come, and reading has got as far as `reading`. `frames` requests were completed by them.
   void on_bytes(base::TimePoint now, base::ByteCount count, std::size_t frames, Reading reading) {
@@ -68,11 +70,6 @@ class ServerSession {
   /// Connections are short from now on, or are not any more: those that never sent a byte are closed earlier then.
   void set_crowded(bool crowded) { crowded_ = crowded; }
 
-  /// Requests that are being handled: while there are any, the connection is not idle. Each ends in a write.
-  void on_dispatched() { ++handlers_; }
-  void on_handled() { --handlers_; }
-  std::uint32_t handlers() const { return handlers_; }
-
   Overdue check(base::TimePoint now) const {
     if (writing_ && now >= write_deadline()) return Overdue::write;
     if (now < read_deadline()) return Overdue::nothing;
@@ -104,7 +101,7 @@ class ServerSession {
       case Reading::head: return base::saturating_add(reading_since_, config_.head_timeout);
       case Reading::body: return base::saturating_add(reading_since_, config_.body_progress_timeout);
       case Reading::between:
-        if (writing_ || handlers_ > 0) break;
+        if (writing_ || !running_.empty()) break;
         return base::saturating_add(reading_since_,
                                     has_spoken_ || !crowded_ ? config_.idle_timeout
                                                              : std::min(config_.first_byte_timeout, config_.idle_timeout));
@@ -114,6 +111,7 @@ class ServerSession {
   }
 
   const ServerConfig& config_;
+  const ServerInFlight& running_;
   Reading reading_ = Reading::between;
   base::TimePoint reading_since_;
   base::ByteCount body_bytes_ = 0;  // of the body being read, since `reading_since_`
@@ -125,9 +123,8 @@ class ServerSession {
   bool samples_ = false;  // what is acknowledged is known
   base::TimePoint write_began_;
   std::optional<base::TimePoint> sampled_at_;
-  std::uint32_t handlers_ = 0;
 };
 
-std::string_view name_of(ServerSession::Overdue overdue);
+std::string_view name_of(ServerTimeouts::Overdue overdue);
 
 }  // namespace razor::stream

@@ -1,8 +1,8 @@
-// AnswerQueue: whatever part of what is given a transport takes, the peer reads whole frames, the answers in their order,
-// and each prompt pong before every answer that was not begun when the pong was next to be written. A queue that forgets
+// ResponseQueue: whatever part of what is given a transport takes, the peer reads whole frames, the answers in their order,
+// and each prompt pong before every response that was not begun when the pong was next to be written. A queue that forgets
 // where frames end puts a pong into the middle of one.
 
-#include "razor/stream/answer_queue.h"
+#include "razor/stream/response_queue.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -17,8 +17,8 @@
 namespace razor::stream {
 namespace {
 
-void put_answer(AnswerQueue& queue, wire::Seq seq, std::size_t msg, std::size_t blob) {
-  wire::OutputBuffer& to = queue.answers();
+void put_answer(ResponseQueue& queue, wire::Seq seq, std::size_t msg, std::size_t blob) {
+  wire::OutputBuffer& to = queue.responses();
   to.begin_frame();
   wire::begin_response(to);
   to.put(base::Bytes(msg, std::byte{1}));
@@ -32,8 +32,8 @@ void put_answer(AnswerQueue& queue, wire::Seq seq, std::size_t msg, std::size_t 
 
 constexpr wire::Seq kPongs = 1'000'000;  // seqs of pongs begin here
 
-RC_GTEST_PROP(AnswerQueue, PutsPongsBetweenFramesAndAheadOfAnswersThatAreNotBegun, ()) {
-  AnswerQueue queue;
+RC_GTEST_PROP(ResponseQueue, PutsPongsBetweenFramesAndAheadOfAnswersThatAreNotBegun, ()) {
+  ResponseQueue queue;
   test::FrameCutter<test::SeenAnswer> cutter;
   wire::Seq answers = 0, pongs = 0, answers_read = 0, pongs_read = 0;
   wire::Seq answers_before_pong = 0;  // that may still come before the pongs that wait: the one that is half written

@@ -1,0 +1,67 @@
+#include "razor/stream/exchange.h"
+
+#include "razor/base/check.h"
+#include "razor/stream/channel.h"
+
+namespace razor::stream {
+
+Exchange::Exchange(Exchange&& other) noexcept
+    : TimedCall(std::move(other)),
+      base::ListLink<CallQueueTag>(std::move(other)),
+      channel_(other.channel_),
+      state_(std::exchange(other.state_, State::idle)),
+      failed_for_(other.failed_for_),
+      seq_(other.seq_),
+      sent_from_(other.sent_from_),
+      sent_until_(other.sent_until_),
+      queued_frame_(std::move(other.queued_frame_)),
+      failure_(std::move(other.failure_)),
+      observation_(std::move(other.observation_)),
+      format_(other.format_),
+      delegate_state_(other.delegate_state_) {
+  if (under_way() && channel_ != nullptr) channel_->relocated(*this);
+}
+
+Exchange::~Exchange() { cancel(); }
+
+void Exchange::cancel() {
+  if (under_way() && channel_ != nullptr) channel_->cancel(*this);
+}
+
+void Exchange::refuse_transition(State to, Reason why) const {
+  base::check_failed(__FILE__, __LINE__, "is_allowed(state_, to)",
+                     base::format("a call cannot go from {} to {} ({})", name_of(state_), name_of(to), name_of(why)));
+}
+
+base::LogSink* Exchange::log() const { return channel_ != nullptr ? &channel_->runtime().log() : nullptr; }
+
+std::string_view name_of(Exchange::State state) {
+  switch (state) {
+    case Exchange::State::idle: return "idle";
+    case Exchange::State::queued: return "queued";
+    case Exchange::State::in_flight: return "in_flight";
+    case Exchange::State::failing: return "failing";
+    case Exchange::State::delegated: return "delegated";
+    case Exchange::State::delegated_sent: return "delegated_sent";
+  }
+  return "?";
+}
+
+std::string_view name_of(Exchange::Reason reason) {
+  switch (reason) {
+    case Exchange::Reason::none: return "none";
+    case Exchange::Reason::room: return "room";
+    case Exchange::Reason::no_room: return "no_room";
+    case Exchange::Reason::response: return "response";
+    case Exchange::Reason::refused: return "refused";
+    case Exchange::Reason::deadline: return "deadline";
+    case Exchange::Reason::lost: return "lost";
+    case Exchange::Reason::cut_off: return "cut_off";
+    case Exchange::Reason::delegated: return "delegated";
+    case Exchange::Reason::delivered: return "delivered";
+    case Exchange::Reason::cancelled: return "cancelled";
+  }
+  return "?";
+}
+
+}  // namespace razor::stream

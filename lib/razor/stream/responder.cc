@@ -1,0 +1,68 @@
+#include "razor/stream/responder.h"
+
+#include "razor/base/out_of_memory.h"
+
+namespace razor::stream {
+
+bool Responder::take_turn() {
+  if (!answered_) return answered_ = true;
+  outlet_->note_repeated_response();
+  return false;
+}
+
+void Responder::reply_encoded(base::ByteView message, base::Blob blob) {
+  wire::ByteSink& sink = begin();
+  if (!base::with_memory([&] { sink.put(message); })) return end_failed(base::Errc::overloaded);
+  end_success(std::move(blob));
+}
+
+void Responder::fail_bytes(base::ByteView error) {
+  wire::ByteSink& sink = begin();
+  if (!base::with_memory([&] { sink.put(error); })) return end_failed(base::Errc::overloaded);
+  end_error_bytes();
+}
+
+void Responder::fail(std::uint32_t number) {
+  if (!take_turn()) return;
+  outlet_->commit_number(seq_, number);
+}
+
+void Responder::fail(base::Errc errc) {
+  begin();
+  end_failed(errc);
+}
+
+void Responder::fail_undecodable(std::string_view method, std::string_view why) {
+  (void)base::with_memory([&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
+  begin();
+  end_failed(Failure(base::Errc::decode, base::Ran::no, why));
+}
+
+void Responder::fail_thrown(std::string_view method, const std::exception_ptr& exception) {
+  outlet_->note_exception(method, exception);
+  fail(base::Errc::internal);
+}
+
+wire::ByteSink& Responder::begin() { return outlet_->begin(!answered_); }
+
+void Responder::end_success(base::Blob&& blob) {
+  if (!take_turn()) return outlet_->abandon();
+  outlet_->commit(seq_, wire::ResponseFlag::success, std::move(blob));
+}
+
+void Responder::end_error_bytes() {
+  if (!take_turn()) return outlet_->abandon();
+  outlet_->commit(seq_, wire::ResponseFlag::error_bytes, {});
+}
+
+void Responder::end_failed(const Failure& failure) {
+  if (!take_turn()) return outlet_->abandon();
+  outlet_->refuse(seq_, failure);
+}
+
+bool Responder::peer_is_there() const { return outlet_->is_open(); }
+const runtime::Address& Responder::peer() const { return outlet_->peer(); }
+runtime::Runtime& Responder::runtime() const { return outlet_->runtime(); }
+runtime::TaskScope& Responder::handlers() const { return outlet_->handlers(); }
+
+}  // namespace razor::stream
