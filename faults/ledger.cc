@@ -51,12 +51,6 @@ std::string_view name_of(HandlerAnswer answer) {
   return "?";
 }
 
-// As a person reads it.
-std::string rounded(Duration span) {
-  return to_text(span < std::chrono::seconds(1) ? std::chrono::duration_cast<std::chrono::microseconds>(span)
-                                                : std::chrono::duration_cast<std::chrono::milliseconds>(span));
-}
-
 // To the last nanosecond, in seconds: "3.004210123s".
 std::string moment(TimePoint at) {
   const auto count = at.time_since_epoch().count();
@@ -178,12 +172,12 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
   const Duration took = by.host->clock_now() - story->submitted_at;
   if (error.errc() == Errc::deadline_exceeded && story->times_checked && story->peers_trusted) {
     RAZOR_CALL_RULE(3, id, took >= story->timeout, "{} timed out {} before its deadline", name_of_call(id),
-                    rounded(story->timeout - took));
+                    to_rounded_text(story->timeout - took));
   }
   const bool was_told_to_end = by.phase != Phase::open || call->while_closing;
   if (error.ran() == Ran::no && took < story->timeout && !story->may_end_unsent && !was_told_to_end) {
     RAZOR_CALL_RULE(15, id, !is_cured_elsewhere(error.errc()), "{}, never sent, ended {} before its deadline: {}",
-                    name_of_call(id), rounded(story->timeout - took), error.message());
+                    name_of_call(id), to_rounded_text(story->timeout - took), error.message());
   }
   RAZOR_CALL_RULE(27, id, !story->must_succeed || was_told_to_end, "{} failed when all was well again: {}",
                   name_of_call(id), error.message());
@@ -222,7 +216,7 @@ const Ledger::Story* Ledger::end(std::uint64_t id, Step step, std::uint64_t valu
     const TimePoint now = by.host->clock_now();
     const TimePoint limit = latest_end(*story, *by.host);
     RAZOR_CALL_RULE(2, id, now <= limit, "{} ended {} behind its deadline and a tick", name_of_call(id),
-                    rounded(now - limit + config_.slack));
+                    to_rounded_text(now - limit + config_.slack));
   }
   leave(*call, State::ended);
   return story;
@@ -270,7 +264,7 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
   const TimePoint latest = base::saturating_add(base::saturating_add(story->submitted_at_world, story->timeout),
                                                 config_.dispatch_delay_max);
   RAZOR_CALL_RULE(14, id, world_.now() <= latest, "{} came to {} {} behind its deadline", name_of_call(id), server,
-                  rounded(world_.now() - story->submitted_at_world - story->timeout));
+                  to_rounded_text(world_.now() - story->submitted_at_world - story->timeout));
 }
 
 void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash) {
@@ -305,7 +299,7 @@ void Ledger::closed(std::string_view name) {
   by.phase = Phase::closed;
   const TimePoint now = by.host->clock_now();
   const TimePoint limit = when_awake(*by.host, by.closing_since, base::saturating_add(by.closing_since, by.limit));
-  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, rounded(now - by.closing_since),
+  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, to_rounded_text(now - by.closing_since),
              to_text(by.limit));
   if (by.under_way == 0) return;
   for (std::uint32_t number = 0; number < calls_.size(); ++number) {
@@ -336,7 +330,7 @@ void Ledger::check_all() {
     const sim::Host& host = *callers_[story.caller]->host;
     const bool is_due = !host.is_paused() && host.clock_now() > latest_end(story, host);
     RAZOR_CALL_RULE(1, id_of(number), !is_due, "{} has not ended: {} of {}, timeout {}", name_of_call(number),
-                    names_[story.name], callers_[story.caller]->name, rounded(story.timeout));
+                    names_[story.name], callers_[story.caller]->name, to_rounded_text(story.timeout));
   }
 }
 
@@ -494,7 +488,7 @@ std::string Ledger::text_of(const Story& story) const {
 
 std::string Ledger::text_of(const Story& story, const Stage& stage) const {
   switch (stage.step) {
-    case Step::submitted: return fmt::format("submitted {}, timeout {}", names_[story.name], rounded(story.timeout));
+    case Step::submitted: return fmt::format("submitted {}, timeout {}", names_[story.name], to_rounded_text(story.timeout));
     case Step::dispatched:
       return stage.value == story.request_hash ? "entered its handler" : "entered its handler, with other arguments";
     case Step::answered: return std::string(name_of(static_cast<HandlerAnswer>(stage.detail)));

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "razor/base/time.h"
@@ -32,6 +33,11 @@ struct SpanFacts {
   bool asks = false;  ///< a call
   bool is_open = false;
 };
+
+/// The errc of an outcome: "unreachable" of "unreachable (ran: no)".
+inline std::string_view errc_of(std::string_view outcome) { return outcome.substr(0, outcome.find(' ')); }
+/// The caller was told that its call did not run.
+inline bool says_not_run(std::string_view outcome) { return outcome.ends_with("(ran: no)"); }
 
 /// One connection, as both ends and the network between them show it. Times are the world's unless they say otherwise.
 struct ConnectionFacts {

@@ -178,8 +178,8 @@ void ConnectionTracker::dispatched(ConnectionFacts& connection, std::uint64_t nu
 
 void ConnectionTracker::call_failed(ConnectionFacts& connection, const SpanFacts& span, const runtime::SpanEnd& end) {
   listener_.on_call_failed(connection, span, end);
-  if (span.number != 0 && end.outcome.ends_with("(ran: no)")) connection.said_no.push_back(span.number);
-  if (!end.outcome.starts_with("connection_lost")) return;
+  if (span.number != 0 && says_not_run(end.outcome)) connection.said_no.push_back(span.number);
+  if (errc_of(end.outcome) != "connection_lost") return;
   // A connection that was older than another, or had to leave, says nothing of the address as it is.
   const bool is_newest = std::ranges::none_of(connections_, [&connection](const auto& entry) {
     return entry.second->has_same_ends(connection) && entry.second->number > connection.number;

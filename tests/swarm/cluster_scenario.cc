@@ -8,6 +8,7 @@
 
 #include "faults/allocation.h"
 #include "faults/bounds.h"
+#include "razor/stream/keepalive.h"
 #include "tests/swarm/caller.h"
 #include "tests/swarm/reference.h"
 #include "tests/swarm/server.h"
@@ -102,7 +103,7 @@ struct Cluster {
     }
     cast.foreign = {"reference", "reference_caller"};
     // Reference peers report no spans.
-    network.set_strangers({"attacker", "impostor", "reference", "reference_caller"});
+    network.set_untrusted_peers({"attacker", "impostor", "reference", "reference_caller"});
     // The impostor is in trouble and out of it again with every lie.
     network.set_unpooled({"streamer", "attacker", "victim", "reference_caller"});
     run.set_cast(std::move(cast));
@@ -127,6 +128,7 @@ struct Cluster {
     limits.window = pool.stream.window;
     limits.handlers_per_connection_max = settings.server.handlers_per_connection_max;
     limits.connections_max = pool.connections_max;
+    limits.acknowledgement_check_interval = stream::Keepalive::check_interval_of(limits.ping_interval);
     limits.tick = stream::tick_of(base::Duration::max(), pool.stream.tick);
     return limits;
   }
