@@ -6,6 +6,7 @@
 
 #include "faults/diagram.h"
 #include "faults/fault_kind.h"
+#include "faults/html_text.h"
 #include "faults/page_rules.h"
 #include "faults/page_script.h"
 #include "faults/page_style.h"
