@@ -16,7 +16,7 @@
 #include "faults/page.h"
 #include "faults/story.h"
 #include "sim/main/cause.h"
-#include "sim/main/real_time.h"
+#include "sim/real_time.h"
 #include "sim/main/text.h"
 #include "sim/main/whole_number.h"
 
