@@ -12,7 +12,7 @@
 #include "razor/runtime/event.h"
 #include "sim/host.h"
 #include "sim/link.h"
-#include "sim/tcp.h"
+#include "sim/connection.h"
 
 namespace razor::sim {
 

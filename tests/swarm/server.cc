@@ -7,7 +7,7 @@ namespace razor::swarm {
 using faults::HandlerAnswer;
 
 // The largest answer that strangers get.
-// A server looks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
+// A server checks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
 // world's by a third.
 static constexpr base::Duration kStallSlack = 5s;
 // Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
