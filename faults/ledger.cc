@@ -78,7 +78,7 @@ Ledger::~Ledger() { world_.engine().remove_observer(*this); }
 // --- The caller ------------------------------------------------------------------------------------------------------
 
 std::uint64_t Ledger::submitted(const CallTerms& terms) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   drop_old_stories();
   Caller& by = caller(terms.caller);
   RAZOR_REQUIRE(calls_.size() < kNoStory, "too many calls for one ledger");
@@ -106,7 +106,7 @@ std::uint64_t Ledger::submitted(const CallTerms& terms) {
 }
 
 void Ledger::succeeded(std::uint64_t id, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   const Story* story = end(id, Step::succeeded, hash, 0, call);
   if (story == nullptr) return;
@@ -137,7 +137,7 @@ void Ledger::succeeded(std::uint64_t id, std::uint64_t hash) {
 }
 
 void Ledger::ended_with_error(std::uint64_t id, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   const Story* story = end(id, Step::ended_with_error, hash, 0, call);
   if (story == nullptr) return;
@@ -154,7 +154,7 @@ void Ledger::ended_with_error(std::uint64_t id, std::uint64_t hash) {
 }
 
 void Ledger::refused(std::uint64_t id) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   if (end(id, Step::refused, 0, 0, call) == nullptr) return;
   ++refused_;
@@ -162,7 +162,7 @@ void Ledger::refused(std::uint64_t id) {
 }
 
 void Ledger::failed(std::uint64_t id, const base::CallError& error) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   const Story* story = end(id, Step::failed, 0, packed(error), call);
   if (story == nullptr) return;
@@ -184,7 +184,7 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
 }
 
 void Ledger::abandoned(std::uint64_t id) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   RAZOR_REQUIRE(call != nullptr, "{} was never made", name_of_call(id));
   if (call->state != State::under_way) return;  // its caller may drop what has ended, too
@@ -241,10 +241,10 @@ void Ledger::check_told_truth(std::uint64_t id, Call& call, Ran ran) {
 // --- Handlers --------------------------------------------------------------------------------------------------------
 
 void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t request_hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   if (call == nullptr) {
-    RAZOR_RULE(7, config_.strangers_call, "{} was given a request that nobody has made: id {:#x}", server, id);
+    RAZOR_RULE(7, config_.untrusted_peers_call, "{} was given a request that nobody has made: id {:#x}", server, id);
     return;
   }
   if (!call->ever_dispatched) ++dispatched_;
@@ -268,7 +268,7 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
 }
 
 void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   if (call == nullptr) return;
   if (answer == HandlerAnswer::refused && call->runs > 0) --call->runs;  // it promises that nothing was done
@@ -285,7 +285,7 @@ void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash
 // --- What callers do -------------------------------------------------------------------------------------------------
 
 void Ledger::closing(std::string_view name, Duration limit) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Caller& by = caller(name);
   by.phase = Phase::closing;
   by.closing_since = by.host->clock_now();
@@ -293,7 +293,7 @@ void Ledger::closing(std::string_view name, Duration limit) {
 }
 
 void Ledger::closed(std::string_view name) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Caller& by = caller(name);
   if (by.phase != Phase::closing) return;
   by.phase = Phase::closed;
@@ -312,7 +312,7 @@ void Ledger::closed(std::string_view name) {
 }
 
 void Ledger::opened(std::string_view name) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   caller(name).phase = Phase::open;
 }
 
@@ -345,11 +345,11 @@ std::size_t Ledger::failed_count(Errc errc) const { return failed_[static_cast<s
 // --- What happens to hosts -------------------------------------------------------------------------------------------
 
 void Ledger::on_occurrence(const sim::Occurrence& occurrence) {
-  if (occurrence.what == sim::What::crashed) return host_gone(occurrence.where);
-  if (occurrence.what != sim::What::paused && occurrence.what != sim::What::resumed) return;
+  if (occurrence.kind == sim::EventKind::crashed) return host_gone(occurrence.where);
+  if (occurrence.kind != sim::EventKind::paused && occurrence.kind != sim::EventKind::resumed) return;
   const sim::Host& host = *world_.fabric().hosts().at(occurrence.where - 1);
   Pauses& pauses = pauses_of(host);
-  if (occurrence.what == sim::What::paused) {
+  if (occurrence.kind == sim::EventKind::paused) {
     pauses.push_back({host.clock_now(), TimePoint::max()});
   } else if (!pauses.empty()) {
     pauses.back().to = host.clock_now();

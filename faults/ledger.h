@@ -40,7 +40,7 @@ struct LedgerConfig {
   /// How long the story of a call is kept behind its end.
   base::Duration story_kept_for = std::chrono::minutes(1);
   /// Hostile peers call our servers too: a handler may meet a call that nobody has made.
-  bool strangers_call = false;
+  bool untrusted_peers_call = false;
 };
 static_assert(std::is_trivially_copyable_v<LedgerConfig>);
 

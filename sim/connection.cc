@@ -7,12 +7,12 @@ namespace razor::sim {
 
 using runtime::ByteStream;
 
-Connection::Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& there, Link& back)
+Connection::Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& forward, Link& reverse)
     : engine_(engine),
       config_(config),
       number_(engine.next_number()),
-      there_(*this, 0, there),
-      back_(*this, 1, back),
+      forward_(*this, 0, forward),
+      reverse_(*this, 1, reverse),
       client_(*this, 0, client.host, client.address, server.address),
       server_(*this, 1, server.host, server.address, client.address) {}
 
@@ -20,20 +20,20 @@ namespace {
 
 class SimStream final : public ByteStream {
  public:
-  explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_held(true); }
+  explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_has_stream(true); }
   ~SimStream() override {
-    const Running simulator(nullptr);
-    socket_.set_held(false);
+    const InSimulator in_simulator;
+    socket_.set_has_stream(false);
     socket_.close();
     socket_.connection().delete_if_unused();
   }
 
   base::Result<void> shutdown_write() override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     return socket_.shutdown_write();
   }
   void reset() override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     socket_.reset();
   }
   std::size_t bytes_readable() const override { return socket_.bytes_readable(); }
@@ -44,11 +44,11 @@ class SimStream final : public ByteStream {
 
  protected:
   bool start(Read& read) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     return socket_.start(read);
   }
   bool start(Write& write) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     return socket_.start(write);
   }
   void cancel(Read& read) override { socket_.cancel(read); }
@@ -67,7 +67,7 @@ std::unique_ptr<ByteStream> Connection::open(int end, SimRuntime& runtime) {
 
 void Connection::reset() {
   for (const int end : {0, 1}) {
-    engine_.occurred(What::reset_arrived, number_ << 1 | static_cast<std::uint64_t>(end), 1);
+    engine_.occurred(EventKind::reset_arrived, number_ << 1 | static_cast<std::uint64_t>(end), 1);
     from(end).drop();
   }
   for (const int end : {0, 1}) socket(end).reset_by_network();
@@ -83,7 +83,7 @@ bool Connection::is_live() const {
 
 bool Connection::is_unused() {
   for (const int end : {0, 1}) {
-    if (socket(end).is_held() || socket(end).state() == Socket::State::open || !from(end).idle()) return false;
+    if (socket(end).has_stream() || socket(end).state() == Socket::State::open || !from(end).idle()) return false;
   }
   return true;
 }

@@ -5,10 +5,10 @@
 //
 // Divergence:
 //  - What a reader takes is known to the sender at once while the sender does not wait for room; one that waits hears of it
-//    after the way back.
+//    after the latency of the reverse link.
 //  - The connection exists at the server when the client's first packet has arrived, without a third packet.
-//  - Acknowledgements free room though the way back is cut, so a link that is cut one way stops only what goes that way.
-//    Only `unacknowledged()` tells of them: what arrives while the way back is cut stays unacknowledged until it heals.
+//  - Acknowledgements free room though the reverse link is cut: a link that is cut stops only what it carries itself.
+//    Only `unacknowledged()` tells of them: what arrives while the reverse link is cut stays unacknowledged until it heals.
 //  - A receiver without room is not asked for some: that its machine died then is not seen, and times out with nothing.
 //  - What is lost is sent again after 200 ms, doubling up to 120 s, 15 times; then the sender sees timed_out. No keepalive.
 //  - Unix sockets are connections like these, within a host.
@@ -31,8 +31,8 @@ class Connection : public base::ListLink<ConnectionListTag> {
     Host& host;
     runtime::Address address;
   };
-  /// `there` is the way from the client (end 0) to the server (end 1).
-  Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& there, Link& back);
+  /// `forward` leads from the client (end 0) to the server (end 1), `reverse` back.
+  Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& forward, Link& reverse);
 
   Engine& engine() const { return engine_; }
   const SocketConfig& config() const { return config_; }
@@ -49,7 +49,7 @@ class Connection : public base::ListLink<ConnectionListTag> {
   Socket& socket(int end) { return end == 0 ? client_ : server_; }
   const Socket& socket(int end) const { return end == 0 ? client_ : server_; }
   /// What `end` sends.
-  Direction& from(int end) { return end == 0 ? there_ : back_; }
+  Direction& from(int end) { return end == 0 ? forward_ : reverse_; }
 
   /// A stream for a program of `runtime`. Once for each end.
   std::unique_ptr<runtime::ByteStream> open(int end, SimRuntime& runtime);
@@ -72,8 +72,8 @@ class Connection : public base::ListLink<ConnectionListTag> {
   SocketConfig config_;
   std::uint64_t number_;
   bool is_severed_ = false;
-  Direction there_;
-  Direction back_;
+  Direction forward_;
+  Direction reverse_;
   Socket client_;
   Socket server_;
   Deletion deletion_{*this};

@@ -45,7 +45,7 @@ void Direction::write(std::span<const base::ByteView> buffers, std::size_t count
     left -= part.size();
     if (left == 0) break;
   }
-  connection_.engine().occurred(What::written, number(), hash);
+  connection_.engine().occurred(EventKind::written, number(), hash);
   send(count);
 }
 
@@ -69,7 +69,7 @@ void Direction::send(std::size_t count) {
   }
 }
 
-Passing Direction::passing(base::ByteCount position, std::size_t count) {
+Segment Direction::segment_at(base::ByteCount position, std::size_t count) {
   const base::MutableBytes bytes(bytes_.data() + begin_ + static_cast<std::size_t>(position - read_), count);
   return {link_.from(), link_.to(), connection_.number(), from_, position, bytes};
 }
@@ -78,14 +78,14 @@ Passing Direction::passing(base::ByteCount position, std::size_t count) {
 std::size_t Direction::split_by_rules(std::size_t count) {
   std::size_t least = count;
   for (Rule* rule : link_.rules()) {
-    const std::size_t wanted = rule->split(passing(written_, count));
+    const std::size_t wanted = rule->split(segment_at(written_, count));
     if (wanted > 0) least = std::min(least, wanted);
   }
   return least;
 }
 
 bool Direction::change_by_rules(std::size_t count) {
-  Passing leaving = passing(written_, count);
+  Segment leaving = segment_at(written_, count);
   for (Rule* rule : link_.rules()) rule->on_segment(leaving);
   return leaving.is_lost;
 }
@@ -96,7 +96,7 @@ void Direction::push_segment(Kind kind, base::ByteCount end, base::TimePoint arr
   schedule_arrival();
 }
 
-void Direction::tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
+void Direction::tell(void (Observer::*what)(const Packet&), const SentSegment& segment, base::ByteCount position,
                      std::size_t count) const {
   const Socket& sender = connection_.socket(from_);
   const Socket& receiver = connection_.socket(1 - from_);
@@ -110,7 +110,7 @@ void Direction::tell(void (Observer::*what)(const Packet&), const Segment& segme
 }
 
 // Of what was sent, the part that has not arrived.
-void Direction::tell_sent_again(const Segment& segment) const {
+void Direction::tell_sent_again(const SentSegment& segment) const {
   if (connection_.engine().observed()) [[unlikely]] {
     tell(&Observer::on_sent, segment, arrived_, static_cast<std::size_t>(segment.end - arrived_));
   }
@@ -133,13 +133,13 @@ void Direction::pop_segment() {
 
 void Direction::end() {
   if (std::exchange(ended_, true)) return;
-  connection_.engine().occurred(What::end_sent, number(), written_);
+  connection_.engine().occurred(EventKind::end_sent, number(), written_);
   push_segment(Kind::end, written_, link_.arrival(0));
   if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::reset() {
-  connection_.engine().occurred(What::reset_sent, number(), written_);
+  connection_.engine().occurred(EventKind::reset_sent, number(), written_);
   ended_ = true;
   if (window_is_closed_) {  // what waits for room never left
     arrival_.cancel();
@@ -167,19 +167,19 @@ void Direction::receiver_closed() {
   schedule_arrival();
 }
 
-void Direction::sender_vanished() {
+void Direction::sender_crashed() {
   if (window_is_closed_) drop();
 }
 
 void Direction::arrive() {
-  Segment& segment = segments_[segments_begin_];
+  SentSegment& segment = segments_[segments_begin_];
   Socket& sender = connection_.socket(from_);
   Socket& receiver = connection_.socket(1 - from_);
   if (const std::optional<LossCause> cause = loss_of(segment)) {
-    connection_.engine().occurred(What::lost, number(), static_cast<std::uint64_t>(attempts_));
+    connection_.engine().occurred(EventKind::lost, number(), static_cast<std::uint64_t>(attempts_));
     const Loss loss{link_.from(), link_.to(), connection_.number(), segment.sent_at, *cause};
     for (Rule* rule : link_.rules()) rule->on_lost(loss);
-    const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::vanished;
+    const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::host_crashed;
     if (is_sent_again && ++attempts_ <= kAttemptsMax) {
       send_again(segment);
       return;
@@ -190,10 +190,10 @@ void Direction::arrive() {
     return;
   }
   attempts_ = 0;
-  const Segment arriving = segment;
+  const SentSegment arriving = segment;
   if (arriving.kind == Kind::reset) {
     drop();
-    connection_.engine().occurred(What::reset_arrived, number(), 0);
+    connection_.engine().occurred(EventKind::reset_arrived, number(), 0);
     if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_arrived, arriving, arriving.end, 0);
     receiver.reset_arrived();
     connection_.delete_if_unused();
@@ -201,9 +201,9 @@ void Direction::arrive() {
   }
   // Nobody is there any more: what comes is answered by a reset.
   const bool nobody_reads = receiver.state() == Socket::State::closed && arriving.kind == Kind::bytes;
-  if (receiver.state() == Socket::State::vanished || receiver.is_dead() || nobody_reads) {
+  if (receiver.state() == Socket::State::host_crashed || receiver.is_dead() || nobody_reads) {
     drop();
-    if (!sender.is_dead() && sender.state() != Socket::State::vanished) connection_.from(1 - from_).reset();
+    if (!sender.is_dead() && sender.state() != Socket::State::host_crashed) connection_.from(1 - from_).reset();
     connection_.delete_if_unused();
     return;
   }
@@ -213,7 +213,7 @@ void Direction::arrive() {
 }
 
 // Empty when it arrives.
-std::optional<LossCause> Direction::loss_of(const Segment& segment) {
+std::optional<LossCause> Direction::loss_of(const SentSegment& segment) {
   if (!connection_.socket(1 - from_).host().is_up()) return LossCause::host_down;
   if (connection_.is_severed()) [[unlikely]] return LossCause::severed;
   if (!link_.let_through_since(segment.sent_at)) return LossCause::cut;
@@ -231,7 +231,7 @@ std::size_t Direction::under_way(base::TimePoint since, base::TimePoint until) c
   return count;
 }
 
-void Direction::send_again(Segment& segment) {
+void Direction::send_again(SentSegment& segment) {
   segment.is_lost = false;
   segment.sent_at = connection_.engine().now() + retransmission_after(attempts_);
   segment.arrives_at = segment.sent_at + link_.latency();
@@ -247,7 +247,7 @@ void Direction::send_again(Segment& segment) {
 }
 
 // True when all of it has arrived; else the receiver has no room for the rest.
-bool Direction::deliver(const Segment& segment) {
+bool Direction::deliver(const SentSegment& segment) {
   Engine& engine = connection_.engine();
   Socket& receiver = connection_.socket(1 - from_);
   const std::size_t buffer = connection_.config().receive_buffer;
@@ -256,10 +256,10 @@ bool Direction::deliver(const Segment& segment) {
   if (count > 0) {
     arrived_ += count;
     if (acknowledgements_pass()) acknowledged_ = arrived_;
-    engine.occurred(What::arrived, number(), count);
+    engine.occurred(EventKind::arrived, number(), count);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (!link_.rules().empty()) [[unlikely]] {
-      const Passing arrived = passing(arrived_ - count, count);
+      const Segment arrived = segment_at(arrived_ - count, count);
       for (Rule* rule : link_.rules()) rule->on_arrived(arrived);
     }
     if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
@@ -270,7 +270,7 @@ bool Direction::deliver(const Segment& segment) {
   window_is_closed_ = !is_whole;
   if (is_whole && segment.kind == Kind::end) {
     end_arrived_ = true;
-    engine.occurred(What::end_arrived, number(), 0);
+    engine.occurred(EventKind::end_arrived, number(), 0);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, segment.end, 0);
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
@@ -308,13 +308,13 @@ std::size_t Direction::read(base::MutableBytes to) {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;
   }
-  connection_.engine().occurred(What::read, number(), count);
+  connection_.engine().occurred(EventKind::read, number(), count);
   if (window_is_closed_) {
     // The sender hears of the room, and what it sends then needs its time to come here.
     window_is_closed_ = false;
-    Segment& waiting = segments_[segments_begin_];
-    const base::Duration back = connection_.from(1 - from_).link().latency();
-    waiting.sent_at = connection_.engine().now() + back;
+    SentSegment& waiting = segments_[segments_begin_];
+    const base::Duration reverse = connection_.from(1 - from_).link().latency();
+    waiting.sent_at = connection_.engine().now() + reverse;
     waiting.arrives_at = waiting.sent_at + link_.latency();
     tell_sent_again(waiting);
     schedule_arrival();

@@ -1,5 +1,5 @@
 #pragma once
-// Direction: what one end of a connection has sent and the other has not read: bytes on their way in segments, and bytes that
+// Direction: what one end of a connection has sent and the other has not read: segments that are under way, and bytes that
 // wait to be read. It loses, repeats and delays them as a network and two systems do; connection.h says where it differs.
 
 #include <optional>
@@ -15,7 +15,7 @@ class Connection;
 
 class Direction {
  public:
-  /// What end `from` sends by way of `link`.
+  /// What end `from` sends over `link`.
   Direction(Connection& connection, int from, Link& link);
 
   // --- The sender's side
@@ -30,7 +30,7 @@ class Direction {
   void reset();
   /// Nothing more arrives.
   void drop();
-  void sender_vanished();
+  void sender_crashed();
   bool ended() const { return ended_; }
 
   // --- The receiver's side
@@ -39,16 +39,16 @@ class Direction {
   void receiver_closed();
   std::size_t read(base::MutableBytes to);
 
-  /// Of what is on the way, how much was sent in [since, until).
+  /// How much of what is under way was sent in [since, until).
   std::size_t under_way(base::TimePoint since, base::TimePoint until) const;
-  /// Nothing of it is on the way.
+  /// Nothing of it is under way.
   bool idle() const { return !arrival_.scheduled() && segments_begin_ == segments_.size(); }
   base::ByteCount written() const { return written_; }
   Link& link() { return link_; }
 
  private:
   enum class Kind : std::uint8_t { bytes, end, reset };
-  struct Segment {
+  struct SentSegment {
     base::TimePoint sent_at;
     base::TimePoint arrives_at;
     base::ByteCount end;  // the position behind its last byte
@@ -67,19 +67,19 @@ class Direction {
   };
 
   void send(std::size_t count);
-  Passing passing(base::ByteCount position, std::size_t count);
+  Segment segment_at(base::ByteCount position, std::size_t count);
   std::size_t split_by_rules(std::size_t count);
   bool change_by_rules(std::size_t count);
   // For who watches.
-  void tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
+  void tell(void (Observer::*what)(const Packet&), const SentSegment& segment, base::ByteCount position,
             std::size_t count) const;
-  void tell_sent_again(const Segment& segment) const;
+  void tell_sent_again(const SentSegment& segment) const;
   void push_segment(Kind kind, base::ByteCount end, base::TimePoint arrives_at);
   void schedule_arrival();
   void arrive();
-  std::optional<LossCause> loss_of(const Segment& segment);
-  void send_again(Segment& segment);
-  bool deliver(const Segment& segment);
+  std::optional<LossCause> loss_of(const SentSegment& segment);
+  void send_again(SentSegment& segment);
+  bool deliver(const SentSegment& segment);
   void acknowledge();
   bool acknowledgements_pass() const;
   bool has_segments() const { return segments_begin_ < segments_.size(); }
@@ -96,7 +96,7 @@ class Direction {
   base::ByteCount arrived_ = 0;
   base::ByteCount acknowledged_ = 0;  // of what arrived, as far as the sender's system was told
   base::ByteCount read_ = 0;
-  std::vector<Segment> segments_;
+  std::vector<SentSegment> segments_;
   std::size_t segments_begin_ = 0;
   base::TimePoint last_arrival_{};
   Arrival arrival_{*this};

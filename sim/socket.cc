@@ -89,7 +89,7 @@ void Socket::room_appeared() {
 
 void Socket::run_read() {
   {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     if (reader_ == nullptr || !try_read(*reader_)) return;
   }
   std::exchange(reader_, nullptr)->resume_now();
@@ -97,7 +97,7 @@ void Socket::run_read() {
 
 void Socket::run_write() {
   {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     if (writer_ == nullptr || !try_write(*writer_)) return;
   }
   std::exchange(writer_, nullptr)->resume_now();
@@ -124,7 +124,7 @@ void Socket::cancel_waiting() {
 }
 
 void Socket::close() {
-  if (state_ == State::vanished) cancel_waiting();  // their coroutines are about to be destroyed, after this
+  if (state_ == State::host_crashed) cancel_waiting();  // their coroutines are about to be destroyed, after this
   if (state_ != State::open) return;
   cancel_waiting();
   state_ = State::closed;
@@ -147,12 +147,12 @@ void Socket::reset() {
   in().receiver_closed();
 }
 
-void Socket::vanish() {
-  if (state_ == State::vanished) return;
+void Socket::host_crashed() {
+  if (state_ == State::host_crashed) return;
   read_turn_.unlink();
   write_turn_.unlink();
-  state_ = State::vanished;
-  out().sender_vanished();
+  state_ = State::host_crashed;
+  out().sender_crashed();
 }
 
 void Socket::die(std::errc error) {

@@ -25,7 +25,7 @@ class Socket {
   enum class State : std::uint8_t {
     open,
     closed,    // its program is done with it; what was written still goes out
-    vanished,  // its host crashed: nothing comes from it, and nothing is heard
+    host_crashed,  // its host crashed: nothing comes from it, and nothing is heard
   };
 
   Socket(Connection& connection, int end, Host& host, runtime::Address local, runtime::Address peer);
@@ -42,7 +42,7 @@ class Socket {
   std::optional<runtime::Unacknowledged> unacknowledged() const;
 
   /// The host crashed.
-  void vanish();
+  void host_crashed();
 
   // --- From the network
   void bytes_arrived() { wake_reader(); }
@@ -62,8 +62,8 @@ class Socket {
   const runtime::Address& peer() const { return peer_; }
   /// A program of this Runtime has it from now on.
   void set_runtime(SimRuntime& runtime) { runtime_ = &runtime; }
-  void set_held(bool held) { is_held_ = held; }
-  bool is_held() const { return is_held_; }
+  void set_has_stream(bool has_stream) { has_stream_ = has_stream; }
+  bool has_stream() const { return has_stream_; }
 
  private:
   struct ReadTurn final : runtime::Ready {
@@ -96,7 +96,7 @@ class Socket {
   runtime::Address local_;
   runtime::Address peer_;
   State state_ = State::open;
-  bool is_held_ = false;  // a ByteStream points here
+  bool has_stream_ = false;  // a ByteStream points here
   bool is_dead_ = false;  // reset, or given up: nothing moves any more
   bool write_is_shut_ = false;
   std::error_code error_;  // reported once, as systems do

@@ -204,53 +204,53 @@ void ConnectionTracker::server_is_alive(const ConnectionFacts& connection) {
 void ConnectionTracker::on_occurrence(const sim::Occurrence& occurrence) {
   const bool by_server = (occurrence.where & 1) != 0;
   const auto of_connection = [this, &occurrence] { return find(occurrence.where >> 1); };
-  switch (occurrence.what) {
-    case sim::What::connected: connected(host_of(occurrence.where), occurrence.value); break;
-    case sim::What::arrived:
+  switch (occurrence.kind) {
+    case sim::EventKind::connected: connected(host_of(occurrence.where), occurrence.value); break;
+    case sim::EventKind::arrived:
       if (ConnectionFacts* connection = of_connection()) bytes_arrived(*connection, by_server);
       break;
     // A program that was paused reads only now what came long ago.
-    case sim::What::read:
+    case sim::EventKind::read:
       if (const ConnectionFacts* connection = of_connection(); connection != nullptr && by_server) server_is_alive(*connection);
       break;
-    case sim::What::written:
+    case sim::EventKind::written:
       if (ConnectionFacts* connection = of_connection(); connection != nullptr && by_server) connection->answer_since.reset();
       break;
-    case sim::What::end_sent:
-    case sim::What::reset_sent:
+    case sim::EventKind::end_sent:
+    case sim::EventKind::reset_sent:
       if (ConnectionFacts* connection = of_connection()) sent_its_last(*connection, by_server);
       break;
-    case sim::What::end_arrived:
+    case sim::EventKind::end_arrived:
       if (ConnectionFacts* connection = of_connection(); connection != nullptr && by_server) {
         over_for_client(*connection, connection->client_was_told);
       }
       break;
-    case sim::What::lost:
+    case sim::EventKind::lost:
       if (occurrence.value < kSentAgainMax) break;
       if (ConnectionFacts* connection = of_connection()) system_gave_up(*connection, by_server);
       break;
-    case sim::What::reset_arrived:
+    case sim::EventKind::reset_arrived:
       if (ConnectionFacts* connection = of_connection()) reset_arrived(*connection, by_server);
       break;
-    case sim::What::crashed: host_gone(host_of(occurrence.where)); break;
-    case sim::What::resumed: {
+    case sim::EventKind::crashed: host_gone(host_of(occurrence.where)); break;
+    case sim::EventKind::resumed: {
       HostFacts& facts = facts_of(occurrence.where);
       facts.resumed_at = occurrence.at;
       facts.resumed_at_local = host_of(occurrence.where).clock_now();
       break;
     }
-    case sim::What::turn:
-    case sim::What::timer:
-    case sim::What::connecting:
-    case sim::What::refused:
-    case sim::What::connect_failed:
-    case sim::What::listening:
-    case sim::What::restarted:
-    case sim::What::paused:
-    case sim::What::cut:
-    case sim::What::healed:
-    case sim::What::drew:
-    case sim::What::noted: break;
+    case sim::EventKind::turn:
+    case sim::EventKind::timer:
+    case sim::EventKind::connecting:
+    case sim::EventKind::refused:
+    case sim::EventKind::connect_failed:
+    case sim::EventKind::listening:
+    case sim::EventKind::restarted:
+    case sim::EventKind::paused:
+    case sim::EventKind::cut:
+    case sim::EventKind::healed:
+    case sim::EventKind::drew:
+    case sim::EventKind::noted: break;
   }
   if (occurrence.at - checked_at_ >= kCheckEvery) check_now();
 }
