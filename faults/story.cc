@@ -135,7 +135,7 @@ void StoryWriter::moment(Moment::Kind kind, std::uint64_t host, std::uint64_t ot
 }
 
 void StoryWriter::on_occurrence(const sim::Occurrence& occurrence) {
-  using sim::What;
+  using sim::EventKind;
   const std::uint64_t where = occurrence.where;
   switch (occurrence.kind) {
     case EventKind::crashed: return moment(occurrence.value == 0 ? Moment::Kind::crashed : Moment::Kind::killed, where);
