@@ -36,12 +36,12 @@ void Bounds::add(int rule, std::string name, std::function<std::string()> wrong)
 
 // These two are told before anything runs.
 void Bounds::on_occurrence(const sim::Occurrence& occurrence) {
-  if (occurrence.what != sim::What::turn && occurrence.what != sim::What::timer) return;
+  if (occurrence.kind != sim::EventKind::turn && occurrence.kind != sim::EventKind::timer) return;
   if (occurrence.at - looked_at_ >= every_) check_all();
 }
 
 void Bounds::check_all() {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   looked_at_ = world_.now();
   ++looks_;
   for (Bound& bound : bounds_) {

@@ -8,10 +8,10 @@ namespace {
 // What Host::set_drift_ppm takes.
 constexpr std::int64_t kDriftMost = 499'999;
 
-enum class What : std::uint8_t { down, killed, paused, cut, drift };
+enum class ConditionKind : std::uint8_t { down, killed, paused, cut, drift };
 
 struct Part {
-  What what;
+  ConditionKind kind;
   sim::Host& host;
   const sim::Host* to = nullptr;  // of a cut
   std::int32_t ppm = 0;           // of a drift
@@ -29,13 +29,13 @@ struct Conditions::State {
 
   explicit State(sim::World& its_world) : world(its_world) {}
 
-  std::size_t count(What what, const sim::Host& host) const {
+  std::size_t count(ConditionKind kind, const sim::Host& host) const {
     return static_cast<std::size_t>(std::ranges::count_if(
-        parts, [&](const auto& entry) { return entry.second.what == what && &entry.second.host == &host; }));
+        parts, [&](const auto& entry) { return entry.second.kind == kind && &entry.second.host == &host; }));
   }
   std::size_t count_cuts(const sim::Host& from, const sim::Host& to) const {
     return static_cast<std::size_t>(std::ranges::count_if(parts, [&](const auto& entry) {
-      return entry.second.what == What::cut && &entry.second.host == &from && entry.second.to == &to;
+      return entry.second.kind == ConditionKind::cut && &entry.second.host == &from && entry.second.to == &to;
     }));
   }
 
@@ -55,20 +55,20 @@ struct Conditions::State {
 std::uint64_t Conditions::State::begin(const Part& part) {
   sim::Host& host = part.host;
   HostState& state = hosts[host.number()];
-  if (part.what == What::drift && count(What::drift, host) == 0) state.drift_before = host.drift_ppm();
+  if (part.kind == ConditionKind::drift && count(ConditionKind::drift, host) == 0) state.drift_before = host.drift_ppm();
   parts.emplace(++last_id, part);
-  switch (part.what) {
-    case What::down:
+  switch (part.kind) {
+    case ConditionKind::down:
       if (host.is_up()) state.crashed_here = true;
       host.crash();
       break;
-    case What::killed:
+    case ConditionKind::killed:
       if (host.runs()) state.killed_here = true;
       host.kill();
       break;
-    case What::paused: host.pause(); break;
-    case What::cut: world.cut_one_way(host, *part.to); break;
-    case What::drift: set_drift(host); break;
+    case ConditionKind::paused: host.pause(); break;
+    case ConditionKind::cut: world.cut_one_way(host, *part.to); break;
+    case ConditionKind::drift: set_drift(host); break;
   }
   return last_id;
 }
@@ -78,28 +78,28 @@ void Conditions::State::end(std::uint64_t id) {
   if (found == parts.end()) return;
   const Part part = found->second;
   parts.erase(found);
-  if (part.what == What::cut) {
+  if (part.kind == ConditionKind::cut) {
     if (count_cuts(part.host, *part.to) == 0) world.fabric().link(part.host, *part.to).heal();
     return;
   }
-  if (part.what == What::drift) {
+  if (part.kind == ConditionKind::drift) {
     set_drift(part.host);
     return;
   }
-  if (count(part.what, part.host) > 0) return;
-  switch (part.what) {
-    case What::down: bring_up(part.host); break;
-    case What::killed: start_again(part.host); break;
-    case What::paused: part.host.resume(); break;
-    case What::cut:
-    case What::drift: break;
+  if (count(part.kind, part.host) > 0) return;
+  switch (part.kind) {
+    case ConditionKind::down: bring_up(part.host); break;
+    case ConditionKind::killed: start_again(part.host); break;
+    case ConditionKind::paused: part.host.resume(); break;
+    case ConditionKind::cut:
+    case ConditionKind::drift: break;
   }
 }
 
 void Conditions::State::bring_up(sim::Host& host) {
   if (!std::exchange(hosts[host.number()].crashed_here, false) || host.is_up()) return;
   host.restart();
-  if (count(What::killed, host) > 0) {
+  if (count(ConditionKind::killed, host) > 0) {
     hosts[host.number()].killed_here = true;
     host.kill();
   }
@@ -114,20 +114,20 @@ void Conditions::State::start_again(sim::Host& host) {
 }
 
 void Conditions::State::pause_again(sim::Host& host) {
-  if (count(What::paused, host) > 0) host.pause();
+  if (count(ConditionKind::paused, host) > 0) host.pause();
 }
 
 void Conditions::State::set_drift(sim::Host& host) {
   std::int64_t sum = hosts[host.number()].drift_before;
   for (const auto& [id, part] : parts) {
-    if (part.what == What::drift && &part.host == &host) sum += part.ppm;
+    if (part.kind == ConditionKind::drift && &part.host == &host) sum += part.ppm;
   }
   host.set_drift_ppm(static_cast<std::int32_t>(std::clamp(sum, -kDriftMost, kDriftMost)));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-void Conditions::Held::end() {
+void Conditions::Hold::end() {
   const std::shared_ptr<State> state = std::exchange(state_, {}).lock();
   if (state != nullptr) state->end(id_);
 }
@@ -138,18 +138,18 @@ Conditions::~Conditions() {
   while (!state_->parts.empty()) state_->end(state_->parts.begin()->first);
 }
 
-Conditions::Held Conditions::down(sim::Host& host) { return {state_, state_->begin({What::down, host})}; }
-Conditions::Held Conditions::killed(sim::Host& host) { return {state_, state_->begin({What::killed, host})}; }
-Conditions::Held Conditions::paused(sim::Host& host) { return {state_, state_->begin({What::paused, host})}; }
-Conditions::Held Conditions::cut(const sim::Host& from, const sim::Host& to) {
-  return {state_, state_->begin({What::cut, const_cast<sim::Host&>(from), &to})};
+Conditions::Hold Conditions::down(sim::Host& host) { return {state_, state_->begin({ConditionKind::down, host})}; }
+Conditions::Hold Conditions::killed(sim::Host& host) { return {state_, state_->begin({ConditionKind::killed, host})}; }
+Conditions::Hold Conditions::paused(sim::Host& host) { return {state_, state_->begin({ConditionKind::paused, host})}; }
+Conditions::Hold Conditions::cut(const sim::Host& from, const sim::Host& to) {
+  return {state_, state_->begin({ConditionKind::cut, const_cast<sim::Host&>(from), &to})};
 }
-Conditions::Held Conditions::drift(sim::Host& host, std::int32_t ppm) {
-  return {state_, state_->begin({What::drift, host, nullptr, ppm})};
+Conditions::Hold Conditions::drift(sim::Host& host, std::int32_t ppm) {
+  return {state_, state_->begin({ConditionKind::drift, host, nullptr, ppm})};
 }
 
 std::size_t Conditions::troubles(const sim::Host& host) const {
-  return state_->count(What::down, host) + state_->count(What::killed, host) + state_->count(What::paused, host);
+  return state_->count(ConditionKind::down, host) + state_->count(ConditionKind::killed, host) + state_->count(ConditionKind::paused, host);
 }
 
 }  // namespace razor::faults

@@ -38,18 +38,18 @@ Exploration::Exploration(sim::World& world) : world_(world) {
 
 Exploration::~Exploration() {
   if (injector_ == nullptr) return;
-  std::uint64_t acted = 0;
+  std::uint64_t faults_with_effects = 0;
   std::string lines;
   for (const FaultReport& report : injector_->reports()) {
-    lines += fmt::format("#{} acted {}\n", report.fault.number, report.acted);
+    lines += fmt::format("#{} acted {}\n", report.fault.number, report.effects);
     if (!report.begun) continue;
     sim::report_count("faults begun");
-    sim::report_count(fmt::format("acted/{}", report.fault.what), report.acted > 0 ? 1 : 0);
-    if (report.acted == 0) sim::report_count(fmt::format("idle/{}", report.fault.what));
-    acted += report.acted > 0 ? 1 : 0;
+    sim::report_count(fmt::format("acted/{}", report.fault.what), report.effects > 0 ? 1 : 0);
+    if (report.effects == 0) sim::report_count(fmt::format("idle/{}", report.fault.what));
+    faults_with_effects += report.effects > 0 ? 1 : 0;
   }
-  sim::report_count("faults that acted", acted);
-  if (acted == 0) sim::report_count("runs without a fault that acted");
+  sim::report_count("faults that acted", faults_with_effects);
+  if (faults_with_effects == 0) sim::report_count("runs without a fault that acted");
   sim::report_text("faults", std::move(lines));
   sim::report_text("plan", plan_.to_string());
 }
@@ -97,7 +97,7 @@ void Exploration::add_action(std::string name, std::vector<std::string> where,
 void Exploration::start(base::Duration span) {
   RAZOR_REQUIRE(injector_ == nullptr, "the faults of a run were started twice");
   if (!given()) {
-    Swarm swarm{cast_, actions_, {}, span};
+    Swarm swarm{roles_, actions_, {}, span};
     for (const FaultKind* kind : catalogue()) {
       if (!left_out_.contains(kind->name())) swarm.kinds.push_back(kind);
     }

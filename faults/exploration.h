@@ -5,14 +5,14 @@
 //     faults::Exploration run(world);
 //     const int servers = static_cast<int>(run.number("servers", 1, 5));   // a plan may `set servers 2`
 //     ... hosts, callers, oracles ...
-//     run.set_cast({.servers = {"server0", "server1"}, .callers = {"caller"}});
+//     run.set_roles({.servers = {"server0", "server1"}, .callers = {"caller"}});
 //     run.add_action("update_addresses", [&](const faults::Fault&, base::RandomStream& random) { ... });
 //     run.play(10min);      // faults happen within this time
 //     run.heal();           // and are over
 //     ... calls must succeed again ...
 //   }
 //
-// What it drew, and which faults acted, is reported with the run's result (sim::report_text "plan", sim::report_count).
+// What it drew, and which faults had effects, is reported with the run's result (sim::report_text "plan", sim::report_count).
 
 #include <functional>
 #include <memory>
@@ -40,7 +40,7 @@ class Exploration {
  public:
   explicit Exploration(sim::World& world);
   Exploration(const Exploration&) = delete;
-  /// Reports what acted.
+  /// Reports which faults had effects.
   ~Exploration();
 
   // --- The setting: drawn by name, each from a stream of its own, unless the plan sets it
@@ -51,7 +51,7 @@ class Exploration {
   bool one_in(std::string_view name, std::uint64_t count);
 
   // --- Who plays
-  void set_cast(Cast cast) { cast_ = std::move(cast); }
+  void set_roles(Roles roles) { roles_ = std::move(roles); }
   /// Something that a plan can do as with faults, by this name: an address update, a close. `where` lists hosts that it can
   /// happen to; each fault names one. How often: as kinds of faults, most runs never.
   void add_action(std::string name, std::vector<std::string> where,
@@ -75,7 +75,7 @@ class Exploration {
   std::string_view setting(std::string_view name, std::string drawn, std::string simplest);
 
   sim::World& world_;
-  Cast cast_;
+  Roles roles_;
   std::set<std::string, std::less<>> left_out_;
   Actions actions_;
   Plan plan_;

@@ -26,16 +26,16 @@ std::int64_t rounded_down(std::int64_t value) {
 
 }  // namespace
 
-std::string_view lacks_servers(const Cast& cast) { return cast.servers.empty() ? "a server" : ""; }
+std::string_view lacks_servers(const Roles& roles) { return roles.servers.empty() ? "a server" : ""; }
 
-std::string_view lacks_callers(const Cast& cast) {
-  return cast.servers.empty() || cast.callers.empty() ? "a server and a caller" : "";
+std::string_view lacks_callers(const Roles& roles) {
+  return roles.servers.empty() || roles.callers.empty() ? "a server and a caller" : "";
 }
 
-std::string_view lacks_strangers(const Cast& cast) { return cast.strangers.empty() ? "a stranger" : ""; }
+std::string_view lacks_untrusted_peers(const Roles& roles) { return roles.untrusted_peers.empty() ? "an untrusted peer" : ""; }
 
-std::string_view lacks_own_servers(const Cast& cast) {
-  const bool has = std::ranges::any_of(cast.servers, [&cast](const std::string& server) { return !cast.is_foreign(server); });
+std::string_view lacks_own_servers(const Roles& roles) {
+  const bool has = std::ranges::any_of(roles.servers, [&roles](const std::string& server) { return !roles.is_foreign(server); });
   return has ? "" : "a server made with the library";
 }
 

@@ -15,7 +15,7 @@ struct Injector::Entry {
   std::unique_ptr<ActiveFault> active;
   bool begun = false;
   bool over = false;
-  std::uint64_t acted = 0;
+  std::uint64_t effects = 0;
   base::TimePoint over_at{};
 };
 
@@ -68,12 +68,12 @@ void Injector::begin(Entry& entry) {
   if (entry.action != nullptr) {
     base::RandomStream random = seed.stream();
     entry.action->fire(entry.fault, random);
-    entry.acted = 1;
+    entry.effects = 1;
     entry.over = true;
     entry.over_at = world_.now();
     return;
   }
-  entry.active = entry.kind->begin(entry.fault, Stage{world_, conditions_, seed.stream()});
+  entry.active = entry.kind->begin(entry.fault, FaultContext{world_, conditions_, seed.stream()});
   if (entry.active == nullptr) {
     entry.over = true;
     entry.over_at = world_.now();
@@ -93,7 +93,7 @@ void Injector::end(Entry& entry) {
   world_.note(fmt::format("fault #{} ends", entry.fault.number));
   // What its end does may count, too.
   entry.active->end();
-  entry.acted = entry.active->acted();
+  entry.effects = entry.active->effects();
   entry.active.reset();
 }
 
@@ -118,8 +118,8 @@ bool Injector::touched_by(std::string_view kind, std::string_view host, base::Du
 std::vector<FaultReport> Injector::reports() const {
   std::vector<FaultReport> reports;
   for (const auto& entry : entries_) {
-    const std::uint64_t acted = entry->active != nullptr ? entry->active->acted() : entry->acted;
-    reports.push_back({entry->fault, entry->begun, entry->over, acted});
+    const std::uint64_t effects = entry->active != nullptr ? entry->active->effects() : entry->effects;
+    reports.push_back({entry->fault, entry->begun, entry->over, effects});
   }
   return reports;
 }

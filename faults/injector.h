@@ -24,7 +24,7 @@ struct FaultReport {
   Fault fault;
   bool begun = false;
   bool over = false;
-  std::uint64_t acted = 0;  ///< events that it changed, delayed or removed
+  std::uint64_t effects = 0;  ///< events that it changed, delayed or removed
 };
 
 class Injector {

@@ -34,38 +34,6 @@ constexpr std::uint8_t kRunsCounted = 255;
 
 std::uint32_t number_of(std::uint64_t id) { return static_cast<std::uint32_t>(id); }
 
-std::uint8_t packed(const base::CallError& error) {
-  return static_cast<std::uint8_t>(static_cast<unsigned>(error.errc()) << 2 | static_cast<unsigned>(error.ran()));
-}
-std::string_view errc_name(std::uint8_t packed) { return base::name_of(static_cast<Errc>(packed >> 2)); }
-std::string_view ran_name(std::uint8_t packed) { return base::name_of(static_cast<Ran>(packed & 3)); }
-
-std::string_view name_of(HandlerAnswer answer) {
-  switch (answer) {
-    case HandlerAnswer::value: return "answered";
-    case HandlerAnswer::error: return "answered with its error";
-    case HandlerAnswer::refused: return "refused";
-    case HandlerAnswer::threw: return "threw";
-    case HandlerAnswer::dropped: return "dropped its responder";
-  }
-  return "?";
-}
-
-// As a person reads it.
-std::string rounded(Duration span) {
-  return to_text(span < std::chrono::seconds(1) ? std::chrono::duration_cast<std::chrono::microseconds>(span)
-                                                : std::chrono::duration_cast<std::chrono::milliseconds>(span));
-}
-
-// To the last nanosecond, in seconds: "3.004210123s".
-std::string moment(TimePoint at) {
-  const auto count = at.time_since_epoch().count();
-  std::string text = fmt::format("{}.{:09}", count / 1'000'000'000, count % 1'000'000'000);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text + 's';
-}
-
 // Why a call that was never sent may have ended, and would not have on another connection.
 bool is_cured_elsewhere(Errc errc) {
   return errc == Errc::unreachable || errc == Errc::connection_lost || errc == Errc::draining || errc == Errc::bad_frame ||
@@ -84,13 +52,14 @@ Ledger::~Ledger() { world_.engine().remove_observer(*this); }
 // --- The caller ------------------------------------------------------------------------------------------------------
 
 std::uint64_t Ledger::submitted(const CallTerms& terms) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   drop_old_stories();
   Caller& by = caller(terms.caller);
   RAZOR_REQUIRE(calls_.size() < kNoStory, "too many calls for one ledger");
   const auto number = static_cast<std::uint32_t>(calls_.size());
-  Story& story = take_story(number);
-  story.name = name_number(terms.name);
+  const std::uint32_t place = stories_.take(number);
+  Story& story = stories_[place];
+  story.name = stories_.number_of_name(terms.name);
   story.caller = by.number;
   story.times_checked = terms.times_checked;
   story.may_end_unsent = terms.may_end_unsent;
@@ -102,7 +71,7 @@ std::uint64_t Ledger::submitted(const CallTerms& terms) {
   story.tick = terms.tick.value_or(
       std::clamp(terms.timeout / 8, base::Duration(std::chrono::milliseconds(10)), base::Duration(std::chrono::seconds(1))));
   story.request_hash = terms.request_hash;
-  Call& call = calls_.emplace_back(Call{.story = static_cast<std::uint32_t>(&story - stories_.data())});
+  Call& call = calls_.emplace_back(Call{.story = place});
   call.runs_max = static_cast<std::uint8_t>(std::min<std::uint32_t>(terms.runs_max, kRunsCounted));
   call.while_closing = by.phase != Phase::open;
   if (!call.while_closing) ++by.under_way;
@@ -112,7 +81,7 @@ std::uint64_t Ledger::submitted(const CallTerms& terms) {
 }
 
 void Ledger::succeeded(std::uint64_t id, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   const Story* story = end(id, Step::succeeded, hash, 0, call);
   if (story == nullptr) return;
@@ -137,13 +106,13 @@ void Ledger::succeeded(std::uint64_t id, std::uint64_t hash) {
     RAZOR_CALL_RULE(11, id, has_value, "{} succeeded, and no handler had answered it with a value", name_of_call(id));
   }
   if (!has_value || has_hash) return;
-  const std::string other = call_answered_with(hash);
-  RAZOR_CALL_RULE(6, id, other.empty(), "{} got the answer of {}", name_of_call(id), other);
-  RAZOR_CALL_RULE(7, id, has_hash || !other.empty(), "{} got an answer that its handler did not give", name_of_call(id));
+  const Story* other = stories_.answered_with(hash);
+  RAZOR_CALL_RULE(6, id, other == nullptr, "{} got the answer of {}", name_of_call(id), name_of_call(other->number));
+  RAZOR_CALL_RULE(7, id, has_hash || other != nullptr, "{} got an answer that its handler did not give", name_of_call(id));
 }
 
 void Ledger::ended_with_error(std::uint64_t id, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   const Story* story = end(id, Step::ended_with_error, hash, 0, call);
   if (story == nullptr) return;
@@ -160,7 +129,7 @@ void Ledger::ended_with_error(std::uint64_t id, std::uint64_t hash) {
 }
 
 void Ledger::refused(std::uint64_t id) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
   if (end(id, Step::refused, 0, 0, call) == nullptr) return;
   ++refused_;
@@ -168,9 +137,9 @@ void Ledger::refused(std::uint64_t id) {
 }
 
 void Ledger::failed(std::uint64_t id, const base::CallError& error) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = nullptr;
-  const Story* story = end(id, Step::failed, 0, packed(error), call);
+  const Story* story = end(id, Step::failed, 0, CallStories::packed_error(error), call);
   if (story == nullptr) return;
   ++failed_[static_cast<std::size_t>(error.errc())];
   if (error.ran() == Ran::no || story->peers_trusted) check_told_truth(id, *call, error.ran());
@@ -178,19 +147,19 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
   const Duration took = by.host->clock_now() - story->submitted_at;
   if (error.errc() == Errc::deadline_exceeded && story->times_checked && story->peers_trusted) {
     RAZOR_CALL_RULE(3, id, took >= story->timeout, "{} timed out {} before its deadline", name_of_call(id),
-                    rounded(story->timeout - took));
+                    to_rounded_text(story->timeout - took));
   }
   const bool was_told_to_end = by.phase != Phase::open || call->while_closing;
   if (error.ran() == Ran::no && took < story->timeout && !story->may_end_unsent && !was_told_to_end) {
     RAZOR_CALL_RULE(15, id, !is_cured_elsewhere(error.errc()), "{}, never sent, ended {} before its deadline: {}",
-                    name_of_call(id), rounded(story->timeout - took), error.message());
+                    name_of_call(id), to_rounded_text(story->timeout - took), error.message());
   }
   RAZOR_CALL_RULE(27, id, !story->must_succeed || was_told_to_end, "{} failed when all was well again: {}",
                   name_of_call(id), error.message());
 }
 
 void Ledger::abandoned(std::uint64_t id) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   RAZOR_REQUIRE(call != nullptr, "{} was never made", name_of_call(id));
   if (call->state != State::under_way) return;  // its caller may drop what has ended, too
@@ -222,7 +191,7 @@ const Ledger::Story* Ledger::end(std::uint64_t id, Step step, std::uint64_t valu
     const TimePoint now = by.host->clock_now();
     const TimePoint limit = latest_end(*story, *by.host);
     RAZOR_CALL_RULE(2, id, now <= limit, "{} ended {} behind its deadline and a tick", name_of_call(id),
-                    rounded(now - limit + config_.slack));
+                    to_rounded_text(now - limit + config_.slack));
   }
   leave(*call, State::ended);
   return story;
@@ -247,10 +216,10 @@ void Ledger::check_told_truth(std::uint64_t id, Call& call, Ran ran) {
 // --- Handlers --------------------------------------------------------------------------------------------------------
 
 void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t request_hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   if (call == nullptr) {
-    RAZOR_RULE(7, config_.strangers_call, "{} was given a request that nobody has made: id {:#x}", server, id);
+    RAZOR_RULE(7, config_.untrusted_peers_call, "{} was given a request that nobody has made: id {:#x}", server, id);
     return;
   }
   if (!call->ever_dispatched) ++dispatched_;
@@ -270,11 +239,11 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
   const TimePoint latest = base::saturating_add(base::saturating_add(story->submitted_at_world, story->timeout),
                                                 config_.dispatch_delay_max);
   RAZOR_CALL_RULE(14, id, world_.now() <= latest, "{} came to {} {} behind its deadline", name_of_call(id), server,
-                  rounded(world_.now() - story->submitted_at_world - story->timeout));
+                  to_rounded_text(world_.now() - story->submitted_at_world - story->timeout));
 }
 
 void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Call* call = find(id);
   if (call == nullptr) return;
   if (answer == HandlerAnswer::refused && call->runs > 0) --call->runs;  // it promises that nothing was done
@@ -283,7 +252,7 @@ void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash
   // The server that was entered last and has not answered is as good a guess as any: only reports name it.
   std::string_view server;
   for (const Stage& stage : story->stages) {
-    if (stage.step == Step::dispatched) server = names_[stage.host];
+    if (stage.step == Step::dispatched) server = stories_.name(stage.host);
   }
   note(*call, Step::answered, server, hash, static_cast<std::uint8_t>(answer));
 }
@@ -291,7 +260,7 @@ void Ledger::answered(std::uint64_t id, HandlerAnswer answer, std::uint64_t hash
 // --- What callers do -------------------------------------------------------------------------------------------------
 
 void Ledger::closing(std::string_view name, Duration limit) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Caller& by = caller(name);
   by.phase = Phase::closing;
   by.closing_since = by.host->clock_now();
@@ -299,13 +268,13 @@ void Ledger::closing(std::string_view name, Duration limit) {
 }
 
 void Ledger::closed(std::string_view name) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   Caller& by = caller(name);
   if (by.phase != Phase::closing) return;
   by.phase = Phase::closed;
   const TimePoint now = by.host->clock_now();
-  const TimePoint limit = when_awake(*by.host, by.closing_since, base::saturating_add(by.closing_since, by.limit));
-  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, rounded(now - by.closing_since),
+  const TimePoint limit = latest_close(by);
+  RAZOR_RULE(4, now <= limit, "close of {} took {}, with a limit of {}", name, to_rounded_text(now - by.closing_since),
              to_text(by.limit));
   if (by.under_way == 0) return;
   for (std::uint32_t number = 0; number < calls_.size(); ++number) {
@@ -318,14 +287,14 @@ void Ledger::closed(std::string_view name) {
 }
 
 void Ledger::opened(std::string_view name) {
-  const sim::Running simulator(nullptr);
+  const sim::InSimulator in_simulator;
   caller(name).phase = Phase::open;
 }
 
 void Ledger::check_all() {
   for (const auto& by : callers_) {
     if (by->phase != Phase::closing || by->host->is_paused()) continue;
-    const TimePoint limit = when_awake(*by->host, by->closing_since, base::saturating_add(by->closing_since, by->limit));
+    const TimePoint limit = latest_close(*by);
     RAZOR_RULE(4, by->host->clock_now() <= limit, "close of {} has not returned within {}", by->name, to_text(by->limit));
   }
   if (under_way_ == 0) return;
@@ -336,7 +305,7 @@ void Ledger::check_all() {
     const sim::Host& host = *callers_[story.caller]->host;
     const bool is_due = !host.is_paused() && host.clock_now() > latest_end(story, host);
     RAZOR_CALL_RULE(1, id_of(number), !is_due, "{} has not ended: {} of {}, timeout {}", name_of_call(number),
-                    names_[story.name], callers_[story.caller]->name, rounded(story.timeout));
+                    stories_.name(story.name), callers_[story.caller]->name, to_rounded_text(story.timeout));
   }
 }
 
@@ -351,20 +320,19 @@ std::size_t Ledger::failed_count(Errc errc) const { return failed_[static_cast<s
 // --- What happens to hosts -------------------------------------------------------------------------------------------
 
 void Ledger::on_occurrence(const sim::Occurrence& occurrence) {
-  if (occurrence.what == sim::What::crashed) return host_gone(occurrence.where);
-  if (occurrence.what != sim::What::paused && occurrence.what != sim::What::resumed) return;
+  if (occurrence.kind == sim::EventKind::crashed) return host_gone(occurrence.where);
+  if (occurrence.kind != sim::EventKind::paused && occurrence.kind != sim::EventKind::resumed) return;
   const sim::Host& host = *world_.fabric().hosts().at(occurrence.where - 1);
-  Pauses& pauses = pauses_of(host);
-  if (occurrence.what == sim::What::paused) {
-    pauses.push_back({host.clock_now(), TimePoint::max()});
-  } else if (!pauses.empty()) {
-    pauses.back().to = host.clock_now();
+  if (occurrence.kind == sim::EventKind::paused) {
+    pauses_.paused(host);
+  } else {
+    pauses_.resumed(host);
   }
 }
 
 void Ledger::host_gone(std::uint64_t number) {
   const sim::Host& host = *world_.fabric().hosts().at(number - 1);
-  pauses_of(host).clear();  // the next incarnation counts its time anew
+  pauses_.crashed(host);
   for (Call& call : calls_) {
     if (call.state != State::under_way) continue;
     const Caller& by = *callers_[stories_[call.story].caller];
@@ -378,28 +346,19 @@ void Ledger::host_gone(std::uint64_t number) {
   }
 }
 
-Ledger::Pauses& Ledger::pauses_of(const sim::Host& host) {
-  if (pauses_.size() <= host.number()) pauses_.resize(host.number() + 1);
-  return pauses_[host.number()];
+TimePoint Ledger::latest_end(const Story& story, const sim::Host& host) const {
+  const TimePoint limit = base::saturating_add(story.deadline(), story.tick);
+  return pauses_.when_awake(host, story.submitted_at, limit, config_.slack);
 }
 
-TimePoint Ledger::latest_end(const Story& story, const sim::Host& host) {
-  return when_awake(host, story.submitted_at, base::saturating_add(story.deadline(), story.tick));
-}
-
-TimePoint Ledger::when_awake(const sim::Host& host, TimePoint from, TimePoint limit) {
-  const Pauses& pauses = pauses_of(host);
-  const auto first = std::ranges::lower_bound(pauses, from, {}, &Pause::to);
-  limit = base::saturating_add(limit, config_.slack);
-  for (auto pause = first; pause != pauses.end() && pause->from <= limit; ++pause) {
-    limit = std::max(limit, base::saturating_add(pause->to, config_.slack));
-  }
-  return limit;
+TimePoint Ledger::latest_close(const Caller& caller) const {
+  const TimePoint limit = base::saturating_add(caller.closing_since, caller.limit);
+  return pauses_.when_awake(*caller.host, caller.closing_since, limit, config_.slack);
 }
 
 // --- What is kept ----------------------------------------------------------------------------------------------------
 
-// The upper half is drawn, so that what a stranger makes up, or a broken request holds, is hardly the id of a call.
+// The upper half is drawn, so that an id that a peer makes up, or that stands in a broken request, is hardly that of a call.
 std::uint64_t Ledger::id_of(std::uint32_t number) const {
   const std::uint64_t drawn = sim::scrambled(sim::scrambled(world_.seed()) + number);
   return (drawn & 0xffff'ffff'0000'0000) | number;
@@ -410,33 +369,12 @@ Ledger::Call* Ledger::find(std::uint64_t id) {
   return number < calls_.size() && id_of(number) == id ? &calls_[number] : nullptr;
 }
 
-Ledger::Story& Ledger::take_story(std::uint32_t number) {
-  if (free_stories_.empty()) {
-    free_stories_.push_back(static_cast<std::uint32_t>(stories_.size()));
-    stories_.emplace_back();
-  }
-  Story& story = stories_[free_stories_.back()];
-  free_stories_.pop_back();
-  story.number = number;
-  story.stages.clear();
-  return story;
-}
-
 void Ledger::drop_old_stories() {
   while (!ended_.empty() && world_.now() - ended_.front().at > config_.story_kept_for) {
     Call& call = calls_[ended_.front().number];
-    free_stories_.push_back(std::exchange(call.story, kNoStory));
+    stories_.give_back(std::exchange(call.story, kNoStory));
     ended_.pop_front();
   }
-}
-
-std::uint16_t Ledger::name_number(std::string_view name) {
-  const auto known = name_numbers_.find(name);
-  if (known != name_numbers_.end()) return known->second;
-  const auto number = static_cast<std::uint16_t>(names_.size());
-  names_.emplace_back(name);
-  name_numbers_.emplace(name, number);
-  return number;
 }
 
 Ledger::Caller& Ledger::caller(std::string_view name) {
@@ -451,20 +389,11 @@ Ledger::Caller& Ledger::caller(std::string_view name) {
 void Ledger::note(Call& call, Step step, std::string_view host, std::uint64_t value, std::uint8_t detail) {
   Story* story = story_of(call);
   if (story == nullptr) return;
-  story->stages.push_back({world_.now(), value, name_number(host), step, detail});
-  if (call.told) sim::report_text(name_of_call(story->number), text_of(*story));
+  story->stages.push_back({world_.now(), value, stories_.number_of_name(host), step, detail});
+  if (call.told) sim::report_text(name_of_call(story->number), stories_.text_of(*story));
 }
 
 // --- Telling ---------------------------------------------------------------------------------------------------------
-
-std::string Ledger::call_answered_with(std::uint64_t hash) const {
-  for (const Story& story : stories_) {
-    for (const Stage& stage : story.stages) {
-      if (stage.step == Step::answered && stage.value == hash) return name_of_call(story.number);
-    }
-  }
-  return {};
-}
 
 void Ledger::tell(std::uint64_t id) {
   Call& call = calls_[number_of(id)];
@@ -481,31 +410,7 @@ std::string Ledger::story(std::uint64_t id) const {
   if (number >= calls_.size()) return {};
   const Call& call = calls_[number];
   if (call.story == kNoStory) return fmt::format("it ended long ago, and ran {} times\n", call.runs);
-  return text_of(stories_[call.story]);
-}
-
-std::string Ledger::text_of(const Story& story) const {
-  std::string text;
-  for (const Stage& stage : story.stages) {
-    text += fmt::format("{} {} {}\n", moment(stage.at), names_[stage.host], text_of(story, stage));
-  }
-  return text;
-}
-
-std::string Ledger::text_of(const Story& story, const Stage& stage) const {
-  switch (stage.step) {
-    case Step::submitted: return fmt::format("submitted {}, timeout {}", names_[story.name], rounded(story.timeout));
-    case Step::dispatched:
-      return stage.value == story.request_hash ? "entered its handler" : "entered its handler, with other arguments";
-    case Step::answered: return std::string(name_of(static_cast<HandlerAnswer>(stage.detail)));
-    case Step::succeeded: return "succeeded";
-    case Step::ended_with_error: return "ended with the handler's error";
-    case Step::refused: return "ended, refused by the handler";
-    case Step::failed: return fmt::format("failed: {} (ran: {})", errc_name(stage.detail), ran_name(stage.detail));
-    case Step::abandoned: return "dropped it";
-    case Step::gone: return "is gone";
-  }
-  return "?";
+  return stories_.text_of(stories_[call.story]);
 }
 
 }  // namespace razor::faults

@@ -19,13 +19,14 @@
 
 #include <array>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "faults/call_stories.h"
+#include "faults/host_pauses.h"
 #include "faults/rule.h"
 #include "razor/base/error.h"
 
@@ -39,8 +40,8 @@ struct LedgerConfig {
   base::Duration dispatch_delay_max = base::Duration::max();
   /// How long the story of a call is kept behind its end.
   base::Duration story_kept_for = std::chrono::minutes(1);
-  /// Hostile peers call our servers too: a handler may meet a call that nobody has made.
-  bool strangers_call = false;
+  /// Untrusted peers call our servers too: a handler may be given a call that no caller has submitted.
+  bool untrusted_peers_call = false;
 };
 static_assert(std::is_trivially_copyable_v<LedgerConfig>);
 
@@ -67,9 +68,6 @@ struct CallTerms {
 };
 static_assert(std::is_trivially_copyable_v<CallTerms>);
 
-/// How a handler ended. `refused`: with an error that sends the call elsewhere, and promises that nothing was done.
-enum class HandlerAnswer : std::uint8_t { value, error, refused, threw, dropped };
-
 class Ledger final : private sim::Observer {
  public:
   /// The world outlives it.
@@ -78,7 +76,7 @@ class Ledger final : private sim::Observer {
   ~Ledger() override;
 
   // --- The caller, in its completions
-  /// Before the call is made. Its id: to be sent with the request; one that a stranger makes up is not known. Clocks are
+  /// Before the call is made. Its id: to be sent with the request; an id that an untrusted peer makes up is not known. Clocks are
   /// those of the caller's host.
   std::uint64_t submitted(const CallTerms& terms);
   /// `hash`: of the value, as it was given to `answered`.
@@ -129,42 +127,9 @@ class Ledger final : private sim::Observer {
   std::string story(std::uint64_t id) const;
 
  private:
-  enum class Step : std::uint8_t {
-    submitted,
-    dispatched,
-    answered,
-    succeeded,
-    ended_with_error,
-    refused,
-    failed,
-    abandoned,
-    gone,
-  };
-  struct Stage {
-    base::TimePoint at;  // of the world
-    std::uint64_t value;  // a hash, or what the step needs
-    std::uint16_t host;
-    Step step;
-    std::uint8_t detail;  // a HandlerAnswer, or an errc and how it ran
-  };
-  // What is known of a call until some time behind its end.
-  struct Story {
-    std::uint32_t number = 0;
-    std::uint16_t name = 0;
-    std::uint16_t caller = 0;
-    bool times_checked = true;
-    bool may_end_unsent = false;
-    bool peers_trusted = true;
-    bool must_succeed = false;
-    base::TimePoint submitted_at{};  // of the caller's clock
-    base::TimePoint submitted_at_world{};
-    base::Duration timeout{};
-    base::Duration tick{};
-    std::uint64_t request_hash = 0;
-    std::vector<Stage> stages;
-
-    base::TimePoint deadline() const { return base::saturating_add(submitted_at, timeout); }
-  };
+  using Step = CallStories::Step;
+  using Stage = CallStories::Stage;
+  using Story = CallStories::Story;
   enum class State : std::uint8_t { under_way, ended, abandoned, gone };
   // What is known of it for ever: two words a call.
   struct Call {
@@ -188,21 +153,14 @@ class Ledger final : private sim::Observer {
     base::Duration limit{};
     std::size_t under_way = 0;  // of those that were submitted while it was open
   };
-  struct Pause {
-    base::TimePoint from;
-    base::TimePoint to;  // max: it goes on
-  };
-  // On the host's clock, in its order.
-  using Pauses = std::vector<Pause>;
 
   static constexpr std::uint32_t kNoStory = ~std::uint32_t{0};
 
   void on_occurrence(const sim::Occurrence& occurrence) override;
   void host_gone(std::uint64_t number);
-  Pauses& pauses_of(const sim::Host& host);
-  // Of the host's clock, with the slack: `limit`, or when it stood still then, when it woke.
-  base::TimePoint when_awake(const sim::Host& host, base::TimePoint from, base::TimePoint limit);
-  base::TimePoint latest_end(const Story& story, const sim::Host& host);
+  base::TimePoint latest_end(const Story& story, const sim::Host& host) const;
+  // When a close must have returned.
+  base::TimePoint latest_close(const Caller& caller) const;
 
   // All that holds of every end. Null when there is no more to look at.
   const Story* end(std::uint64_t id, Step step, std::uint64_t value, std::uint8_t detail, Call*& call);
@@ -213,32 +171,23 @@ class Ledger final : private sim::Observer {
   // Null for an id that was never given.
   Call* find(std::uint64_t id);
   Story* story_of(const Call& call) { return call.story == kNoStory ? nullptr : &stories_[call.story]; }
-  Story& take_story(std::uint32_t number);
   void drop_old_stories();
-  std::uint16_t name_number(std::string_view name);
   Caller& caller(std::string_view name);
   void note(Call& call, Step step, std::string_view host, std::uint64_t value = 0, std::uint8_t detail = 0);
 
-  // Empty when there is none.
-  std::string call_answered_with(std::uint64_t hash) const;
   void tell(std::uint64_t id);
-  std::string text_of(const Story& story) const;
-  std::string text_of(const Story& story, const Stage& stage) const;
 
   sim::World& world_;
   LedgerConfig config_;
   std::vector<Call> calls_;
-  std::vector<Story> stories_;
-  std::vector<std::uint32_t> free_stories_;
+  CallStories stories_;
   struct Ended {
     base::TimePoint at;
     std::uint32_t number;
   };
   std::deque<Ended> ended_;  // that have a story still, the oldest first
-  std::vector<std::string> names_;
-  std::map<std::string, std::uint16_t, std::less<>> name_numbers_;
   std::vector<std::unique_ptr<Caller>> callers_;
-  std::vector<Pauses> pauses_;  // by the number of the host
+  HostPauses pauses_;
   std::array<std::size_t, 32> failed_{};  // by errc
   std::size_t under_way_ = 0;
   std::size_t succeeded_ = 0;

@@ -6,6 +6,7 @@
 
 #include "faults/diagram.h"
 #include "faults/fault_kind.h"
+#include "faults/html_text.h"
 #include "faults/page_rules.h"
 #include "faults/page_script.h"
 #include "faults/page_style.h"
@@ -205,13 +206,13 @@ class Page {
     for (const std::string& host : fault.where) where += (where.empty() ? "" : ", ") + host;
     std::string how;
     for (const auto& [name, value] : fault.parameters) how += fmt::format("{}{}={}", how.empty() ? "" : ", ", name, value);
-    const auto acted = content_.acted.find(fault.number);
+    const auto effects = content_.effects.find(fault.number);
     const FaultKind* kind = find_kind(fault.what);
     write("<tr><td><span class=\"chip {}\">#{}</span></td><td class=\"nowrap\">{}</td><td class=\"nowrap\"><b>{}</b></td>"
           "<td>{}</td><td class=\"nowrap\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"what\">{}</td></tr>",
           fault_colour(index), fault.number, in_words(fault.at), in_html(fault.what), in_html(where),
           fault.lasts > base::Duration::zero() ? in_words(fault.lasts) : "–", in_html(how),
-          acted != content_.acted.end() ? fmt::format("{}", acted->second) : "–",
+          effects != content_.effects.end() ? fmt::format("{}", effects->second) : "–",
           in_html(kind != nullptr ? meaning_of(*kind) : "something that this scenario does when a plan says so"));
   }
 

@@ -37,7 +37,7 @@ struct PageContent {
   Plan plan;
   std::vector<Knob> knobs;
   /// How many events each fault changed, by its number.
-  std::map<std::uint32_t, std::uint64_t> acted;
+  std::map<std::uint32_t, std::uint64_t> effects;
   std::vector<CallStory> calls;
   Story story;
   std::string replay_command;

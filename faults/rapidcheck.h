@@ -25,7 +25,7 @@ inline void showValue(const Plan& plan, std::ostream& out) { out << '\n' << plan
 
 namespace detail {
 
-inline Plan draw_plan(const Cast& cast, base::Duration span, std::uint64_t faults_most, base::RandomStream random) {
+inline Plan draw_plan(const Roles& roles, base::Duration span, std::uint64_t faults_most, base::RandomStream random) {
   using std::chrono::milliseconds;
   Plan plan;
   const std::uint64_t count = random.below(faults_most + 1);
@@ -38,8 +38,8 @@ inline Plan draw_plan(const Cast& cast, base::Duration span, std::uint64_t fault
     Fault fault;
     const FaultKind& kind = *chosen[random.below(chosen.size())];
     fault.what = kind.name();
-    Draw draw{cast, random, hardness, span};
-    if (!kind.lacks(draw.cast).empty() || !kind.draw(fault, draw)) continue;
+    Draw draw{roles, random, hardness, span};
+    if (!kind.lacks(draw.roles).empty() || !kind.draw(fault, draw)) continue;
     fault.lasts = std::min(fault.lasts, span);
     fault.at = random.between(base::Duration::zero(), span - fault.lasts) / milliseconds(1) * milliseconds(1);
     fault.number = static_cast<std::uint32_t>(plan.faults.size() + 1);
@@ -52,13 +52,13 @@ inline Plan draw_plan(const Cast& cast, base::Duration span, std::uint64_t fault
 }  // namespace detail
 
 /// Plans of faults that begin and end within `span`, drawn as kinds draw them: more of them as sizes grow, `faults_most` at the
-/// nominal size. A cast without anybody gives plans without faults.
-inline rc::Gen<Plan> gen_plan(Cast cast, base::Duration span, std::uint64_t faults_most = 16) {
-  return rc::Gen<Plan>([cast = std::move(cast), span, faults_most](const rc::Random& random, int size) {
+/// nominal size. Roles without hosts give plans without faults.
+inline rc::Gen<Plan> gen_plan(Roles roles, base::Duration span, std::uint64_t faults_most = 16) {
+  return rc::Gen<Plan>([roles = std::move(roles), span, faults_most](const rc::Random& random, int size) {
     rc::Random draws = random;
     const auto most = 1 + faults_most * static_cast<std::uint64_t>(std::max(size, 0)) / rc::kNominalSize;
     return rc::shrinkable::shrinkRecur(
-        detail::draw_plan(cast, span, std::min(most, faults_most), base::RandomStream(draws.next())),
+        detail::draw_plan(roles, span, std::min(most, faults_most), base::RandomStream(draws.next())),
         [](const Plan& plan) { return rc::seq::fromContainer(simpler_plans(plan)); });
   });
 }

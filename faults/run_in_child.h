@@ -6,8 +6,6 @@
 //
 // Several at a time: a Child each, and wait_for_any.
 
-#include <sys/types.h>
-
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,12 +14,14 @@
 #include <vector>
 
 #include "faults/plan.h"
+#include "sim/child/fields.h"
+#include "sim/child/process.h"
 #include "sim/scenario.h"
 
 namespace razor::faults {
 
 struct ChildLimits {
-  base::Duration real_time = std::chrono::seconds(60);  ///< behind it the run has failed by its time_limit
+  base::Duration real_time = std::chrono::seconds(60);  ///< after it the run has failed by its time limit
   /// Of the whole process; not in builds with a sanitizer, which need any amount.
   std::uint64_t memory_bytes = std::uint64_t{4} << 30;
 };
@@ -36,14 +36,14 @@ struct ChildRun {
   /// Played (faults::set_given_plan); without one the scenario draws its own.
   std::optional<Plan> plan{};
   ChildLimits limits{};
-  /// Makes who watches in the child; null: nobody.
+  /// Makes the observer in the child; null: none.
   std::function<std::unique_ptr<sim::Observer>(sim::World&, TellParent)> observe{};
   /// Given, in this process, what the observer tells, also what it told before a crash.
   TellParent on_told{};
 };
 
 struct ChildResult {
-  /// A crash or a run over its limits is its last failure, with what the child printed behind its message.
+  /// A crash or a run over its limits is its last failure, with what the child printed after its message.
   sim::ScenarioResult result;
   base::Duration real_time{};
 
@@ -60,7 +60,7 @@ class Child {
   Child(const Child&) = delete;
   ~Child();
 
-  /// Takes what the child has told, and looks at its time. True when it is over, and `result()` is whole.
+  /// Takes what the child has told, and checks its time. True when it is over, and `result()` is whole.
   bool look();
   const ChildResult& result() const { return result_; }
 
@@ -70,26 +70,22 @@ class Child {
 
   [[noreturn]] void live(int pipe);
   bool read_some();
-  void take_messages();
-  void take_message(char tag, std::string_view bytes);
+  void take_message(std::string_view bytes);
   void end_by_time_limit();
   void gone();
-  int reap();
+  void over();
   void failed(sim::ScenarioFailure::Kind kind, std::string message);
-  std::string output() const;
 
   ChildRun run_;
   ChildResult result_;
-  pid_t pid_ = -1;  // -1: it is over
-  int pipe_ = -1;
-  int output_ = -1;  // a file of what it prints
-  Position* position_ = nullptr;  // shared with it: where a signal found the run
-  std::string bytes_;  // read, and not yet a message
+  Position* position_ = nullptr;  // shared with the child: where a signal found the run
+  sim::FrameQueue frames_;
   bool done_ = false;  // the run came to its end
   base::Duration started_at_{};
+  sim::ChildProcess process_;  // not running: it is over
 };
 
-/// Until one of them may have something to look at, or `limit` has passed.
+/// Until `look` of one of them may have something to do, or `limit` has passed.
 void wait_for_any(const std::vector<Child*>& children, base::Duration limit);
 
 /// Runs it to its end.

@@ -135,20 +135,20 @@ void StoryWriter::moment(Moment::Kind kind, std::uint64_t host, std::uint64_t ot
 }
 
 void StoryWriter::on_occurrence(const sim::Occurrence& occurrence) {
-  using sim::What;
+  using sim::EventKind;
   const std::uint64_t where = occurrence.where;
-  switch (occurrence.what) {
-    case What::crashed: return moment(occurrence.value == 0 ? Moment::Kind::crashed : Moment::Kind::killed, where);
-    case What::restarted: return moment(Moment::Kind::restarted, where);
-    case What::paused: return moment(Moment::Kind::paused, where);
-    case What::resumed: return moment(Moment::Kind::resumed, where);
-    case What::cut: return moment(Moment::Kind::cut, where >> 32, where & 0xffff'ffff);
-    case What::healed: return moment(Moment::Kind::healed, where >> 32, where & 0xffff'ffff);
-    case What::connect_failed: return moment(Moment::Kind::connect_failed, where, 0, fmt::format("port {}", occurrence.value));
-    case What::refused: return moment(Moment::Kind::refused, where, 0, fmt::format("port {}", occurrence.value));
-    case What::connected:
-    case What::reset_arrived: {
-      const bool is_reset = occurrence.what == What::reset_arrived;
+  switch (occurrence.kind) {
+    case EventKind::crashed: return moment(occurrence.value == 0 ? Moment::Kind::crashed : Moment::Kind::killed, where);
+    case EventKind::restarted: return moment(Moment::Kind::restarted, where);
+    case EventKind::paused: return moment(Moment::Kind::paused, where);
+    case EventKind::resumed: return moment(Moment::Kind::resumed, where);
+    case EventKind::cut: return moment(Moment::Kind::cut, where >> 32, where & 0xffff'ffff);
+    case EventKind::healed: return moment(Moment::Kind::healed, where >> 32, where & 0xffff'ffff);
+    case EventKind::connect_failed: return moment(Moment::Kind::connect_failed, where, 0, fmt::format("port {}", occurrence.value));
+    case EventKind::refused: return moment(Moment::Kind::refused, where, 0, fmt::format("port {}", occurrence.value));
+    case EventKind::connected:
+    case EventKind::reset_arrived: {
+      const bool is_reset = occurrence.kind == EventKind::reset_arrived;
       const sim::Connection* connection = world_.fabric().find_connection(is_reset ? where >> 1 : occurrence.value);
       if (connection == nullptr) return;
       // Who was told: a direction begins at its sender.

@@ -52,7 +52,7 @@ struct Story {
     std::string connection;  ///< "client:32769 > server:7000"
     std::uint64_t number = 0;  ///< on the connection; 0: it never left
 
-    // The caller's side. Empty where nothing is known of it: the peer is a stranger, or it began long before.
+    // The caller's side. Empty where nothing is known of it: the peer reports no calls, or it began long before.
     std::optional<base::Duration> began;
     std::optional<base::Duration> sent;
     std::optional<base::Duration> ended;

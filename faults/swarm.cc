@@ -89,16 +89,16 @@ std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm) {
   const Rhythm rhythm = draw_rhythm(swarm_seed.stream("rhythm"), swarm.span);
   Plan plan;
   for (const FaultKind* kind : swarm.kinds) {
-    if (!kind->lacks(swarm.cast).empty()) continue;
+    if (!kind->lacks(swarm.roles).empty()) continue;
     base::RandomStream random = swarm_seed.of("kind").stream(kind->name());
     draw_some(
         plan, kind->name(), rhythm, random,
         [&](Fault& fault, int hardness) {
-          Draw draw{swarm.cast, random, hardness, swarm.span};
+          Draw draw{swarm.roles, random, hardness, swarm.span};
           return kind->draw(fault, draw);
         },
         [&](const Fault& fault, Fault& partner, int hardness) {
-          Draw draw{swarm.cast, random, hardness, swarm.span};
+          Draw draw{swarm.roles, random, hardness, swarm.span};
           return kind->draw_partner(fault, partner, draw) &&
                  std::ranges::find(swarm.kinds, partner.what, &FaultKind::name) != swarm.kinds.end();
         });

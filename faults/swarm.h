@@ -15,14 +15,14 @@ namespace razor::faults {
 
 /// What may be drawn.
 struct Swarm {
-  const Cast& cast;
+  const Roles& roles;
   const Actions& actions;
   std::vector<const FaultKind*> kinds;
   base::Duration span{};  ///< faults begin and end within it
 };
 
 /// The faults of this seed, in order, numbered from 1. Each kind draws from a stream of its own: one kind more or less
-/// changes nothing of the others but their numbers. Kinds that cannot act with this cast are left out (FaultKind::lacks), and
+/// changes nothing of the others but their numbers. Kinds that cannot act with these roles are left out (FaultKind::lacks), and
 /// those that need another fault to have something to act on bring it with them (FaultKind::draw_partner).
 std::vector<Fault> draw_faults(const sim::Seed& seed, const Swarm& swarm);
 

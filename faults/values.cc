@@ -42,6 +42,11 @@ std::string to_text(base::Duration span) {
   return fmt::format("{}ns", count);
 }
 
+std::string to_rounded_text(base::Duration span) {
+  return to_text(span < std::chrono::seconds(1) ? std::chrono::duration_cast<std::chrono::microseconds>(span)
+                                                : std::chrono::duration_cast<std::chrono::milliseconds>(span));
+}
+
 std::optional<base::Duration> parse_duration(std::string_view text) {
   std::uint64_t whole = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), whole);

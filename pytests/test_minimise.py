@@ -306,4 +306,4 @@ def test_kinds_of_faults_are_explained(toys: Toys) -> None:
     assert "delay: a time, 1ns .. 24h; must be given" in by_name["handler_delay"]
     assert "bytes_per_second: a whole number, 1 .. 1000000000000: bytes per second; must be given" in by_name["bandwidth"]
     assert "way: one of both, there, back" in by_name["cut"]
-    assert "drawn where the cast has programs that read the time of day" in by_name["clock_step"]
+    assert "drawn where the scenario has programs that read the time of day" in by_name["clock_step"]

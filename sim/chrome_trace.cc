@@ -110,45 +110,45 @@ void ChromeTrace::set_state(const Host& host, std::string_view state) {
 }
 
 void ChromeTrace::on_occurrence(const Occurrence& occurrence) {
-  const std::string_view what = sim::name_of(occurrence.what);
-  switch (occurrence.what) {
-    case What::crashed:
+  const std::string_view what = sim::name_of(occurrence.kind);
+  switch (occurrence.kind) {
+    case EventKind::crashed:
       end_all(&host(occurrence.where), what);
       set_state(host(occurrence.where), "down");
       return;
-    case What::paused: set_state(host(occurrence.where), "paused"); return;
-    case What::restarted:
-    case What::resumed: set_state(host(occurrence.where), {}); return;
-    case What::refused:
-    case What::connect_failed:
-    case What::listening:
+    case EventKind::paused: set_state(host(occurrence.where), "paused"); return;
+    case EventKind::restarted:
+    case EventKind::resumed: set_state(host(occurrence.where), {}); return;
+    case EventKind::refused:
+    case EventKind::connect_failed:
+    case EventKind::listening:
       mark(host_track(host(occurrence.where)), fmt::format("{}: port {}", what, occurrence.value));
       return;
-    case What::cut:
-    case What::healed:
+    case EventKind::cut:
+    case EventKind::healed:
       mark(host_track(host(occurrence.where >> 32)),
            fmt::format("{}: to {}", what, escaped(host(occurrence.where & 0xffff'ffff).name())), "p");
       return;
-    case What::lost:
+    case EventKind::lost:
       if (const Ends* ends = ends_of(occurrence.where)) {
         const int from = static_cast<int>(occurrence.where & 1);
-        mark(host_track(*ends->hosts[from]), "lost: " + ends->way(from));
+        mark(host_track(*ends->hosts[from]), "lost: " + ends->link_name(from));
       }
       return;
     // Told by packets, or of no interest to the eye.
-    case What::turn:
-    case What::timer:
-    case What::drew:
-    case What::written:
-    case What::arrived:
-    case What::read:
-    case What::end_sent:
-    case What::end_arrived:
-    case What::reset_sent:
-    case What::reset_arrived:
-    case What::connecting:
-    case What::connected:
-    case What::noted: return;
+    case EventKind::turn:
+    case EventKind::timer:
+    case EventKind::drew:
+    case EventKind::written:
+    case EventKind::arrived:
+    case EventKind::read:
+    case EventKind::end_sent:
+    case EventKind::end_arrived:
+    case EventKind::reset_sent:
+    case EventKind::reset_arrived:
+    case EventKind::connecting:
+    case EventKind::connected:
+    case EventKind::noted: return;
   }
 }
 

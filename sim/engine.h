@@ -15,7 +15,7 @@
 namespace razor::sim {
 
 /// What can happen. The order is part of every digest.
-enum class What : std::uint8_t {
+enum class EventKind : std::uint8_t {
   turn,            ///< a Runtime ran what was ready; value: its number on the host
   timer,           ///< timers of a Runtime fired
   written,         ///< a program wrote; value: a hash of the bytes
@@ -40,13 +40,13 @@ enum class What : std::uint8_t {
   drew,            ///< a Runtime drew a seed
   noted,           ///< a scenario's own
 };
-inline constexpr std::size_t kWhatCount = 23;
-std::string_view name_of(What what);
+inline constexpr std::size_t kEventKindCount = 23;
+std::string_view name_of(EventKind kind);
 
 /// One thing that happened, at `where`: a host's number, or that of a direction of a connection.
 struct Occurrence {
   base::TimePoint at;
-  What what;
+  EventKind kind;
   std::uint64_t where;
   std::uint64_t value;
   bool operator==(const Occurrence&) const = default;
@@ -117,7 +117,7 @@ class Engine {
   /// What the scenario's own code gets that asks the machine for chance; hosts have theirs.
   std::uint64_t entropy() {
     const std::uint64_t drawn = entropy_.bits();
-    occurred(What::drew, 0, drawn);
+    occurred(EventKind::drew, 0, drawn);
     return drawn;
   }
 
@@ -141,11 +141,11 @@ class Engine {
   bool idle() const { return queue_.empty(); }
 
   /// Everything that a program could tell goes through here.
-  void occurred(What what, std::uint64_t where, std::uint64_t value) {
+  void occurred(EventKind kind, std::uint64_t where, std::uint64_t value) {
     digest_.mix(static_cast<std::uint64_t>(now_.time_since_epoch().count()));
-    digest_.mix((where << 8 | static_cast<std::uint64_t>(what)) ^ value << 32 ^ value >> 32);
+    digest_.mix((where << 8 | static_cast<std::uint64_t>(kind)) ^ value << 32 ^ value >> 32);
     if (!observers_.empty()) [[unlikely]] {
-      tell(&Observer::on_occurrence, Occurrence{now_, what, where, value});
+      tell(&Observer::on_occurrence, Occurrence{now_, kind, where, value});
     }
   }
 

@@ -6,7 +6,7 @@ namespace razor::sim {
 
 void EventLog::append(const Occurrence& occurrence) {
   number(static_cast<std::uint64_t>((occurrence.at - time_).count()));
-  number(static_cast<std::uint64_t>(occurrence.what));
+  number(static_cast<std::uint64_t>(occurrence.kind));
   number(occurrence.where);
   number(occurrence.value);
   time_ = occurrence.at;
@@ -23,7 +23,7 @@ std::optional<Occurrence> EventLog::Reader::next() {
   Occurrence occurrence{};
   time_ += base::Duration(static_cast<std::int64_t>(number()));
   occurrence.at = time_;
-  occurrence.what = static_cast<What>(number());
+  occurrence.kind = static_cast<EventKind>(number());
   occurrence.where = number();
   occurrence.value = number();
   return occurrence;

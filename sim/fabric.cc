@@ -49,7 +49,7 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
   Host& here() { return runtime.host(); }
 
   void send() {
-    engine().occurred(What::connecting, here().number(), address.port());
+    engine().occurred(EventKind::connecting, here().number(), address.port());
     sent_at = engine().now();
     step = Step::arrives;
     engine().schedule_after(*this, fabric.link(here(), to).latency());
@@ -94,7 +94,7 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
         connection = new Connection(engine(), fabric.config_.sockets, {here(), local}, {to, listening->address()},
                                     fabric.link(here(), to), fabric.link(to, here()));
         fabric.connections_.push_back(*connection);
-        connection->socket(0).set_held(true);  // by this, until the program has it
+        connection->socket(0).set_has_stream(true);  // by this, until the program has it
         if (!fabric.rules_.empty()) [[unlikely]] tell_rules();
         listening->add(connection->socket(1));
       }
@@ -117,11 +117,11 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
     }
     if (engine().observed() && !timed_out) [[unlikely]] tell(&Observer::on_arrived, answer(), to, answered_at);
     if (step == Step::accepted) {
-      engine().occurred(What::connected, here().number(), connection->number());
+      engine().occurred(EventKind::connected, here().number(), connection->number());
       result = connection->open(0, runtime);
       connection = nullptr;
     } else {
-      engine().occurred(timed_out ? What::connect_failed : What::refused, here().number(), address.port());
+      engine().occurred(timed_out ? EventKind::connect_failed : EventKind::refused, here().number(), address.port());
       result = make_error_code(timed_out ? std::errc::timed_out : std::errc::connection_refused);
     }
     if (waiter != nullptr) runtime.run_soon(*std::exchange(waiter, nullptr));
@@ -146,7 +146,7 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
            left_at < until;
   }
   Packet::Kind answer() const { return step == Step::accepted ? Packet::Kind::opened : Packet::Kind::refused; }
-  // For who watches: the packet that is on the way, or was until now.
+  // For observers: the packet that is under way, or was until now.
   void tell(void (Observer::*what)(const Packet&), Packet::Kind kind, const Host& sender, base::TimePoint left_at) {
     const bool from_client = kind == Packet::Kind::open;
     const Address& there = connection != nullptr ? connection->socket(1).local() : address;
@@ -158,7 +158,7 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
   void give_up() {
     Connection& made = *connection;
     connection = nullptr;
-    made.socket(0).set_held(false);
+    made.socket(0).set_has_stream(false);
     made.socket(0).close();
     made.delete_if_unused();
   }
@@ -185,7 +185,7 @@ class Fabric::HandshakeDone final : public runtime::Waiter {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     suspend(waiting);
     handshake_.waiter = this;
     handshake_.send();
@@ -275,7 +275,7 @@ base::Result<std::unique_ptr<runtime::Listener>> Fabric::listen(SimRuntime& runt
   const auto listening = std::make_shared<Listening>(runtime, bound, is_unix || is_loopback(name),
                                                      static_cast<std::size_t>(std::max(options.backlog, 0)));
   listening_.emplace(place, listening);
-  engine_.occurred(What::listening, host.number(), bound.port());
+  engine_.occurred(EventKind::listening, host.number(), bound.port());
   return std::unique_ptr<runtime::Listener>(std::make_unique<SimListener>(*this, listening));
 }
 
@@ -292,7 +292,7 @@ void Fabric::close(Listening& listening) {
   }
 }
 
-// --- Names and ways --------------------------------------------------------------------------------------------------
+// --- Names and links --------------------------------------------------------------------------------------------------
 
 Fabric::Fabric(Engine& engine, const FabricConfig& config, base::LogSink& log)
     : engine_(engine), config_(config), log_(log) {}
@@ -371,7 +371,7 @@ void Fabric::host_crashed(Host& host) {
   }
   connections_.for_each([&host](Connection& connection) {
     for (const int end : {0, 1}) {
-      if (&connection.socket(end).host() == &host) connection.socket(end).vanish();
+      if (&connection.socket(end).host() == &host) connection.socket(end).host_crashed();
     }
     connection.delete_if_unused();
   });

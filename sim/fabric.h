@@ -12,7 +12,7 @@
 #include "razor/runtime/event.h"
 #include "sim/host.h"
 #include "sim/link.h"
-#include "sim/tcp.h"
+#include "sim/connection.h"
 
 namespace razor::sim {
 
@@ -65,7 +65,7 @@ class Fabric {
   Host& host(std::string_view name);
   /// In the order they were made.
   const std::vector<std::unique_ptr<Host>>& hosts() const { return hosts_; }
-  /// The way from one host to another.
+  /// The link from one host to another.
   Link& link(const Host& from, const Host& to);
   /// All of them, also those between hosts that have not met yet.
   void set_link_config(const LinkConfig& config);
@@ -92,12 +92,12 @@ class Fabric {
   const std::vector<Rule*>& rules() const { return rules_; }
   /// The numbers of those between two hosts of which something may still be seen, in the order they were made.
   std::vector<std::uint64_t> connections_between(const Host& one, const Host& other);
-  /// Nothing of the connection arrives any more, either way, and nobody is told: its ends send what they have again until
+  /// Nothing of the connection arrives any more, in either direction, and nobody is told: its ends send what they have again until
   /// their systems give up. False when there is no such connection.
   bool sever(std::uint64_t connection);
-  /// Both ends see a reset, at once; what is on the way is gone. False when there is no such connection.
+  /// Both ends see a reset, at once; what is under way is gone. False when there is no such connection.
   bool reset(std::uint64_t connection);
-  /// How many packets are on this way that were sent in [since, until), with those of handshakes.
+  /// How many packets are under way on this link that were sent in [since, until), with those of handshakes.
   std::size_t under_way(const Host& from, const Host& to, base::TimePoint since, base::TimePoint until);
 
   /// Null when there is none of this number any more.

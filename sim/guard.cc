@@ -82,7 +82,7 @@ constexpr const char* kMachine = "it belongs to the real machine: use the Runtim
 [[noreturn]] void refuse(const char* function, const char* why, const void* from) {
   Engine& engine = *std::exchange(simulated, nullptr);  // what reports it may call the function itself
   const Host* const host = running_host();
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   const Stack stack = Stack::here();
   const std::string who = host != nullptr ? fmt::format("the host '{}'", host->name()) : std::string("the scenario");
   base::check_failed(__FILE__, __LINE__, "code of a world is repeatable",
@@ -110,7 +110,7 @@ timespec timespec_of(std::int64_t ns) { return {static_cast<time_t>(ns / kBillio
 
 std::uint64_t drawn() {
   const Host* const host = running_host();
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   return host != nullptr ? host->entropy() : simulated->entropy();
 }
 void draw_into(void* bytes, std::size_t count) {

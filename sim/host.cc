@@ -22,7 +22,7 @@ class Host::NamedLog final : public base::LogSink {
   NamedLog(Host& host, base::LogSink& to) : host_(host), to_(to) {}
   bool enabled(base::LogLevel level) const override { return to_.enabled(level); }
   void write(base::LogLevel level, std::string_view line) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     const double seconds = std::chrono::duration<double>(host_.engine_.now().time_since_epoch()).count();
     to_.write(level, fmt::format("{:12.6f} {}: {}", seconds, host_.name_, line));
   }
@@ -39,20 +39,20 @@ class Host::CallTrace final : public runtime::TraceSink {
 
   runtime::SpanId begin_span(const runtime::SpanStart& start) override {
     const runtime::SpanId span = host_.engine_.next_span();
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     host_.engine_.tell(&Observer::on_span_begin, host_, span, start);
     return span;
   }
   void number_span(runtime::SpanId span, std::uint64_t number) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     host_.engine_.tell(&Observer::on_span_number, host_, span, number);
   }
   void event(runtime::SpanId span, std::string_view name) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     host_.engine_.tell(&Observer::on_span_event, host_, span, name);
   }
   void end_span(runtime::SpanId span, const runtime::SpanEnd& end) override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     host_.engine_.tell(&Observer::on_span_end, host_, span, end);
   }
 
@@ -66,7 +66,7 @@ class Host::Trouble final : public runtime::RequestTroubleMaker {
   explicit Trouble(Host& host) : host_(host) {}
 
   runtime::RequestTrouble next_request() override {
-    const Running simulator(nullptr);
+    const InSimulator in_simulator;
     runtime::RequestTrouble trouble;
     for (Rule* rule : host_.fabric_.rules()) rule->on_request(host_, trouble);
     return trouble;
@@ -137,7 +137,7 @@ void Host::crash() {
   is_up_ = false;
   is_paused_ = false;
   first_runtime_ = nullptr;
-  engine_.occurred(What::crashed, number_, 0);
+  engine_.occurred(EventKind::crashed, number_, 0);
   // First the network, so that nothing that is destroyed can say goodbye.
   fabric_.host_crashed(*this);
   for (const auto& runtime : runtimes_) runtime->kill();
@@ -152,7 +152,7 @@ void Host::restart() {
   is_up_ = true;
   set_to_ = base::TimePoint(std::chrono::seconds(1));  // its clock counts from the start of the machine
   set_at_ = engine_.now();
-  engine_.occurred(What::restarted, number_, 0);
+  engine_.occurred(EventKind::restarted, number_, 0);
   start_programs();
 }
 
@@ -165,25 +165,25 @@ void Host::kill() {
   if (!is_up_) return;
   resume();
   first_runtime_ = nullptr;
-  engine_.occurred(What::crashed, number_, 1);
+  engine_.occurred(EventKind::crashed, number_, 1);
   for (const auto& runtime : runtimes_) runtime->kill();
 }
 
 void Host::start_again() {
   kill();
-  engine_.occurred(What::restarted, number_, 1);
+  engine_.occurred(EventKind::restarted, number_, 1);
   start_programs();
 }
 
 void Host::pause() {
   if (!is_up_ || std::exchange(is_paused_, true)) return;
-  engine_.occurred(What::paused, number_, 0);
+  engine_.occurred(EventKind::paused, number_, 0);
   for (const auto& runtime : runtimes_) runtime->pause();
 }
 
 void Host::resume() {
   if (!std::exchange(is_paused_, false)) return;
-  engine_.occurred(What::resumed, number_, 0);
+  engine_.occurred(EventKind::resumed, number_, 0);
   for (const auto& runtime : runtimes_) runtime->resume();
 }
 
@@ -234,7 +234,7 @@ std::int64_t Host::wall_clock_ns() const {
 
 std::uint64_t Host::entropy() const {
   const std::uint64_t drawn = entropy_.bits();
-  engine_.occurred(What::drew, number_, drawn);
+  engine_.occurred(EventKind::drew, number_, drawn);
   return drawn;
 }
 

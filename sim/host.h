@@ -14,7 +14,7 @@
 
 #include "razor/base/log.h"
 #include "sim/sim_runtime.h"
-#include "sim/tcp.h"
+#include "sim/connection.h"
 
 namespace razor::sim {
 

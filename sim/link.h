@@ -1,5 +1,5 @@
 #pragma once
-// Link: the way from one host to another, in one direction: how long bytes take, how many fit, and whether anything gets
+// Link: what leads from one host to another, in one direction: how long bytes take, how many fit, and whether anything gets
 // through at all.
 //
 // Divergence: bytes are lost or late only where a link is cut or a host is down; a link that works loses nothing, so
@@ -38,7 +38,7 @@ static_assert(std::is_trivially_copyable_v<LinkConfig>);
 
 class Link {
  public:
-  /// The way from one host to another. `rules` are those of the whole network.
+  /// From one host to another. `rules` are those of the whole network.
   Link(Engine& engine, const Host& from, const Host& to, const LinkConfig& config, RandomStream random,
        const std::vector<Rule*>& rules);
 

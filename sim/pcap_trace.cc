@@ -155,7 +155,7 @@ void PcapTrace::on_dropped(std::uint64_t direction) {
 
 void PcapTrace::on_occurrence(const Occurrence& occurrence) {
   write_due();
-  if (occurrence.what != What::read) return;
+  if (occurrence.kind != EventKind::read) return;
   const auto found = by_connection_.find(occurrence.where >> 1);
   if (found == by_connection_.end()) return;
   const int reader = 1 - static_cast<int>(occurrence.where & 1);

@@ -33,30 +33,30 @@ class Places {
   }
 
   std::string name(const Occurrence& occurrence) const {
-    switch (occurrence.what) {
-      case What::turn:
-      case What::timer: return fmt::format("{}, runtime {}", host(occurrence.where), occurrence.value);
-      case What::written:
-      case What::arrived:
-      case What::read:
-      case What::end_sent:
-      case What::end_arrived:
-      case What::reset_sent:
-      case What::reset_arrived:
-      case What::lost: return direction(occurrence.where);
-      case What::connecting:
-      case What::connected:
-      case What::refused:
-      case What::connect_failed:
-      case What::listening:
-      case What::crashed:
-      case What::restarted:
-      case What::paused:
-      case What::resumed:
-      case What::drew: return host(occurrence.where);
-      case What::cut:
-      case What::healed: return fmt::format("{} to {}", host(occurrence.where >> 32), host(occurrence.where & 0xffff'ffff));
-      case What::noted: return "the scenario";
+    switch (occurrence.kind) {
+      case EventKind::turn:
+      case EventKind::timer: return fmt::format("{}, runtime {}", host(occurrence.where), occurrence.value);
+      case EventKind::written:
+      case EventKind::arrived:
+      case EventKind::read:
+      case EventKind::end_sent:
+      case EventKind::end_arrived:
+      case EventKind::reset_sent:
+      case EventKind::reset_arrived:
+      case EventKind::lost: return direction(occurrence.where);
+      case EventKind::connecting:
+      case EventKind::connected:
+      case EventKind::refused:
+      case EventKind::connect_failed:
+      case EventKind::listening:
+      case EventKind::crashed:
+      case EventKind::restarted:
+      case EventKind::paused:
+      case EventKind::resumed:
+      case EventKind::drew: return host(occurrence.where);
+      case EventKind::cut:
+      case EventKind::healed: return fmt::format("{} to {}", host(occurrence.where >> 32), host(occurrence.where & 0xffff'ffff));
+      case EventKind::noted: return "the scenario";
     }
     return fmt::format("{}", occurrence.where);
   }
@@ -162,7 +162,7 @@ class OtherHeap {
 std::string line_of(const Divergence::Side& side) {
   const auto nanoseconds = side.occurrence.at.time_since_epoch().count();
   return fmt::format("{}.{:09} s  {}: {} {:#x}", nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000, side.where,
-                     name_of(side.occurrence.what), side.occurrence.value);
+                     name_of(side.occurrence.kind), side.occurrence.value);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ class Host;
 struct SocketConfig;
 
 /// A piece of what one end of a connection sends, as it leaves or has arrived.
-struct Passing {
+struct Segment {
   const Host& from;
   const Host& to;
   std::uint64_t connection;
@@ -29,7 +29,7 @@ struct Passing {
 };
 
 enum class LossCause : std::uint8_t {
-  cut,           ///< the way is cut, or was while it was under way
+  cut,           ///< the link is cut, or was while the packet was under way
   host_down,
   severed,       ///< its connection is
   backlog_full,  ///< of the one who listens
@@ -81,11 +81,11 @@ class Rule {
   /// first). What a connection sends behind it waits for it. Delays add up.
   virtual base::Duration delay(const Host& /*from*/, const Host& /*to*/, std::size_t /*bytes*/) { return {}; }
   /// How many bytes of a segment go first, alone; the rest is asked for anew. 0: all. Of several rules, the least counts.
-  virtual std::size_t split(const Passing&) { return 0; }
+  virtual std::size_t split(const Segment&) { return 0; }
   /// A segment leaves, for the first time. Its bytes may be changed.
-  virtual void on_segment(Passing&) {}
+  virtual void on_segment(Segment&) {}
   /// Bytes have arrived, and the reader knows nothing of them yet.
-  virtual void on_arrived(const Passing&) {}
+  virtual void on_arrived(const Segment&) {}
   virtual void on_lost(const Loss&) {}
 
   virtual ConnectVerdict on_connect(const Connecting&) { return ConnectVerdict::proceed; }

@@ -13,8 +13,7 @@ inline constinit thread_local const Host* running = nullptr;
 /// The host whose programs' code runs in this thread now; null: the simulator's or the scenario's does.
 inline const Host* running_host() { return detail::running; }
 
-/// Code of this host's programs, or the simulator's own (null), runs in this thread from here on, until it is destroyed.
-/// They nest.
+/// While it exists, the code that runs in this thread is that of this host's programs. They nest.
 class Running {
  public:
   explicit Running(const Host* host) : outer_(detail::running) { detail::running = host; }
@@ -23,6 +22,12 @@ class Running {
 
  private:
   const Host* outer_;
+};
+
+/// While it exists, the code that runs in this thread is the simulator's or the scenario's own, called by a program or not.
+class InSimulator final : public Running {
+ public:
+  InSimulator() : Running(nullptr) {}
 };
 
 }  // namespace razor::sim

@@ -88,7 +88,7 @@ void SimRuntime::arm(runtime::Timer& timer, base::TimePoint at) {
     tell_where_it_turns();
     if (at < base::saturating_add(now(), kCreep)) armed_short_ = true;
   }
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   timers_.insert(timer, at);
   schedule_wake();
 }
@@ -112,7 +112,7 @@ void SimRuntime::fire_timers() {
   }
   const base::TimePoint reached = now();
   if (!timers_.empty() && timers_.earliest() <= reached) {
-    engine_.occurred(What::timer, host_.number(), number_);
+    engine_.occurred(EventKind::timer, host_.number(), number_);
     const Turn turn(*this, Cause::timer);
     while (!killed_ && timers_.fire_one(reached)) {
     }
@@ -153,7 +153,7 @@ void SimRuntime::post(runtime::Posted& work) {
 }
 
 void SimRuntime::schedule_turn() {
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   if (turn_.scheduled()) return;
   if (creeps()) {
     crept_to_ = base::saturating_add(engine_.now(), kCreep);
@@ -182,7 +182,7 @@ void SimRuntime::run_turn() {
     withhold(turn_is_due_);
     return;
   }
-  engine_.occurred(What::turn, host_.number(), number_);
+  engine_.occurred(EventKind::turn, host_.number(), number_);
   const Turn turn(*this, Cause::own_work);
   foreign_.run_all();
   // What becomes ready meanwhile waits for the next turn: nobody is passed over for ever.
@@ -211,11 +211,11 @@ void SimRuntime::run_soon(runtime::Ready& work) {
 // --- Chance and network ----------------------------------------------------------------------------------------------
 
 std::uint64_t SimRuntime::seed_for(std::string_view purpose) {
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   auto found = purposes_.find(purpose);
   if (found == purposes_.end()) found = purposes_.emplace(purpose, seed_.stream(purpose)).first;
   const std::uint64_t drawn = found->second.bits();
-  engine_.occurred(What::drew, host_.number(), drawn);
+  engine_.occurred(EventKind::drew, host_.number(), drawn);
   return drawn;
 }
 
@@ -227,7 +227,7 @@ runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> SimRuntime::co
 base::Result<std::unique_ptr<runtime::Listener>> SimRuntime::listen(const runtime::Address& address,
                                                                     runtime::ListenOptions options) {
   check_use("Network::listen");
-  const Running simulator(nullptr);
+  const InSimulator in_simulator;
   return host_.fabric().listen(*this, address, options);
 }
 

@@ -23,39 +23,39 @@ void TextTrace::line(std::string_view who, std::string_view what, std::string_vi
 }
 
 void TextTrace::on_occurrence(const Occurrence& occurrence) {
-  const std::string_view what = name_of(occurrence.what);
-  switch (occurrence.what) {
-    case What::turn:
-    case What::timer:
-    case What::drew:
+  const std::string_view what = name_of(occurrence.kind);
+  switch (occurrence.kind) {
+    case EventKind::turn:
+    case EventKind::timer:
+    case EventKind::drew:
       if (config_.turns) line(host(occurrence.where).name(), what, fmt::format("{:x}", occurrence.value));
       return;
-    case What::written:     // told by the packets that it leaves in
-    case What::connecting:  // as well
-    case What::noted: return;  // with its text
-    case What::arrived:
-    case What::read:
-    case What::end_sent:
-    case What::end_arrived:
-    case What::reset_sent:
-    case What::reset_arrived:
-    case What::lost: on_connection(occurrence); return;
-    case What::connected: {
+    case EventKind::written:     // told by the packets that it leaves in
+    case EventKind::connecting:  // as well
+    case EventKind::noted: return;  // with its text
+    case EventKind::arrived:
+    case EventKind::read:
+    case EventKind::end_sent:
+    case EventKind::end_arrived:
+    case EventKind::reset_sent:
+    case EventKind::reset_arrived:
+    case EventKind::lost: on_connection(occurrence); return;
+    case EventKind::connected: {
       const Ends* ends = ends_of(occurrence.value << 1);
-      line(host(occurrence.where).name(), what, ends != nullptr ? ends->way(0) : "?");
+      line(host(occurrence.where).name(), what, ends != nullptr ? ends->link_name(0) : "?");
       return;
     }
-    case What::refused:
-    case What::connect_failed:
-    case What::listening:
+    case EventKind::refused:
+    case EventKind::connect_failed:
+    case EventKind::listening:
       line(host(occurrence.where).name(), what, fmt::format("port {}", occurrence.value));
       return;
-    case What::restarted:
-    case What::paused:
-    case What::resumed: line(host(occurrence.where).name(), what, {}); return;
-    case What::crashed: crashed(host(occurrence.where)); return;
-    case What::cut:
-    case What::healed:
+    case EventKind::restarted:
+    case EventKind::paused:
+    case EventKind::resumed: line(host(occurrence.where).name(), what, {}); return;
+    case EventKind::crashed: crashed(host(occurrence.where)); return;
+    case EventKind::cut:
+    case EventKind::healed:
       line(host(occurrence.where >> 32).name(), what, fmt::format("> {}", host(occurrence.where & 0xffff'ffff).name()));
       return;
   }
@@ -63,33 +63,33 @@ void TextTrace::on_occurrence(const Occurrence& occurrence) {
 
 void TextTrace::on_connection(const Occurrence& occurrence) {
   const int from = static_cast<int>(occurrence.where & 1);
-  const bool is_of_receiver = occurrence.what == What::arrived || occurrence.what == What::read ||
-                              occurrence.what == What::end_arrived || occurrence.what == What::reset_arrived;
+  const bool is_of_receiver = occurrence.kind == EventKind::arrived || occurrence.kind == EventKind::read ||
+                              occurrence.kind == EventKind::end_arrived || occurrence.kind == EventKind::reset_arrived;
   std::string rest;
-  if (occurrence.what == What::arrived || occurrence.what == What::read) {
+  if (occurrence.kind == EventKind::arrived || occurrence.kind == EventKind::read) {
     rest = fmt::format("  {} bytes", occurrence.value);
-  } else if (occurrence.what == What::lost) {
+  } else if (occurrence.kind == EventKind::lost) {
     rest = fmt::format("  after {} attempts before", occurrence.value);
   }
   if (const Ends* ends = ends_of(occurrence.where)) {
-    line(ends->hosts[is_of_receiver ? 1 - from : from]->name(), name_of(occurrence.what), ends->way(from) + rest);
+    line(ends->hosts[is_of_receiver ? 1 - from : from]->name(), name_of(occurrence.kind), ends->link_name(from) + rest);
   } else {
-    line("?", name_of(occurrence.what), fmt::format("connection {}{}", occurrence.where >> 1, rest));
+    line("?", name_of(occurrence.kind), fmt::format("connection {}{}", occurrence.where >> 1, rest));
   }
 }
 
 void TextTrace::on_note(std::string_view text) { line("-", "noted", escaped(text)); }
 
 void TextTrace::on_sent(const Packet& packet) {
-  const std::string way = escaped(packet.from_address.to_string()) + " > " + escaped(packet.to_address.to_string());
-  if (packet.kind == Packet::Kind::open) line(packet.from.name(), name_of(What::connecting), way);
+  const std::string link = escaped(packet.from_address.to_string()) + " > " + escaped(packet.to_address.to_string());
+  if (packet.kind == Packet::Kind::open) line(packet.from.name(), name_of(EventKind::connecting), link);
   if (packet.kind != Packet::Kind::bytes) return;  // the others are occurrences as well
   const std::string arrival = seconds(packet.arrives_at.time_since_epoch());
   if (packet.sent_at > now()) {
-    line(packet.from.name(), "sends again", fmt::format("{}  {} bytes at {}, arrive at {}", way, packet.bytes.size(),
+    line(packet.from.name(), "sends again", fmt::format("{}  {} bytes at {}, arrive at {}", link, packet.bytes.size(),
                                                         seconds(packet.sent_at.time_since_epoch()), arrival));
   } else {
-    line(packet.from.name(), "sent", fmt::format("{}  {} bytes, arrive at {}", way, packet.bytes.size(), arrival));
+    line(packet.from.name(), "sent", fmt::format("{}  {} bytes, arrive at {}", link, packet.bytes.size(), arrival));
   }
 }
 
@@ -132,7 +132,7 @@ void TextTrace::on_span_end(const Host&, runtime::SpanId id, const runtime::Span
 }
 
 void TextTrace::crashed(const Host& host) {
-  line(host.name(), name_of(What::crashed), {});
+  line(host.name(), name_of(EventKind::crashed), {});
   std::erase_if(spans_, [this, &host](const auto& entry) {
     if (entry.second.host != &host) return false;
     span_line(entry.second, "crashed");

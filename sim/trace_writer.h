@@ -23,15 +23,15 @@ class TraceWriter : public Observer {
   struct Ends {
     const Host* hosts[2] = {};
     std::string addresses[2];
-    /// "client:32769 > server:8082": the way of what goes from one end.
-    std::string way(int from) const { return addresses[from] + " > " + addresses[1 - from]; }
+    /// "client:32769 > server:8082": the link of what one end sends.
+    std::string link_name(int from) const { return addresses[from] + " > " + addresses[1 - from]; }
   };
   /// A call or the like that has begun and not ended.
   struct Span {
     const Host* host;
     runtime::SpanStart::Side side;
     std::string name;
-    std::string connection;  // as Ends::way(0)
+    std::string connection;  // as Ends::link_name(0)
     std::uint64_t number = 0;
     base::TimePoint began{};
 

@@ -81,7 +81,7 @@ void World::at(base::TimePoint at, std::function<void()> action) {
 }
 
 void World::note(std::string_view text) {
-  engine_.occurred(What::noted, 0, hash_of(base::as_bytes(text)));
+  engine_.occurred(EventKind::noted, 0, hash_of(base::as_bytes(text)));
   engine_.tell(&Observer::on_note, text);
 }
 
@@ -95,31 +95,31 @@ void World::unwatch(Observer& observer) {
   if (!engine_.observed()) fabric_.trace_calls(false);
 }
 
-std::string_view name_of(What what) {
-  switch (what) {
-    case What::turn: return "turn";
-    case What::timer: return "timer";
-    case What::written: return "written";
-    case What::arrived: return "arrived";
-    case What::read: return "read";
-    case What::end_sent: return "end sent";
-    case What::end_arrived: return "end arrived";
-    case What::reset_sent: return "reset sent";
-    case What::reset_arrived: return "reset arrived";
-    case What::lost: return "lost";
-    case What::connecting: return "connecting";
-    case What::connected: return "connected";
-    case What::refused: return "refused";
-    case What::connect_failed: return "connect failed";
-    case What::listening: return "listening";
-    case What::crashed: return "crashed";
-    case What::restarted: return "restarted";
-    case What::paused: return "paused";
-    case What::resumed: return "resumed";
-    case What::cut: return "cut";
-    case What::healed: return "healed";
-    case What::drew: return "drew";
-    case What::noted: return "noted";
+std::string_view name_of(EventKind kind) {
+  switch (kind) {
+    case EventKind::turn: return "turn";
+    case EventKind::timer: return "timer";
+    case EventKind::written: return "written";
+    case EventKind::arrived: return "arrived";
+    case EventKind::read: return "read";
+    case EventKind::end_sent: return "end sent";
+    case EventKind::end_arrived: return "end arrived";
+    case EventKind::reset_sent: return "reset sent";
+    case EventKind::reset_arrived: return "reset arrived";
+    case EventKind::lost: return "lost";
+    case EventKind::connecting: return "connecting";
+    case EventKind::connected: return "connected";
+    case EventKind::refused: return "refused";
+    case EventKind::connect_failed: return "connect failed";
+    case EventKind::listening: return "listening";
+    case EventKind::crashed: return "crashed";
+    case EventKind::restarted: return "restarted";
+    case EventKind::paused: return "paused";
+    case EventKind::resumed: return "resumed";
+    case EventKind::cut: return "cut";
+    case EventKind::healed: return "healed";
+    case EventKind::drew: return "drew";
+    case EventKind::noted: return "noted";
   }
   return "?";
 }

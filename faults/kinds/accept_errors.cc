@@ -35,12 +35,12 @@ std::error_code error_of(const Fault& fault) {
 
 class FailingAccepts final : public RuleFault {
  public:
-  FailingAccepts(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        host_(stage.world.host(fault.where.front())),
+  FailingAccepts(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        host_(context.world.host(fault.where.front())),
         error_(error_of(fault)),
         one_in_(static_cast<std::uint64_t>(fault.number_of("one_in", 1))),
-        random_(stage.random) {}
+        random_(context.random) {}
 
  private:
   sim::AcceptTrouble on_accept(const sim::Host& host) override {
@@ -64,7 +64,7 @@ class AcceptErrors final : public FaultKind {
            "fails, and the connection waits on";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.server()};
     // As in connect_fault.cc.
     fault.lasts = draw.duration(3s, 60s);
@@ -85,8 +85,8 @@ class AcceptErrors final : public FaultKind {
         .number("one_in", 1, 1'000'000'000)
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<FailingAccepts>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<FailingAccepts>(fault, context);
   }
 };
 

@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 class RefusedAllocations final : public ActiveFault {
  public:
-  RefusedAllocations(const Fault& fault, const Stage& stage)
-      : refusal_(stage.world.host(fault.where.front()), static_cast<std::size_t>(fault.number_of("bytes", 1'024)),
+  RefusedAllocations(const Fault& fault, const FaultContext& context)
+      : refusal_(context.world.host(fault.where.front()), static_cast<std::size_t>(fault.number_of("bytes", 1'024)),
                  static_cast<std::uint64_t>(fault.number_of("nth", 1)),
                  static_cast<std::uint64_t>(fault.number_of("count", 1))) {}
   void end() override { act(refusal_.refused()); }
@@ -31,11 +31,11 @@ class AllocationFailure final : public FaultKind {
     return "allocation_failure HOST for TIME [nth=N] [bytes=N] [count=N]: of the allocations of at least so many bytes "
            "(1024) that its programs make, so many (1) from the nth (1) on are refused";
   }
-  std::string_view lacks(const Cast& cast) const override {
-    return allocations_are_watched() ? lacks_own_servers(cast) : "a program that links razor::faults_allocation";
+  std::string_view lacks(const Roles& roles) const override {
+    return allocations_are_watched() ? lacks_own_servers(roles) : "a program that links razor::faults_allocation";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!lacks_own_servers(draw.cast).empty()) return false;
+    if (!lacks_own_servers(draw.roles).empty()) return false;
     fault.where = {draw.own_host()};
     fault.lasts = draw.duration(100ms, 60s);
     fault.set("nth", static_cast<std::int64_t>(1 + draw.random.below(100)));
@@ -47,8 +47,8 @@ class AllocationFailure final : public FaultKind {
     constexpr std::int64_t kMost = 1'000'000'000'000;
     return Check(fault).hosts(1).lasts().number("nth", 1, kMost).number("bytes", 1, kMost).number("count", 1, kMost).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<RefusedAllocations>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<RefusedAllocations>(fault, context);
   }
 };
 

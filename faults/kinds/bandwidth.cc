@@ -5,26 +5,26 @@
 
 #include "faults/kinds/kinds.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
 
 using namespace std::chrono_literals;
 
-class NarrowWays final : public RuleFault {
+class NarrowLinks final : public RuleFault {
  public:
-  NarrowWays(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        world_(stage.world),
-        ways_(fault, stage.world),
+  NarrowLinks(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        world_(context.world),
+        links_(fault, context.world),
         bytes_per_second_(fault.number_of("bytes_per_second", 1)),
-        ends_at_(base::saturating_add(stage.world.now(), fault.lasts)) {}
+        ends_at_(base::saturating_add(context.world.now(), fault.lasts)) {}
 
  private:
   // What still waits when the fault ends goes at once.
   base::Duration delay(const sim::Host& from, const sim::Host& to, std::size_t bytes) override {
-    if (!ways_.covers(from, to)) return {};
+    if (!links_.covers(from, to)) return {};
     base::TimePoint& free_at = free_at_[{from.number(), to.number()}];
     const auto nanoseconds = static_cast<__int128>(bytes) * 1'000'000'000 / bytes_per_second_;
     const base::Duration most = std::max(ends_at_ - world_.now(), base::Duration::zero());
@@ -36,7 +36,7 @@ class NarrowWays final : public RuleFault {
   }
 
   sim::World& world_;
-  const Ways ways_;
+  const Links links_;
   const std::int64_t bytes_per_second_;
   const base::TimePoint ends_at_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, base::TimePoint> free_at_;
@@ -49,21 +49,21 @@ class Bandwidth final : public FaultKind {
     return "bandwidth HOST [HOST] for TIME bytes_per_second=N [way=both|there|back]: no more than that fits there";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!Ways::draw(fault, draw)) return false;
+    if (!Links::draw(fault, draw)) return false;
     fault.lasts = draw.duration(100ms, 30s);
     fault.set("bytes_per_second", std::int64_t{10'000'000} >> draw.number(0, 13));
     return true;
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check)
+    return Links::check(check)
         .lasts()
         .required("bytes_per_second")
         .number("bytes_per_second", 1, 1'000'000'000'000)
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<NarrowWays>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<NarrowLinks>(fault, context);
   }
 };
 

@@ -4,15 +4,15 @@ namespace razor::faults {
 
 using namespace std::chrono_literals;
 
-BrokenConnections::BrokenConnections(const Fault& fault, const Stage& stage, Break break_one)
-    : RuleFault(stage.world),
+BrokenConnections::BrokenConnections(const Fault& fault, const FaultContext& context, Break break_one)
+    : RuleFault(context.world),
       break_(break_one),
-      one_(stage.world.host(fault.where[0])),
-      other_(stage.world.host(fault.where[1])),
+      one_(context.world.host(fault.where[0])),
+      other_(context.world.host(fault.where[1])),
       all_(fault.word_of("connections", "all") == "all"),
       byte_(static_cast<base::ByteCount>(fault.number_of("byte", 0))),
-      random_(stage.random),
-      later_(stage.world) {
+      random_(context.random),
+      later_(context.world) {
   if (byte_ == 0) break_now();
 }
 
@@ -31,18 +31,18 @@ void BrokenConnections::break_one(std::uint64_t connection) {
   if ((fabric().*break_)(connection)) act();
 }
 
-bool BrokenConnections::covers(const sim::Passing& segment) const {
+bool BrokenConnections::covers(const sim::Segment& segment) const {
   return !is_done_ && ((&segment.from == &one_ && &segment.to == &other_) ||
                        (&segment.from == &other_ && &segment.to == &one_));
 }
 
-BrokenConnections::Progress& BrokenConnections::progress(const sim::Passing& segment) {
+BrokenConnections::Progress& BrokenConnections::progress(const sim::Segment& segment) {
   const std::pair key(segment.connection, segment.end);
   return progress_.try_emplace(key, Progress{segment.position + byte_}).first->second;
 }
 
 // The byte is the last of its segment.
-std::size_t BrokenConnections::split(const sim::Passing& segment) {
+std::size_t BrokenConnections::split(const sim::Segment& segment) {
   if (!covers(segment)) return 0;
   const base::ByteCount breaks_at = progress(segment).breaks_at;
   if (segment.position >= breaks_at || breaks_at >= segment.position + segment.bytes.size()) return 0;
@@ -50,7 +50,7 @@ std::size_t BrokenConnections::split(const sim::Passing& segment) {
   return static_cast<std::size_t>(breaks_at - segment.position);
 }
 
-void BrokenConnections::on_arrived(const sim::Passing& segment) {
+void BrokenConnections::on_arrived(const sim::Segment& segment) {
   if (!covers(segment)) return;
   const auto found = progress_.find({segment.connection, segment.end});
   if (found == progress_.end() || found->second.is_broken) return;
@@ -61,7 +61,7 @@ void BrokenConnections::on_arrived(const sim::Passing& segment) {
 }
 
 bool BrokenConnections::draw(Fault& fault, Draw& draw) {
-  if (draw.cast.servers.empty() || draw.cast.callers.empty()) return false;
+  if (draw.roles.servers.empty() || draw.roles.callers.empty()) return false;
   fault.where = {draw.caller(), draw.server()};
   fault.set("connections", draw.random.one_in(2) ? "all" : "one");
   if (draw.random.one_in(3)) return true;

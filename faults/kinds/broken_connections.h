@@ -16,7 +16,7 @@ class BrokenConnections final : public RuleFault {
   /// `fabric.reset` or `fabric.sever`.
   using Break = bool (sim::Fabric::*)(std::uint64_t connection);
 
-  BrokenConnections(const Fault& fault, const Stage& stage, Break break_one);
+  BrokenConnections(const Fault& fault, const FaultContext& context, Break break_one);
 
   /// A caller and a server. At once, or within a kilobyte.
   static bool draw(Fault& fault, Draw& draw);
@@ -30,10 +30,10 @@ class BrokenConnections final : public RuleFault {
 
   void break_now();
   void break_one(std::uint64_t connection);
-  bool covers(const sim::Passing& segment) const;
-  Progress& progress(const sim::Passing& segment);
-  std::size_t split(const sim::Passing& segment) override;
-  void on_arrived(const sim::Passing& segment) override;
+  bool covers(const sim::Segment& segment) const;
+  Progress& progress(const sim::Segment& segment);
+  std::size_t split(const sim::Segment& segment) override;
+  void on_arrived(const sim::Segment& segment) override;
 
   const Break break_;
   const sim::Host& one_;

@@ -11,11 +11,11 @@ using namespace std::chrono_literals;
 
 class DriftingClock final : public ActiveFault {
  public:
-  DriftingClock(const Fault& fault, const Stage& stage)
-      : world_(stage.world),
-        host_(stage.world.host(fault.where.front())),
-        since_(stage.world.now()),
-        drift_(stage.conditions.drift(host_, static_cast<std::int32_t>(fault.number_of("ppm", 0)))) {}
+  DriftingClock(const Fault& fault, const FaultContext& context)
+      : world_(context.world),
+        host_(context.world.host(fault.where.front())),
+        since_(context.world.now()),
+        drift_(context.conditions.drift(host_, static_cast<std::int32_t>(fault.number_of("ppm", 0)))) {}
 
   // Who reads a clock cannot be counted: once, if something could.
   void end() override {
@@ -27,7 +27,7 @@ class DriftingClock final : public ActiveFault {
   sim::World& world_;
   sim::Host& host_;
   const base::TimePoint since_;
-  Conditions::Held drift_;
+  Conditions::Hold drift_;
 };
 
 class ClockDrift final : public FaultKind {
@@ -37,7 +37,7 @@ class ClockDrift final : public FaultKind {
     return "clock_drift HOST for TIME ppm=N: its clock gains N millionths of the time, or loses them (N < 0)";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.host()};
     fault.lasts = draw.duration(1s, 60s);
     const std::int64_t ppm = draw.number(10, 400'000);
@@ -47,8 +47,8 @@ class ClockDrift final : public FaultKind {
   std::string check(const Fault& fault) const override {
     return Check(fault).hosts(1).lasts().required("ppm").number("ppm", -499'999, 499'999).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<DriftingClock>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<DriftingClock>(fault, context);
   }
 };
 

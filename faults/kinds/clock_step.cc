@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 
 class SteppedClock final : public ActiveFault {
  public:
-  SteppedClock(const Fault& fault, const Stage& stage)
-      : host_(stage.world.host(fault.where.front())),
+  SteppedClock(const Fault& fault, const FaultContext& context)
+      : host_(context.world.host(fault.where.front())),
         by_(fault.word_of("way", "forward") == "back" ? -fault.duration_of("by", {}) : fault.duration_of("by", {})),
         reads_before_(host_.wall_clock_reads()) {
     host_.step_wall_clock(by_);
@@ -34,11 +34,11 @@ class ClockStep final : public FaultKind {
   std::string_view help() const override {
     return "clock_step HOST for TIME by=TIME [way=forward|back]: its time of day is wrong by so much";
   }
-  std::string_view lacks(const Cast& cast) const override {
-    return cast.servers.empty() || !cast.reads_time_of_day ? "programs that read the time of day" : "";
+  std::string_view lacks(const Roles& roles) const override {
+    return roles.servers.empty() || !roles.reads_time_of_day ? "programs that read the time of day" : "";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.host()};
     fault.lasts = draw.duration(1s, 60s);
     fault.set("by", draw.duration(1s, 24h));
@@ -54,8 +54,8 @@ class ClockStep final : public FaultKind {
         .word("way", {"forward", "back"})
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<SteppedClock>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<SteppedClock>(fault, context);
   }
 };
 

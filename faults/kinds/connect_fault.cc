@@ -7,12 +7,12 @@ namespace razor::faults {
 
 using namespace std::chrono_literals;
 
-ConnectFault::ConnectFault(const Fault& fault, const Stage& stage, sim::ConnectVerdict verdict)
-    : RuleFault(stage.world),
+ConnectFault::ConnectFault(const Fault& fault, const FaultContext& context, sim::ConnectVerdict verdict)
+    : RuleFault(context.world),
       verdict_(verdict),
       one_in_(static_cast<std::uint64_t>(fault.number_of("one_in", 1))),
-      random_(stage.random) {
-  for (const std::string& name : fault.where) hosts_.push_back(&stage.world.host(name));
+      random_(context.random) {
+  for (const std::string& name : fault.where) hosts_.push_back(&context.world.host(name));
 }
 
 sim::ConnectVerdict ConnectFault::on_connect(const sim::Connecting& connecting) {
@@ -29,9 +29,9 @@ sim::ConnectVerdict ConnectFault::on_connect(const sim::Connecting& connecting) 
 }
 
 bool ConnectFault::draw(Fault& fault, Draw& draw) {
-  if (draw.cast.servers.empty()) return false;
+  if (draw.roles.servers.empty()) return false;
   fault.where = {draw.server()};
-  if (!draw.cast.callers.empty() && draw.random.one_in(4)) fault.where.push_back(draw.caller());
+  if (!draw.roles.callers.empty() && draw.random.one_in(4)) fault.where.push_back(draw.caller());
   // Those that its partner has reset connect again within a second or two, and not often.
   fault.lasts = draw.duration(3s, 60s);
   fault.set("one_in", std::int64_t{2} >> draw.number(0, 1));

@@ -10,7 +10,7 @@ namespace razor::faults {
 
 class ConnectFault final : public RuleFault {
  public:
-  ConnectFault(const Fault& fault, const Stage& stage, sim::ConnectVerdict verdict);
+  ConnectFault(const Fault& fault, const FaultContext& context, sim::ConnectVerdict verdict);
 
   static bool draw(Fault& fault, Draw& draw);
   static std::string check(const Fault& fault);

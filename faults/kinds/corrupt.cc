@@ -1,30 +1,30 @@
-// corrupt: bytes of strangers' connections change on their way. Only the hosts of Cast::strangers are drawn: what they get
-// to see is their own affair, and their peers must bear it.
+// corrupt: bytes of untrusted peers' connections change on their way. Only the hosts of Roles::untrusted_peers are drawn:
+// nothing is promised to these, and all others must bear what comes from them.
 
 #include <algorithm>
 
 #include "faults/kinds/kinds.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
 
 using namespace std::chrono_literals;
 
-class CorruptingWays final : public RuleFault {
+class CorruptingLinks final : public RuleFault {
  public:
-  CorruptingWays(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        ways_(fault, stage.world),
+  CorruptingLinks(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        links_(fault, context.world),
         one_in_(static_cast<std::uint64_t>(fault.number_of("one_in", 1))),
         bytes_(static_cast<std::uint64_t>(fault.number_of("bytes", 1))),
         flips_(fault.word_of("how", "flip") == "flip"),
-        random_(stage.random) {}
+        random_(context.random) {}
 
  private:
-  void on_segment(sim::Passing& segment) override {
-    if (!ways_.covers(segment.from, segment.to) || !random_.one_in(one_in_)) return;
+  void on_segment(sim::Segment& segment) override {
+    if (!links_.covers(segment.from, segment.to) || !random_.one_in(one_in_)) return;
     const base::Bytes before(segment.bytes.begin(), segment.bytes.end());
     if (flips_) {
       flip(segment.bytes);
@@ -47,7 +47,7 @@ class CorruptingWays final : public RuleFault {
     for (std::byte& byte : bytes.subspan(first, count)) byte = static_cast<std::byte>(random_.below(256));
   }
 
-  const Ways ways_;
+  const Links links_;
   const std::uint64_t one_in_;
   const std::uint64_t bytes_;
   const bool flips_;
@@ -58,14 +58,14 @@ class Corrupt final : public FaultKind {
  public:
   std::string_view name() const override { return "corrupt"; }
   std::string_view help() const override {
-    return "corrupt STRANGER [HOST] for TIME [one_in=N] [bytes=N] [how=flip|overwrite] [way=both|there|back]: in one in N "
+    return "corrupt PEER [HOST] for TIME [one_in=N] [bytes=N] [how=flip|overwrite] [way=both|there|back]: in one in N "
            "segments, a bit of each of so many bytes flips, or they are overwritten";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_strangers(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_untrusted_peers(roles); }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.strangers.empty()) return false;
-    fault.where = {draw.one_of(draw.cast.strangers)};
-    if (!draw.cast.servers.empty() && draw.random.one_in(2)) fault.where.push_back(draw.server());
+    if (draw.roles.untrusted_peers.empty()) return false;
+    fault.where = {draw.one_of(draw.roles.untrusted_peers)};
+    if (!draw.roles.servers.empty() && draw.random.one_in(2)) fault.where.push_back(draw.server());
     fault.lasts = draw.duration(2s, 60s);
     fault.set("one_in", std::int64_t{16} >> draw.number(0, 4));
     fault.set("bytes", draw.number(1, 64));
@@ -74,15 +74,15 @@ class Corrupt final : public FaultKind {
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check)
+    return Links::check(check)
         .lasts()
         .number("one_in", 1, 1'000'000'000)
         .number("bytes", 1, 65'536)
         .word("how", {"flip", "overwrite"})
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<CorruptingWays>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<CorruptingLinks>(fault, context);
   }
 };
 

@@ -15,26 +15,26 @@ using namespace std::chrono_literals;
 
 class CrashedHosts final : public ActiveFault {
  public:
-  CrashedHosts(const Fault& fault, const Stage& stage) {
+  CrashedHosts(const Fault& fault, const FaultContext& context) {
     for (const std::string& name : fault.where) {
-      sim::Host& host = stage.world.host(name);
+      sim::Host& host = context.world.host(name);
       if (host.runs()) act();
-      down_.push_back(stage.conditions.down(host));
+      down_.push_back(context.conditions.down(host));
     }
   }
 
  private:
-  std::vector<Conditions::Held> down_;
+  std::vector<Conditions::Hold> down_;
 };
 
 // Crashes a host at a bad moment.
 class CrashOnTrigger : public RuleFault {
  public:
-  CrashOnTrigger(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        host_(stage.world.host(fault.where.front())),
-        conditions_(stage.conditions),
-        later_(stage.world) {}
+  CrashOnTrigger(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        host_(context.world.host(fault.where.front())),
+        conditions_(context.conditions),
+        later_(context.world) {}
 
  protected:
   const sim::Host& host() const { return host_; }
@@ -51,7 +51,7 @@ class CrashOnTrigger : public RuleFault {
   sim::Host& host_;
   Conditions& conditions_;
   bool is_triggered_ = false;
-  Conditions::Held down_;
+  Conditions::Hold down_;
   Later later_;
 };
 
@@ -69,15 +69,15 @@ class CrashInHandshake final : public CrashOnTrigger {
 // When a part of what is written to it, or by it, has arrived. The rest does not.
 class CrashInWrite final : public CrashOnTrigger {
  public:
-  CrashInWrite(const Fault& fault, const Stage& stage) : CrashOnTrigger(fault, stage), random_(stage.random) {}
+  CrashInWrite(const Fault& fault, const FaultContext& context) : CrashOnTrigger(fault, context), random_(context.random) {}
 
  private:
   enum class Half { none, first_leaves, first_under_way, second_lost };
 
-  bool is_ours(const sim::Passing& segment) const {
+  bool is_ours(const sim::Segment& segment) const {
     return segment.connection == connection_ && segment.end == end_;
   }
-  std::size_t split(const sim::Passing& segment) override {
+  std::size_t split(const sim::Segment& segment) override {
     const bool is_at_host = &segment.from == &host() || &segment.to == &host();
     if (half_ != Half::none || !is_at_host || segment.bytes.size() < 2) return 0;
     half_ = Half::first_leaves;
@@ -85,7 +85,7 @@ class CrashInWrite final : public CrashOnTrigger {
     end_ = segment.end;
     return 1 + static_cast<std::size_t>(random_.below(segment.bytes.size() - 1));
   }
-  void on_segment(sim::Passing& segment) override {
+  void on_segment(sim::Segment& segment) override {
     if (!is_ours(segment)) return;
     if (half_ == Half::first_leaves) {
       half_ = Half::first_under_way;
@@ -96,7 +96,7 @@ class CrashInWrite final : public CrashOnTrigger {
       act();
     }
   }
-  void on_arrived(const sim::Passing& segment) override {
+  void on_arrived(const sim::Segment& segment) override {
     if (half_ < Half::first_under_way || is_triggered() || !is_ours(segment)) return;
     if (segment.position + segment.bytes.size() >= first_ends_at_) crash();
   }
@@ -116,7 +116,7 @@ class Crash final : public FaultKind {
            "host, from when it is being connected to, or from the middle of the next write to it or by it";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.server()};
     fault.lasts = draw.duration(10ms, 60s);
     if (draw.random.one_in(3)) {
@@ -134,11 +134,11 @@ class Crash final : public FaultKind {
         .word("when", {"now", "handshake", "mid_write"})
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
     const std::string_view when = fault.word_of("when", "now");
-    if (when == "handshake") return std::make_unique<CrashInHandshake>(fault, stage);
-    if (when == "mid_write") return std::make_unique<CrashInWrite>(fault, stage);
-    return std::make_unique<CrashedHosts>(fault, stage);
+    if (when == "handshake") return std::make_unique<CrashInHandshake>(fault, context);
+    if (when == "mid_write") return std::make_unique<CrashInWrite>(fault, context);
+    return std::make_unique<CrashedHosts>(fault, context);
   }
 };
 

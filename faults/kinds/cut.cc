@@ -2,7 +2,7 @@
 
 #include "faults/kinds/cut_fault.h"
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
@@ -16,20 +16,20 @@ class Cut final : public FaultKind {
     return "cut HOST [HOST] for TIME [way=both|there|back]: nothing gets through between two hosts, or one and all others";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!Ways::draw(fault, draw)) return false;
+    if (!Links::draw(fault, draw)) return false;
     fault.lasts = draw.duration(10ms, 60s);
     return true;
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check).lasts().wrong();
+    return Links::check(check).lasts().wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    const Ways ways(fault, stage.world);
-    auto cut = std::make_unique<CutFault>(stage);
-    for (const auto& from : stage.world.fabric().hosts()) {
-      for (const auto& to : stage.world.fabric().hosts()) {
-        if (ways.covers(*from, *to)) cut->cut(*from, *to);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    const Links links(fault, context.world);
+    auto cut = std::make_unique<CutFault>(context);
+    for (const auto& from : context.world.fabric().hosts()) {
+      for (const auto& to : context.world.fabric().hosts()) {
+        if (links.covers(*from, *to)) cut->cut(*from, *to);
       }
     }
     return cut;

@@ -1,5 +1,5 @@
 #pragma once
-// CutFault: ways that are cut for a while, and what is lost on them.
+// CutFault: links that are cut for a while, and what is lost on them.
 
 #include <vector>
 
@@ -10,7 +10,7 @@ namespace razor::faults {
 
 class CutFault : public RuleFault {
  public:
-  explicit CutFault(const Stage& stage) : RuleFault(stage.world), world_(stage.world), conditions_(stage.conditions) {}
+  explicit CutFault(const FaultContext& context) : RuleFault(context.world), world_(context.world), conditions_(context.conditions) {}
 
   void cut(const sim::Host& from, const sim::Host& to);
   void cut_both_ways(const sim::Host& one, const sim::Host& other) {
@@ -25,19 +25,19 @@ class CutFault : public RuleFault {
   void end() override;
 
  private:
-  struct Way {
+  struct CutLink {
     const sim::Host* from;
     const sim::Host* to;
     base::TimePoint since;  // what left before is lost without us
-    Conditions::Held held;
+    Conditions::Hold held;
   };
 
   void on_lost(const sim::Loss& loss) override;
-  void heal(Way& way);
+  void heal(CutLink& link);
 
   sim::World& world_;
   Conditions& conditions_;
-  std::vector<Way> ways_;
+  std::vector<CutLink> links_;
 };
 
 }  // namespace razor::faults

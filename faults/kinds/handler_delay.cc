@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 
 class DelayedHandlers final : public HandlerFault {
  public:
-  DelayedHandlers(const Fault& fault, const Stage& stage)
-      : HandlerFault(fault, stage), delay_(fault.duration_of("delay", {})) {}
+  DelayedHandlers(const Fault& fault, const FaultContext& context)
+      : HandlerFault(fault, context), delay_(fault.duration_of("delay", {})) {}
 
  private:
   bool change(runtime::RequestTrouble& trouble) override {
@@ -29,7 +29,7 @@ class HandlerDelay final : public FaultKind {
     return "handler_delay HOST for TIME delay=TIME [one_in=N]: "
            "the handlers of one in N requests (1) start so much later there";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_own_servers(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_own_servers(roles); }
   bool draw(Fault& fault, Draw& draw) const override {
     if (!HandlerFault::draw(fault, draw)) return false;
     fault.set("delay", draw.duration(1ms, 60s));
@@ -39,8 +39,8 @@ class HandlerDelay final : public FaultKind {
     Check check(fault);
     return HandlerFault::check(check).required("delay").duration("delay", 1ns, 24h).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<DelayedHandlers>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<DelayedHandlers>(fault, context);
   }
 };
 

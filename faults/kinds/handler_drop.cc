@@ -21,14 +21,14 @@ class HandlerDrop final : public FaultKind {
     return "handler_drop HOST for TIME [one_in=N]: "
            "one in N requests (1) is dropped there without its handler, which a server answers with an internal error";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_own_servers(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_own_servers(roles); }
   bool draw(Fault& fault, Draw& draw) const override { return HandlerFault::draw(fault, draw); }
   std::string check(const Fault& fault) const override {
     Check check(fault);
     return HandlerFault::check(check).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<DroppingHandlers>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<DroppingHandlers>(fault, context);
   }
 };
 

@@ -9,16 +9,16 @@ namespace razor::faults {
 
 class HandlerFault : public RuleFault {
  public:
-  HandlerFault(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        host_(stage.world.host(fault.where.front())),
+  HandlerFault(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        host_(context.world.host(fault.where.front())),
         one_in_(static_cast<std::uint64_t>(fault.number_of("one_in", 1))),
-        random_(stage.random) {}
+        random_(context.random) {}
 
   /// A server, a while, and one_in.
   static bool draw(Fault& fault, Draw& draw) {
     using namespace std::chrono_literals;
-    if (!lacks_own_servers(draw.cast).empty()) return false;
+    if (!lacks_own_servers(draw.roles).empty()) return false;
     fault.where = {draw.own_server()};
     // Long and often enough to meet some of what a few callers ask.
     fault.lasts = draw.duration(2s, 60s);

@@ -2,7 +2,7 @@
 
 #include "faults/kinds/kinds.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
@@ -18,20 +18,20 @@ sim::Latency latency_of(const Fault& fault) {
   return {{}, spread, Shape::uniform};
 }
 
-class JitteryWays final : public RuleFault {
+class JitteryLinks final : public RuleFault {
  public:
-  JitteryWays(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world), ways_(fault, stage.world), latency_(latency_of(fault)), random_(stage.random) {}
+  JitteryLinks(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world), links_(fault, context.world), latency_(latency_of(fault)), random_(context.random) {}
 
  private:
   base::Duration delay(const sim::Host& from, const sim::Host& to, std::size_t) override {
-    if (!ways_.covers(from, to)) return {};
+    if (!links_.covers(from, to)) return {};
     const base::Duration drawn = latency_.draw(random_);
     if (drawn > base::Duration::zero()) act();
     return drawn;
   }
 
-  const Ways ways_;
+  const Links links_;
   const sim::Latency latency_;
   base::RandomStream random_;
 };
@@ -44,7 +44,7 @@ class Jitter final : public FaultKind {
            "there takes longer, by times that are drawn";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!Ways::draw(fault, draw)) return false;
+    if (!Links::draw(fault, draw)) return false;
     fault.lasts = draw.duration(100ms, 60s);
     fault.set("spread", draw.duration(1ms, 1s));
     constexpr std::string_view kShapes[] = {"uniform", "exponential", "long_tail"};
@@ -53,15 +53,15 @@ class Jitter final : public FaultKind {
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check)
+    return Links::check(check)
         .lasts()
         .required("spread")
         .duration("spread", 1ns, 1min)
         .word("shape", {"uniform", "exponential", "long_tail"})
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<JitteryWays>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<JitteryLinks>(fault, context);
   }
 };
 

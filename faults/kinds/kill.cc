@@ -13,16 +13,16 @@ using namespace std::chrono_literals;
 
 class KilledHosts final : public ActiveFault {
  public:
-  KilledHosts(const Fault& fault, const Stage& stage) {
+  KilledHosts(const Fault& fault, const FaultContext& context) {
     for (const std::string& name : fault.where) {
-      sim::Host& host = stage.world.host(name);
+      sim::Host& host = context.world.host(name);
       if (host.runs()) act();
-      killed_.push_back(stage.conditions.killed(host));
+      killed_.push_back(context.conditions.killed(host));
     }
   }
 
  private:
-  std::vector<Conditions::Held> killed_;
+  std::vector<Conditions::Hold> killed_;
 };
 
 class Kill final : public FaultKind {
@@ -32,7 +32,7 @@ class Kill final : public FaultKind {
     return "kill HOST ... for TIME: the programs are gone; the system closes what they had open, and goes on";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.server()};
     fault.lasts = draw.duration(10ms, 60s);
     return true;
@@ -40,8 +40,8 @@ class Kill final : public FaultKind {
   std::string check(const Fault& fault) const override {
     return Check(fault).hosts(1, std::numeric_limits<std::size_t>::max()).lasts().wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<KilledHosts>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<KilledHosts>(fault, context);
   }
 };
 

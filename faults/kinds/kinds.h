@@ -5,7 +5,7 @@
 
 namespace razor::faults {
 
-// Ways between hosts
+// Links between hosts
 const FaultKind& cut_kind();
 const FaultKind& partition_kind();
 const FaultKind& swizzle_kind();

@@ -20,7 +20,7 @@ class Partition final : public FaultKind {
     return "partition HOST ... for TIME [first=N]: these hosts do not reach the others of the world; with first=N, the "
            "first N of them and the rest of them do not reach each other";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_two_hosts(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_two_hosts(roles); }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);
     if (hosts.size() < 2) return false;
@@ -40,12 +40,12 @@ class Partition final : public FaultKind {
         .number("first", 1, std::max<std::int64_t>(1, most - 1))
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
     const auto first = static_cast<std::size_t>(fault.number_of("first", 0));
-    auto cut = std::make_unique<CutFault>(stage);
+    auto cut = std::make_unique<CutFault>(context);
     for (std::size_t i = 0; i < fault.where.size() && (first == 0 || i < first); ++i) {
-      const sim::Host& here = stage.world.host(fault.where[i]);
-      for (const auto& other : stage.world.fabric().hosts()) {
+      const sim::Host& here = context.world.host(fault.where[i]);
+      for (const auto& other : context.world.fabric().hosts()) {
         const auto found = std::ranges::find(fault.where, other->name());
         const auto index = static_cast<std::size_t>(found - fault.where.begin());
         const bool is_named = found != fault.where.end();

@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 class PausedHosts final : public ActiveFault {
  public:
-  PausedHosts(const Fault& fault, const Stage& stage) {
-    for (const std::string& name : fault.where) paused_.emplace_back(stage.world.host(name), stage.conditions);
+  PausedHosts(const Fault& fault, const FaultContext& context) {
+    for (const std::string& name : fault.where) paused_.emplace_back(context.world.host(name), context.conditions);
   }
   void end() override {
     for (PausedHost& paused : paused_) act(paused.end());
@@ -31,7 +31,7 @@ class Pause final : public FaultKind {
     return "pause HOST ... for TIME: the programs stand still; the system goes on taking bytes and connections";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.host()};
     fault.lasts = draw.duration(10ms, 60s);
     return true;
@@ -39,8 +39,8 @@ class Pause final : public FaultKind {
   std::string check(const Fault& fault) const override {
     return Check(fault).hosts(1, std::numeric_limits<std::size_t>::max()).lasts().wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<PausedHosts>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<PausedHosts>(fault, context);
   }
 };
 

@@ -21,7 +21,7 @@ class PausedHost {
  private:
   sim::Host* host_;
   std::uint64_t before_;
-  Conditions::Held held_;
+  Conditions::Hold held_;
 };
 
 }  // namespace razor::faults

@@ -19,8 +19,8 @@ class RefuseConnects final : public FaultKind {
     return draw_reset_within(fault, partner, draw);
   }
   std::string check(const Fault& fault) const override { return ConnectFault::check(fault); }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<ConnectFault>(fault, stage, sim::ConnectVerdict::refuse);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<ConnectFault>(fault, context, sim::ConnectVerdict::refuse);
   }
 };
 

@@ -13,11 +13,11 @@ class Reset final : public FaultKind {
     return "reset HOST HOST [for TIME byte=N] [connections=all|one]: both ends of their connections see a reset; with "
            "byte=N, when one end's N next bytes have arrived";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_callers(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_callers(roles); }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<BrokenConnections>(fault, stage, &sim::Fabric::reset);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<BrokenConnections>(fault, context, &sim::Fabric::reset);
   }
 };
 

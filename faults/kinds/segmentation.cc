@@ -2,7 +2,7 @@
 
 #include "faults/kinds/kinds.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
@@ -11,26 +11,26 @@ using namespace std::chrono_literals;
 
 class SmallPieces final : public RuleFault {
  public:
-  SmallPieces(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        ways_(fault, stage.world),
+  SmallPieces(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        links_(fault, context.world),
         bytes_max_(static_cast<std::uint64_t>(fault.number_of("bytes", 1))),
-        random_(stage.random) {}
+        random_(context.random) {}
 
  private:
-  std::size_t split(const sim::Passing& segment) override {
+  std::size_t split(const sim::Segment& segment) override {
     asked_ = 0;
-    if (!ways_.covers(segment.from, segment.to)) return 0;
+    if (!links_.covers(segment.from, segment.to)) return 0;
     const std::size_t piece = 1 + static_cast<std::size_t>(random_.below(bytes_max_));
     if (piece < segment.bytes.size()) asked_ = piece;
     return asked_;
   }
   // Another rule may have wanted less.
-  void on_segment(sim::Passing& segment) override {
+  void on_segment(sim::Segment& segment) override {
     if (asked_ > 0 && segment.bytes.size() == asked_) act();
   }
 
-  const Ways ways_;
+  const Links links_;
   const std::uint64_t bytes_max_;
   base::RandomStream random_;
   std::size_t asked_ = 0;
@@ -44,17 +44,17 @@ class Segmentation final : public FaultKind {
            "bytes (1)";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!Ways::draw(fault, draw)) return false;
+    if (!Links::draw(fault, draw)) return false;
     fault.lasts = draw.duration(100ms, 10s);
     fault.set("bytes", std::int64_t{4'096} >> draw.number(0, 12));
     return true;
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check).lasts().number("bytes", 1, 65'536).wrong();
+    return Links::check(check).lasts().number("bytes", 1, 65'536).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<SmallPieces>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<SmallPieces>(fault, context);
   }
 };
 

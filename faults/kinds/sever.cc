@@ -14,11 +14,11 @@ class Sever final : public FaultKind {
     return "sever HOST HOST [for TIME byte=N] [connections=all|one]: their connections are lost in silence, for good; "
            "with byte=N, when one end's N next bytes have arrived";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_callers(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_callers(roles); }
   bool draw(Fault& fault, Draw& draw) const override { return BrokenConnections::draw(fault, draw); }
   std::string check(const Fault& fault) const override { return BrokenConnections::check(fault); }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<BrokenConnections>(fault, stage, &sim::Fabric::sever);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<BrokenConnections>(fault, context, &sim::Fabric::sever);
   }
 };
 

@@ -11,9 +11,9 @@ using namespace std::chrono_literals;
 
 class SlowAccepts final : public RuleFault {
  public:
-  SlowAccepts(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        host_(stage.world.host(fault.where.front())),
+  SlowAccepts(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        host_(context.world.host(fault.where.front())),
         delay_(fault.duration_of("delay", {})) {}
 
  private:
@@ -34,7 +34,7 @@ class SlowAccept final : public FaultKind {
     return "slow_accept HOST for TIME delay=TIME: each accept of a waiting connection takes so long";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (draw.cast.servers.empty()) return false;
+    if (draw.roles.servers.empty()) return false;
     fault.where = {draw.server()};
     fault.lasts = draw.duration(100ms, 60s);
     fault.set("delay", draw.duration(1ms, 5s));
@@ -43,8 +43,8 @@ class SlowAccept final : public FaultKind {
   std::string check(const Fault& fault) const override {
     return Check(fault).hosts(1).lasts().required("delay").duration("delay", 1ns, 10min).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<SlowAccepts>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<SlowAccepts>(fault, context);
   }
 };
 

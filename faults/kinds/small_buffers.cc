@@ -5,7 +5,7 @@
 #include "faults/kinds/kinds.h"
 #include "faults/kinds/new_connections.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/ways.h"
+#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {
@@ -14,21 +14,21 @@ using namespace std::chrono_literals;
 
 class SmallBuffersBetween final : public RuleFault {
  public:
-  SmallBuffersBetween(const Fault& fault, const Stage& stage)
-      : RuleFault(stage.world),
-        ways_(fault, stage.world),
+  SmallBuffersBetween(const Fault& fault, const FaultContext& context)
+      : RuleFault(context.world),
+        links_(fault, context.world),
         bytes_(static_cast<std::size_t>(fault.number_of("bytes", 1))) {}
 
  private:
   void on_connection(const sim::Connected& made, sim::SocketConfig& sockets) override {
-    if (!ways_.covers(made.client, made.server)) return;
+    if (!links_.covers(made.client, made.server)) return;
     if (sockets.send_buffer <= bytes_ && sockets.receive_buffer <= bytes_) return;
     sockets.send_buffer = std::min(sockets.send_buffer, bytes_);
     sockets.receive_buffer = std::min(sockets.receive_buffer, bytes_);
     act();
   }
 
-  const Ways ways_;
+  const Links links_;
   const std::size_t bytes_;
 };
 
@@ -40,7 +40,7 @@ class SmallBuffers final : public FaultKind {
            "at each end, for as long as they live";
   }
   bool draw(Fault& fault, Draw& draw) const override {
-    if (!Ways::draw(fault, draw)) return false;
+    if (!Links::draw(fault, draw)) return false;
     fault.parameters.clear();  // both ways: who connects does not matter
     fault.lasts = draw.duration(3s, 60s);
     fault.set("bytes", std::int64_t{65'536} >> draw.number(0, 14));
@@ -51,10 +51,10 @@ class SmallBuffers final : public FaultKind {
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Ways::check(check).lasts().required("bytes").number("bytes", 1, 1'000'000'000).wrong();
+    return Links::check(check).lasts().required("bytes").number("bytes", 1, 1'000'000'000).wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    return std::make_unique<SmallBuffersBetween>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    return std::make_unique<SmallBuffersBetween>(fault, context);
   }
 };
 

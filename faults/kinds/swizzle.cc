@@ -36,10 +36,10 @@ void plan_swizzle(std::size_t count, base::Duration span, base::RandomStream& ra
 
 class StalledHosts final : public ActiveFault {
  public:
-  StalledHosts(const Fault& fault, Stage stage) : conditions_(stage.conditions), later_(stage.world) {
-    for (const std::string& name : fault.where) hosts_.push_back(&stage.world.host(name));
+  StalledHosts(const Fault& fault, FaultContext context) : conditions_(context.conditions), later_(context.world) {
+    for (const std::string& name : fault.where) hosts_.push_back(&context.world.host(name));
     plan_swizzle(
-        hosts_.size(), fault.lasts, stage.random, later_,
+        hosts_.size(), fault.lasts, context.random, later_,
         [this](std::size_t i) { paused_.emplace_back(*hosts_[i], conditions_); },
         [this](std::size_t i) { release(*hosts_[i]); });
   }
@@ -64,10 +64,10 @@ class StalledHosts final : public ActiveFault {
 
 class StalledLinks final : public CutFault {
  public:
-  StalledLinks(const Fault& fault, Stage stage) : CutFault(stage), later_(stage.world) {
-    for (const std::string& name : fault.where) hosts_.push_back(&stage.world.host(name));
+  StalledLinks(const Fault& fault, FaultContext context) : CutFault(context), later_(context.world) {
+    for (const std::string& name : fault.where) hosts_.push_back(&context.world.host(name));
     plan_swizzle(
-        hosts_.size(), fault.lasts, stage.random, later_,
+        hosts_.size(), fault.lasts, context.random, later_,
         [this](std::size_t i) {
           for (const auto& other : fabric().hosts()) {
             if (other.get() != hosts_[i]) cut_both_ways(*hosts_[i], *other);
@@ -92,7 +92,7 @@ class Swizzle final : public FaultKind {
     return "swizzle HOST HOST ... for TIME [stall=hosts|links]: they stand still (or are cut off) one by one, and come back "
            "in another order";
   }
-  std::string_view lacks(const Cast& cast) const override { return lacks_two_hosts(cast); }
+  std::string_view lacks(const Roles& roles) const override { return lacks_two_hosts(roles); }
   bool draw(Fault& fault, Draw& draw) const override {
     const std::vector<std::string> hosts = drawn_hosts(draw);
     if (hosts.size() < 2) return false;
@@ -109,9 +109,9 @@ class Swizzle final : public FaultKind {
         .word("stall", {"hosts", "links"})
         .wrong();
   }
-  std::unique_ptr<ActiveFault> begin(const Fault& fault, Stage stage) const override {
-    if (fault.word_of("stall", "hosts") == "links") return std::make_unique<StalledLinks>(fault, stage);
-    return std::make_unique<StalledHosts>(fault, stage);
+  std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
+    if (fault.word_of("stall", "hosts") == "links") return std::make_unique<StalledLinks>(fault, context);
+    return std::make_unique<StalledHosts>(fault, context);
   }
 };
 

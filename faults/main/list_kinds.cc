@@ -19,8 +19,8 @@ std::string list_of_kinds() {
     for (const Wanted::Parameter& parameter : wanted.parameters) {
       out += fmt::format("    {}: {}{}\n", parameter.name, parameter.values, parameter.is_required ? "; must be given" : "");
     }
-    if (const std::string_view needs = kind->lacks(Cast{}); !needs.empty()) {
-      out += fmt::format("    drawn where the cast has {}\n", needs);
+    if (const std::string_view needs = kind->lacks(Roles{}); !needs.empty()) {
+      out += fmt::format("    drawn where the scenario has {}\n", needs);
     }
   }
   return out;

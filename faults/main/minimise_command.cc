@@ -16,7 +16,7 @@
 #include "faults/page.h"
 #include "faults/story.h"
 #include "sim/main/cause.h"
-#include "sim/main/real_time.h"
+#include "sim/real_time.h"
 #include "sim/main/text.h"
 #include "sim/main/whole_number.h"
 
@@ -147,16 +147,16 @@ class Progress {
 // --- What runs report ---------------------------------------------------------------------------------------------------
 
 // "#3 acted 17" in lines.
-std::map<std::uint32_t, std::uint64_t> read_acted(const sim::Texts& texts) {
-  std::map<std::uint32_t, std::uint64_t> acted;
+std::map<std::uint32_t, std::uint64_t> read_effects(const sim::Texts& texts) {
+  std::map<std::uint32_t, std::uint64_t> effects;
   const auto faults = texts.find("faults");
   std::istringstream lines{faults == texts.end() ? std::string() : faults->second};
   std::string number;
   std::string word;
   for (std::uint64_t count = 0; lines >> number >> word >> count;) {
-    if (number.starts_with('#')) acted[static_cast<std::uint32_t>(std::strtoul(number.c_str() + 1, nullptr, 10))] = count;
+    if (number.starts_with('#')) effects[static_cast<std::uint32_t>(std::strtoul(number.c_str() + 1, nullptr, 10))] = count;
   }
-  return acted;
+  return effects;
 }
 
 // False, with a message, when the file cannot be written: known before minutes are spent.
@@ -221,7 +221,7 @@ class Command {
     plan.scenario = options_.scenario->name;
     plan.seed = options_.seed;
     start_ = ScenarioTrials::failing_of(plan, first.result);
-    idle_ = read_acted(first.result.texts);
+    idle_ = read_effects(first.result.texts);
     TrialsConfig config = options_.trials;
     const bool hangs = first.result.failures.front().kind == sim::ScenarioFailure::Kind::time_limit;
     if (!hangs) config.limits.real_time = std::min(config.limits.real_time, std::max(kRunLeast, first.real_time * kSlowerTimes));
@@ -252,8 +252,8 @@ class Command {
   // Faults that changed nothing are not needed, unless to take part in chance.
   Plan without_idle(Plan plan) const {
     std::erase_if(plan.faults, [this](const Fault& fault) {
-      const auto acted = idle_.find(fault.number);
-      return acted != idle_.end() && acted->second == 0;
+      const auto effects = idle_.find(fault.number);
+      return effects != idle_.end() && effects->second == 0;
     });
     return plan;
   }
@@ -329,7 +329,7 @@ class Command {
     content.failure = failure;
     content.plan = smallest.plan;
     content.knobs = smallest.knobs;
-    content.acted = read_acted(shown_.texts);
+    content.effects = read_effects(shown_.texts);
     content.calls = call_stories(shown_.texts, failure);
     content.story = std::move(story_);
     content.replay_command = again;

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "razor/base/check.h"
+#include "sim/child/run_position.h"
 #include "sim/stack.h"
 
 namespace razor::sim {
@@ -23,12 +24,10 @@ class Board {
     std::atomic<std::uint64_t> job = kNoJob;
     /// The process that runs it: a child of the worker's; 0: none yet.
     std::atomic<pid_t> runner = 0;
-    // Where the run was when its process got a signal.
-    std::atomic<bool> is_known = false;
-    std::atomic<std::int64_t> virtual_ns = 0;
-    std::atomic<std::uint64_t> events = 0;
-    // Which host's program runs (empty: the scenario itself), and what it does. It is replaced as soon as a program turns,
-    // and known then.
+    /// Where the run was when its process got a signal.
+    RunPosition position{};
+    // Which host's program runs (empty: the scenario itself), and its call stack. It is replaced, and known for certain, as
+    // soon as a program asks for another turn.
     std::atomic<bool> turner_is_known = false;
     std::array<char, 64> host{};
     Stack stack{};

@@ -1,10 +1,9 @@
 #pragma once
 // Crew: worker processes that share a sweep. When one dies, or takes too long, its seed has failed, and another takes over.
 
-#include <sys/types.h>
-
 #include <vector>
 
+#include "sim/child/process.h"
 #include "sim/main/worker.h"
 
 namespace razor::sim {
@@ -38,12 +37,10 @@ class Crew {
 
  private:
   struct Member {
-    pid_t pid = -1;  // -1: none
-    int pipe = -1;
-    int output = -1;  // a file of what it prints; -1: it prints to ours
+    ChildProcess process;
     MessageReader reader;
     std::uint64_t done = kNoJob;  // the last it told of
-    std::uint64_t seen = kNoJob;  // what it was at when we last looked, and since when
+    std::uint64_t seen = kNoJob;  // its job when time limits were last checked, and since when
     base::Duration seen_at{};
   };
 
@@ -51,13 +48,11 @@ class Crew {
   void start_if_there_is_work(std::size_t index);
   void read_messages();
   bool read_from(std::size_t index);
-  void look_at_time_limits();
+  void check_time_limits();
   void end_by_time_limit(std::size_t index);
   void on_gone(std::size_t index);
-  int reap(Member& member);
   void break_off();
   void failed(std::size_t index, std::uint64_t job, ScenarioFailure::Kind kind, std::string message);
-  std::string output_of(const Member& member) const;
 
   const MainOptions& options_;
   CrewListener& listener_;

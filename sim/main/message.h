@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "sim/child/fields.h"
 #include "sim/scenario.h"
 
 namespace razor::sim {
@@ -50,11 +51,11 @@ std::string encode(const Message& message);
 /// Takes bytes as they come. What a worker that died did not finish to write stays inside.
 class MessageReader {
  public:
-  void add(std::string_view bytes) { bytes_ += bytes; }
+  void add(std::string_view bytes) { frames_.add(bytes); }
   std::optional<Message> next();
 
  private:
-  std::string bytes_;
+  FrameQueue frames_;
 };
 
 }  // namespace razor::sim

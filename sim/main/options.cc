@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "sim/main/real_time.h"
+#include "sim/real_time.h"
 #include "sim/main/trace_file.h"
 #include "sim/main/whole_number.h"
 

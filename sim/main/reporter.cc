@@ -8,7 +8,7 @@
 
 #include "sim/main/cause.h"
 #include "sim/main/confirmation.h"
-#include "sim/main/real_time.h"
+#include "sim/real_time.h"
 #include "sim/main/text.h"
 
 namespace razor::sim {

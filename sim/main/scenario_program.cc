@@ -13,7 +13,7 @@
 
 #include "sim/guard.h"
 #include "sim/main/fixed_addresses.h"
-#include "sim/main/real_time.h"
+#include "sim/real_time.h"
 #include "sim/main/reporter.h"
 
 namespace razor::sim {

@@ -7,23 +7,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 
+#include "sim/child/process.h"
 #include "sim/main/trace_file.h"
 #include "sim/replay.h"
 #include "sim/running.h"
-#include "sim/stack.h"
 
 namespace razor::sim {
 namespace {
 
-// For the signal handlers, which are given nothing.
-World* volatile world_at_work = nullptr;
+// For the signal handler, which is given nothing.
 Board::Place* place_at_work = nullptr;
 
 void note_turner(const Host* host) {
@@ -35,68 +33,19 @@ void note_turner(const Host* host) {
   place.stack = Stack::here();
 }
 
-// Says where the run is. A world that is just then changing may show any number, and never more than that goes wrong.
-void note_position(int) {
-  World* world = world_at_work;
-  if (world == nullptr || place_at_work == nullptr) return;
-  place_at_work->virtual_ns = world->elapsed().count();
-  place_at_work->events = world->events();
-  place_at_work->is_known = true;
-}
-// Beside that, who turns and what it does: here and now, and better as soon as a program's own code asks for another turn. The
-// signal may have come between two tasks of a host, where the stack says nothing of either; a program that only computes asks
-// for nothing, and what was seen here stands.
-void note_position_and_turner(int number) {
-  note_position(number);
-  World* world = world_at_work;
-  if (world == nullptr || place_at_work == nullptr) return;
+// Notes whose program runs and its call stack: here and now, and better as soon as a program's own code asks for another turn.
+// The signal may have come between two tasks of a host, where the stack says nothing of either; a program that only computes
+// asks for no turn, and the first note stands.
+void note_turner_when_asked(World& world) {
   note_turner(running_host());
-  if (world->engine().last_to_turn() == nullptr) {
+  if (world.engine().last_to_turn() == nullptr) {
     place_at_work->turner_is_known = true;
     return;
   }
-  world->engine().ask([](const Host& host) {
+  world.engine().ask([](const Host& host) {
     note_turner(&host);
     place_at_work->turner_is_known = true;
   });
-}
-void note_position_and_die(int number) {
-  note_position(number);
-  ::signal(number, SIG_DFL);
-  ::raise(number);
-}
-
-void handle_signals() {
-  // Of its own, since the usual one may be what ran out.
-  static std::array<std::byte, 64 * 1024> stack;
-  stack_t alternative{};
-  alternative.ss_sp = stack.data();
-  alternative.ss_size = stack.size();
-  ::sigaltstack(&alternative, nullptr);
-  struct sigaction action {};
-  action.sa_flags = SA_ONSTACK | SA_RESTART;
-  action.sa_handler = note_position_and_turner;
-  Stack::prepare();
-  ::sigaction(SIGUSR1, &action, nullptr);
-  action.sa_handler = note_position_and_die;
-  for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP}) {
-    struct sigaction before {};
-    ::sigaction(number, nullptr, &before);
-    // A sanitizer that handles it says more.
-    if (before.sa_handler == SIG_DFL) ::sigaction(number, &action, nullptr);
-  }
-  // Ctrl-C goes to all of a terminal's processes; the one that started us decides.
-  ::signal(SIGINT, SIG_IGN);
-  ::signal(SIGTERM, SIG_DFL);
-}
-
-void write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) ::_exit(1);  // nobody listens any more
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-  }
 }
 
 // What this run prints replaces what the one before printed, where that goes to a file of the worker's own.
@@ -141,7 +90,7 @@ void run_job(const MainOptions& options, std::uint64_t number, const Tell& tell,
 namespace {
 
 void begin(Board::Place& place, std::uint64_t number) {
-  place.is_known = false;
+  place.position.is_known = false;
   place.turner_is_known = false;
   place.stack.depth = 0;
   place.job = number;
@@ -170,7 +119,7 @@ std::optional<std::uint64_t> take(const MainOptions& options, Board& board) {
     run_job(options, number, tell, [&done] {
       done();
       ::_exit(0);
-    }, &world_at_work);
+    }, world_at_work());
     done();
     if (left == 1) break;
     const auto next = take(options, board);
@@ -194,7 +143,8 @@ std::optional<std::uint64_t> take(const MainOptions& options, Board& board) {
 
 void work(const MainOptions& options, Board& board, Board::Place& place, int pipe) {
   place_at_work = &place;
-  handle_signals();
+  Stack::prepare();
+  note_position_on_signals(place.position, note_turner_when_asked);
   const pid_t self = ::getpid();
   while (const auto number = take(options, board)) {
     place.runner = 0;

@@ -9,7 +9,7 @@ RAZOR_SCENARIO(time_passes) {
   world.host("server").start([](razor::Runtime& runtime) -> razor::Task<void> {
     co_await runtime.clock().sleep_for(std::chrono::hours(2));
   });
-  run.set_cast({.servers = {"server"}, .callers = {"client"}});
+  run.set_roles({.servers = {"server"}, .callers = {"client"}});
   run.play(std::chrono::hours(1));
   RAZOR_RULE("time", world.elapsed() == std::chrono::hours(1), "after an hour it is {} ns", world.elapsed().count());
 }

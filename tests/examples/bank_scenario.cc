@@ -55,7 +55,7 @@ RAZOR_SCENARIO(no_deposit_is_lost_or_doubled) {
       return sell(runtime, bank.address(8082), money);
     });
   }
-  run.set_cast({.servers = {"bank"}, .callers = {"shop0"}});
+  run.set_roles({.servers = {"bank"}, .callers = {"shop0"}});
   run.play(5min);  // crashes, cuts, slow links ...: another mixture with each seed
   run.heal();
 

@@ -17,15 +17,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Cast kCast{{"server0", "server1"}, {"caller0"}, {"stranger"}, true, {}};
+const Roles kRoles{{"server0", "server1"}, {"caller0"}, {"stranger"}, true, {}};
 
 std::vector<Fault> drawn(std::uint64_t seed, std::string_view without = {}, const Actions& actions = {},
-                         const Cast& cast = kCast) {
+                         const Roles& roles = kRoles) {
   std::vector<const FaultKind*> kinds;
   for (const FaultKind* kind : catalogue()) {
     if (kind->name() != without) kinds.push_back(kind);
   }
-  return draw_faults(sim::Seed(seed), Swarm{cast, actions, kinds, 10min});
+  return draw_faults(sim::Seed(seed), Swarm{roles, actions, kinds, 10min});
 }
 
 TEST(Swarm, IsTheSameForTheSameSeed) {
@@ -89,31 +89,31 @@ TEST(Swarm, OneKindLessLeavesTheOthers) {
   }
 }
 
-// A kind that cannot act with a cast was drawn nevertheless, and its faults of a run did nothing.
+// A kind that cannot act with the roles was drawn nevertheless, and its faults of a run did nothing.
 TEST(Swarm, KindsThatCannotActAreNotDrawn) {
   struct Case {
     std::string_view kind;
-    Cast cast;
+    Roles roles;
   };
-  Cast without_the_time = kCast;
+  Roles without_the_time = kRoles;
   without_the_time.reads_time_of_day = false;
-  Cast without_strangers = kCast;
-  without_strangers.strangers.clear();
-  Cast without_callers = kCast;
+  Roles without_untrusted_peers = kRoles;
+  without_untrusted_peers.untrusted_peers.clear();
+  Roles without_callers = kRoles;
   without_callers.callers.clear();
-  Cast foreign = kCast;
-  foreign.foreign = kCast.servers;
-  Cast alone{{"server0"}, {}, {}, true, {}};
+  Roles foreign = kRoles;
+  foreign.foreign = kRoles.servers;
+  Roles alone{{"server0"}, {}, {}, true, {}};
   const std::vector<Case> cases = {
-      {"clock_step", without_the_time}, {"corrupt", without_strangers}, {"reset", without_callers},
+      {"clock_step", without_the_time}, {"corrupt", without_untrusted_peers}, {"reset", without_callers},
       {"sever", without_callers},       {"handler_delay", foreign},     {"handler_throw", foreign},
       {"handler_drop", foreign},        {"partition", alone},           {"swizzle", alone},
   };
   for (const Case& one : cases) {
-    EXPECT_NE(find_kind(one.kind)->lacks(one.cast), "") << one.kind;
-    EXPECT_EQ(find_kind(one.kind)->lacks(kCast), "") << one.kind;
+    EXPECT_NE(find_kind(one.kind)->lacks(one.roles), "") << one.kind;
+    EXPECT_EQ(find_kind(one.kind)->lacks(kRoles), "") << one.kind;
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      for (const Fault& fault : drawn(seed, {}, {}, one.cast)) ASSERT_NE(fault.what, one.kind) << "seed " << seed;
+      for (const Fault& fault : drawn(seed, {}, {}, one.roles)) ASSERT_NE(fault.what, one.kind) << "seed " << seed;
     }
   }
 }
@@ -137,11 +137,11 @@ TEST(Swarm, WhatActsOnNewConnectionsBringsAResetWithIt) {
 }
 
 TEST(Swarm, ForeignServersKeepTheirHandlersAndTheirMemory) {
-  Cast cast = kCast;
-  cast.foreign = {"server1"};
+  Roles roles = kRoles;
+  roles.foreign = {"server1"};
   int seen = 0;
   for (std::uint64_t seed = 0; seed < 100; ++seed) {
-    for (const Fault& fault : drawn(seed, {}, {}, cast)) {
+    for (const Fault& fault : drawn(seed, {}, {}, roles)) {
       if (!fault.what.starts_with("handler_") && fault.what != "allocation_failure") continue;
       ++seen;
       EXPECT_NE(fault.where.front(), "server1") << fault.to_string();

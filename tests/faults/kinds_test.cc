@@ -1,4 +1,4 @@
-// Each kind of fault: that it acts, that `acted` counts what it really changed (0 where there was nothing), and that it
+// Each kind of fault: that it acts, that `effects` counts what it really changed (0 where there was nothing), and that it
 // heals. A kind that forgot its work would count nothing and leave the talk as it is; one that forgot to heal would leave
 // the talk broken behind it.
 
@@ -42,7 +42,7 @@ class FaultKinds : public TalkingHosts {
   /// Ends it: how often it acted.
   static std::uint64_t end(std::unique_ptr<faults::ActiveFault> fault) {
     fault->end();
-    return fault->acted();
+    return fault->effects();
   }
   /// How often it acts while nothing happens.
   std::uint64_t acted_on_nothing(const std::string& line) {
@@ -296,7 +296,7 @@ TEST_F(FaultKinds, ResetWithinABytesCount) {
   auto reset = begin("reset client server for 10s byte=7 connections=one");
   write(6, 0);
   world_.run_for(1s);
-  EXPECT_EQ(reset->acted(), 0u);
+  EXPECT_EQ(reset->effects(), 0u);
   write(6, 0);
   world_.run_for(1s);
   EXPECT_EQ(received_.size(), 12u) << "the 7th byte arrives, and no more";
@@ -436,9 +436,9 @@ TEST_F(FaultKinds, AcceptErrors) {
   EXPECT_EQ(accepts_, 0);
   ASSERT_FALSE(accept_errors_.empty());
   EXPECT_EQ(accept_errors_[0], std::errc::no_buffer_space);
-  const std::uint64_t acted = end(std::move(errors));
+  const std::uint64_t effects = end(std::move(errors));
   world_.run_for(1s);
-  EXPECT_EQ(acted, accept_errors_.size());
+  EXPECT_EQ(effects, accept_errors_.size());
   EXPECT_EQ(accepts_, 1);
 }
 
@@ -746,13 +746,13 @@ TEST_F(FaultKinds, HaveNamesOfTheirOwnAndHelp) {
 }
 
 TEST_F(FaultKinds, DrawWhatTheyCheckAndPrintsAndParses) {
-  const faults::Cast cast{{"server", "other"}, {"client"}, {"stranger"}};
-  const faults::Cast nobody;
+  const faults::Roles roles{{"server", "other"}, {"client"}, {"stranger"}};
+  const faults::Roles nobody;
   for (const faults::FaultKind* kind : faults::catalogue()) {
     for (int hardness = 1; hardness <= 100; hardness += 3) {
       base::RandomStream random(static_cast<std::uint64_t>(hardness));
       for (int i = 0; i < 50; ++i) {
-        faults::Draw draw{cast, random, hardness, 1min};
+        faults::Draw draw{roles, random, hardness, 1min};
         faults::Fault fault;
         fault.number = 1;
         fault.what = kind->name();
@@ -776,15 +776,15 @@ class Mess : public FaultKinds {
   void TestBody() override {}
   /// How often they acted.
   std::uint64_t play() {
-    const faults::Cast cast{{"server", "other"}, {"client"}, {"client"}};
+    const faults::Roles roles{{"server", "other"}, {"client"}, {"client"}};
     echoes_ = true;
     base::RandomStream random(11);
     std::vector<std::unique_ptr<faults::ActiveFault>> active;
-    std::uint64_t acted = 0;
+    std::uint64_t effects = 0;
     for (std::uint64_t i = 0; i < 300; ++i) {
       const faults::FaultKind* kind = faults::catalogue()[random.below(faults::catalogue().size())];
       if (kind->name() == "allocation_failure") continue;  // these programs do not bear it
-      faults::Draw draw{cast, random, 50, 10s};
+      faults::Draw draw{roles, random, 50, 10s};
       faults::Fault fault;
       fault.what = kind->name();
       EXPECT_TRUE(kind->draw(fault, draw));
@@ -847,12 +847,12 @@ TEST_F(FaultKinds, SayWhatIsWrong) {
 }
 
 TEST_F(FaultKinds, DrawMoreOfEverythingTheHarderTheyAre) {
-  const faults::Cast cast{{"server"}, {"client"}, {}};
+  const faults::Roles roles{{"server"}, {"client"}, {}};
   const auto longest = [&cast](int hardness) {
     base::RandomStream random(5);
     Duration longest{};
     for (int i = 0; i < 300; ++i) {
-      faults::Draw draw{cast, random, hardness, 1min};
+      faults::Draw draw{roles, random, hardness, 1min};
       longest = std::max(longest, draw.duration(10ms, 1min));
     }
     return longest;
@@ -868,8 +868,8 @@ TEST_F(FaultKinds, DrawMoreOfEverythingTheHarderTheyAre) {
 
 TEST_F(FaultKinds, ConditionsEndWithTheirOwnerOrThemselves) {
   auto own = std::make_unique<faults::Conditions>(world_);
-  faults::Conditions::Held held = own->down(server_);
-  faults::Conditions::Held paused = own->paused(client_);
+  faults::Conditions::Hold held = own->down(server_);
+  faults::Conditions::Hold paused = own->paused(client_);
   EXPECT_EQ(own->troubles(server_), 1u);
   EXPECT_FALSE(server_.is_up());
   own.reset();

@@ -6,6 +6,8 @@
 
 #include <chrono>
 
+#include "sim/scenario.h"
+
 namespace razor::faults {
 namespace {
 
@@ -207,7 +209,7 @@ TEST(NetworkOracle, SeesAProtocolErrorBetweenHonestPeers) {
   const auto end_badly = [](Talk& talk) { talk.end_call(talk.ask(1), "bad_frame (ran: maybe)"); };
   EXPECT_EQ(rules_on_a_connection(end_badly), "9");
   EXPECT_EQ(rules_of([&](Talk& talk) {
-              talk.oracle.set_strangers({"server"});
+              talk.oracle.set_untrusted_peers({"server"});
               talk.serve();
               talk.connect();
               end_badly(talk);

@@ -78,7 +78,7 @@ PageContent content_of(int hosts) {
       "#7 at 1h crash server0 for 1s\n",
       error);
   content.story.faults = {{1, 1s, 3s}, {2, 4s, std::nullopt}, {4, 4900ms, 4950ms}};
-  content.acted = {{1, 17}, {2, 1}};
+  content.effects = {{1, 17}, {2, 1}};
   for (int i = 0; i < 60; ++i) content.story.calls.push_back(call_of("caller0", "server0", i * 100ms));
   content.story.calls.push_back(call_of("caller0", "server0", 700us));
   content.story.moments = {{4s, Story::Moment::Kind::crashed, "server0", "", ""}};

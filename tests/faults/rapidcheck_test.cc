@@ -14,14 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Cast kCast = [] {
-  Cast cast{{"server0", "server1"}, {"caller0"}, {"stranger0"}};
-  cast.reads_time_of_day = true;  // so that every kind can act
-  return cast;
+const Roles kRoles = [] {
+  Roles roles{{"server0", "server1"}, {"caller0"}, {"stranger0"}};
+  roles.reads_time_of_day = true;  // so that every kind can act
+  return roles;
 }();
 
 RC_GTEST_PROP(GenPlan, CanBePlayed, ()) {
-  const Plan plan = *gen_plan(kCast, 10s);
+  const Plan plan = *gen_plan(kRoles, 10s);
   std::uint32_t most = 0;
   base::Duration before{};
   for (const Fault& fault : plan.faults) {
@@ -42,7 +42,7 @@ TEST(GenPlan, HasNoFaultsWhereNobodyPlays) { EXPECT_TRUE(gen_plan({}, 10s)(rc::R
 TEST(GenPlan, DrawsManyKinds) {
   std::set<std::string> kinds;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    for (const Fault& fault : gen_plan(kCast, 10s)(rc::Random(seed), 100).value().faults) kinds.insert(fault.what);
+    for (const Fault& fault : gen_plan(kRoles, 10s)(rc::Random(seed), 100).value().faults) kinds.insert(fault.what);
   }
   EXPECT_EQ(kinds.size(), catalogue().size());
 }
@@ -52,7 +52,7 @@ TEST(GenPlan, ShrinksToWhatMatters) {
   const auto fails = [](const Plan& plan) {
     return std::ranges::any_of(plan.faults, [](const Fault& fault) { return fault.what == "cut" && fault.lasts >= 1s; });
   };
-  const rc::Gen<Plan> gen = gen_plan(kCast, 10s);
+  const rc::Gen<Plan> gen = gen_plan(kRoles, 10s);
   int shrunk = 0;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     rc::Shrinkable<Plan> plan = gen(rc::Random(seed), 100);

@@ -62,12 +62,12 @@ Task<void> pay(Runtime& runtime, Ledger& ledger, const std::vector<Address>& ban
 RAZOR_SCENARIO(pays_twice) {
   Exploration run(world);
   Ledger ledger(world);
-  Cast cast;
+  Roles roles;
   std::vector<Address> banks;
   const std::int64_t servers = run.number("servers", 2, 4);
   for (std::int64_t i = 0; i < servers; ++i) {
     sim::Host& host = world.host(fmt::format("bank{}", i));
-    cast.servers.push_back(host.name());
+    roles.servers.push_back(host.name());
     banks.push_back(host.address(8082));
     host.start([&ledger, name = host.name()](Runtime& runtime) { return serve(runtime, ledger, name); });
   }
@@ -75,10 +75,10 @@ RAZOR_SCENARIO(pays_twice) {
   const Duration pause = run.duration("pause", 10ms, 300ms);
   for (std::int64_t i = 0; i < callers; ++i) {
     sim::Host& host = world.host(fmt::format("shop{}", i));
-    cast.callers.push_back(host.name());
+    roles.callers.push_back(host.name());
     host.start([&, name = host.name()](Runtime& runtime) { return pay(runtime, ledger, banks, name, pause); });
   }
-  run.set_cast(cast);
+  run.set_roles(roles);
   run.play(2min);
   run.heal();
 }
@@ -86,16 +86,16 @@ RAZOR_SCENARIO(pays_twice) {
 // Of three replicas two must be up at any time. It takes two faults.
 RAZOR_SCENARIO(loses_its_majority) {
   Exploration run(world);
-  Cast cast;
+  Roles roles;
   for (const char* name : {"replica0", "replica1", "replica2"}) {
     world.host(name);
-    cast.servers.emplace_back(name);
+    roles.servers.emplace_back(name);
   }
-  cast.callers.push_back(world.host("client0").name());
-  run.set_cast(cast);
+  roles.callers.push_back(world.host("client0").name());
+  run.set_roles(roles);
   run.start(2min);
   const auto count_up = [&] {
-    return std::ranges::count_if(cast.servers, [&world](const std::string& name) {
+    return std::ranges::count_if(roles.servers, [&world](const std::string& name) {
       return world.host(name).is_up() && !world.host(name).is_paused();
     });
   };
@@ -119,7 +119,7 @@ void when_restarted(sim::World& world, const Misdeed& misdeed) {
   int held = 0;
   world.host("server0").start([&held](Runtime& runtime) { return hold(runtime, held); });
   world.host("caller0");
-  run.set_cast({.servers = {"server0"}, .callers = {"caller0"}});
+  run.set_roles({.servers = {"server0"}, .callers = {"caller0"}});
   run.play(1min);
   if (held > 1) misdeed(held);
 }
@@ -154,7 +154,7 @@ RAZOR_SCENARIO(fails_without_faults) {
   Exploration run(world);
   const std::int64_t coins = run.number("coins", 3, 1000);
   world.host("server0");
-  run.set_cast({.servers = {"server0"}});
+  run.set_roles({.servers = {"server0"}});
   run.play(10s);
   RAZOR_RULE("coins", coins < 7, "there are {} <coins> & more", coins);
 }
@@ -162,7 +162,7 @@ RAZOR_SCENARIO(fails_without_faults) {
 RAZOR_SCENARIO(passes) {
   Exploration run(world);
   world.host("server0");
-  run.set_cast({.servers = {"server0"}});
+  run.set_roles({.servers = {"server0"}});
   run.play(10s);
 }
 

@@ -16,7 +16,7 @@ class RemoteChannelTest : public ::testing::Test {
 
   // A caller on a runtime of its own, whose calls take a minute at the server.
   struct Caller {
-    static Task<void> call(Runtime& home, Runtime& network, Address server, Ledger& ledger, RemoteChannelTest& test,
+    static Task<void> call(Runtime& home, Runtime& network, Address server, faults::Ledger& ledger, RemoteChannelTest& test,
                            int count, stream::RemoteChannelConfig limits) {
       FailoverPoolConfig config;
       config.pool.stream.tick = 10ms;
@@ -25,14 +25,16 @@ class RemoteChannelTest : public ::testing::Test {
       CallOptions options;
       options.deadline = home.clock().now() + 1s;
       options.timeout = 50s;
-      const Client<PoolWork> work = Client<PoolWork>(remote).with(options);
+      const Client<Work> client = Client<Work>(remote).with(options);
       const base::TimePoint begun = home.clock().now();
-      std::vector<ClientCall<std::string, NoError>> calls;
+      std::vector<ClientCall<Product, std::string>> calls;
       for (int i = 0; i < count; ++i) {
-        calls.push_back(work.once(ledger.submitted(begun, 1s), 60'000, ""));
+        Order order = order_of(60'000, "");
+        note_submitted(ledger, order, {.name = "Work.once", .caller = this_host(), .timeout = 1s});
+        calls.push_back(client.once(order));
       }
       for (auto& one : calls) {
-        const Reply<std::string> reply = co_await std::move(one);
+        const Reply<Product, std::string> reply = co_await std::move(one);
         test.took = home.clock().now() - begun;
         if (reply.has_call_error()) test.ends.push_back(reply.call_error());
       }
@@ -50,7 +52,7 @@ class RemoteChannelTest : public ::testing::Test {
   }
 
   sim::World world{7};
-  Ledger ledger;
+  faults::Ledger ledger{world};
   Cluster cluster{world, ledger, 1};
   std::vector<CallError> ends;
   Duration took{};

@@ -80,7 +80,7 @@ class UntroubledHandlers : public testing::Test {
     injector_ = std::make_unique<faults::Injector>(world_, *plan, actions_);
     world_.run_for(1ms);
   }
-  std::uint64_t acted() const { return injector_->reports().at(0).acted; }
+  std::uint64_t effects() const { return injector_->reports().at(0).effects; }
 
   struct Outcome {
     std::string text;  // the value, or the error
@@ -118,7 +118,7 @@ TEST_F(UntroubledHandlers, AreDelayed) {
   EXPECT_GE(late.took, 1s);
   EXPECT_LT(late.took, 1100ms);
   EXPECT_EQ(call_slow("slow").text, "slow");
-  EXPECT_EQ(acted(), 2u);
+  EXPECT_EQ(effects(), 2u);
   EXPECT_EQ(entered_, 3);
   injector_->heal();
   EXPECT_LT(call_plain("b").took, 100ms);
@@ -128,7 +128,7 @@ TEST_F(UntroubledHandlers, AreReplacedByAnException) {
   play("handler_throw server for 10s");
   EXPECT_EQ(call_plain("a").text, "internal");
   EXPECT_EQ(call_slow("a").text, "internal");
-  EXPECT_EQ(acted(), 2u);
+  EXPECT_EQ(effects(), 2u);
   EXPECT_EQ(entered_, 0);
   injector_->heal();
   EXPECT_EQ(call_plain("b").text, "b");
@@ -137,7 +137,7 @@ TEST_F(UntroubledHandlers, AreReplacedByAnException) {
 TEST_F(UntroubledHandlers, AreLeftOut) {
   play("handler_drop server for 10s");
   EXPECT_EQ(call_plain("a").text, "internal");
-  EXPECT_EQ(acted(), 1u);
+  EXPECT_EQ(effects(), 1u);
   EXPECT_EQ(entered_, 0);
   injector_->heal();
   EXPECT_EQ(call_plain("b").text, "b");
@@ -147,7 +147,7 @@ TEST_F(UntroubledHandlers, OneInSoManyOnly) {
   play("handler_throw server for 10s one_in=4");
   int failed = 0;
   for (int i = 0; i < 200; ++i) failed += call_plain("a").text == "internal" ? 1 : 0;
-  EXPECT_EQ(acted(), static_cast<std::uint64_t>(failed));
+  EXPECT_EQ(effects(), static_cast<std::uint64_t>(failed));
   EXPECT_GT(failed, 20);
   EXPECT_LT(failed, 100);
 }
@@ -163,7 +163,7 @@ TEST_F(UntroubledHandlers, OfTheStreamInterfaceToo) {
   EXPECT_EQ(blob, "");
   world_.run_for(200ms);
   EXPECT_EQ(blob, "xxx");
-  EXPECT_EQ(acted(), 1u);
+  EXPECT_EQ(effects(), 1u);
 }
 
 // Nothing is dispatched from a connection that has ended meanwhile, nor after its server is gone.

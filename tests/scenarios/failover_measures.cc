@@ -7,11 +7,11 @@ namespace {
 
 struct Measured {
   Measured(sim::World& owner, int servers, const PoolLoadConfig& config, ServerConfig server = {})
-      : world(owner), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
+      : world(owner), ledger(owner), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
   ~Measured() { world.fabric().kill_all(); }
 
   sim::World& world;
-  Ledger ledger;
+  faults::Ledger ledger;
   Cluster cluster;
   PoolCaller caller;
 };
@@ -78,7 +78,7 @@ LossMeasure lose_one_of_two(sim::World& world, Loss loss, base::Duration span) {
   measure.used_again_after = world.now() - back_at;
   test.caller.stop();
   RAZOR_REQUIRE(world.run_until([&] { return test.caller.finished(); }, 60s));
-  test.ledger.check();
+  check_all_ended(test.ledger);
   return measure;
 }
 

@@ -1,63 +1,31 @@
 #pragma once
-// Load for scenarios: a service that notes what it runs, and callers that keep calls under way, connect again when their
-// connection is lost, and note in the ledger how each call ended.
+// Load for scenarios: a server, and callers that keep calls under way on one connection, connect again when it is lost, and
+// note in the ledger how each call ended.
 
 #include <fmt/format.h>
 
-#include "razor/api/client.h"
-#include "razor/api/server.h"
-#include "razor/api/service.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/stream/client_stream.h"
-#include "tests/scenarios/ledger.h"
+#include "razor/stream/deadline_wheel.h"
+#include "tests/scenarios/work_server.h"
 
 namespace razor::test {
 
-using namespace std::chrono_literals;
-
-inline constexpr std::uint16_t kLoadPort = 7000;
-
-struct Work {
-  /// Takes `milliseconds` and gives back `payload`, which the ledger knows as call `id`.
-  virtual Call<std::string> run(std::uint64_t id, std::uint32_t milliseconds, std::string payload) = 0;
-  RAZOR_SERVICE(Work, run)
-};
-
-class WorkImpl final : public Work {
- public:
-  WorkImpl(Runtime& runtime, Ledger& ledger, int& running_peak)
-      : runtime_(runtime), ledger_(ledger), running_peak_(running_peak) {}
-
-  Call<std::string> run(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-    ledger_.dispatched(id);
-    running_peak_ = std::max(running_peak_, ++running_);
-    if (milliseconds > 0) co_await runtime_.clock().sleep_for(std::chrono::milliseconds(milliseconds));
-    --running_;
-    co_return payload;
-  }
-
- private:
-  Runtime& runtime_;
-  Ledger& ledger_;
-  int& running_peak_;
-  int running_ = 0;
-};
-
 struct LoadServer {
-  explicit LoadServer(Ledger& noted) : ledger(noted) {}
+  explicit LoadServer(faults::Ledger& noted) : ledger(noted) {}
 
-  Ledger& ledger;
+  faults::Ledger& ledger;
   ServerConfig config{};
-  int running_peak = 0;                              ///< handlers at a time, of one incarnation
+  WorkHooks hooks{};
   Server* serving = nullptr;                         ///< while it does
   base::Duration serve_for = base::Duration::max();  ///< then it closes gracefully
   base::Duration close_limit = 5s;
 
   Task<void> serve(Runtime& runtime) {
     Server server(runtime, config);
-    server.add(std::make_shared<WorkImpl>(runtime, ledger, running_peak));
-    const auto bound = server.listen(Address::tcp("0.0.0.0", kLoadPort));
+    server.add(std::make_shared<WorkService>(runtime, ledger, hooks));
+    const auto bound = server.listen(Address::tcp("0.0.0.0", kWorkPort));
     RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
     const Serving now_serving(*this, server);
     co_await runtime.clock().sleep_for(serve_for);
@@ -88,7 +56,7 @@ struct LoadConfig {
 
 class LoadCaller {
  public:
-  LoadCaller(Ledger& ledger, Address server, const LoadConfig& config)
+  LoadCaller(faults::Ledger& ledger, Address server, const LoadConfig& config)
       : ledger_(ledger), server_(std::move(server)), config_(config) {}
 
   /// All its calls have completed, and it makes no more.
@@ -122,7 +90,7 @@ class LoadCaller {
   }
 
   Task<void> call_on(Runtime& runtime, ClientStream& stream, base::TimePoint until, sim::RandomStream& random) {
-    const Client<Work> work(stream);
+    const Client<Work> client(stream);
     const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
     while ((stream.is_open() && runtime.clock().now() < until) || under_way->count > 0) {
       while (stream.is_open() && runtime.clock().now() < until && under_way->count < config_.in_flight) {
@@ -130,18 +98,19 @@ class LoadCaller {
         const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
         const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
         const std::size_t size = random.below(config_.payload_most + 1);
-        const std::uint64_t id = ledger_.submitted(runtime.clock().now(), timeout);
-        const std::string payload(size, static_cast<char>('a' + id % 26));
-        work.with({.timeout = timeout})
-            .run.start(
-                [this, id, payload, under_way, &clock = runtime.clock()](const Reply<std::string>& reply) {
+        Order order = order_of(milliseconds, std::string(size, static_cast<char>('a' + ledger_.calls() % 26)));
+        faults::CallTerms terms{.name = "Work.once", .caller = this_host(), .timeout = timeout};
+        terms.tick = stream::tick_of(timeout, config_.stream.tick);
+        terms.may_end_unsent = true;  // no other connection would cure what ends this one
+        note_submitted(ledger_, order, terms);
+        client.with({.timeout = timeout})
+            .once.start(
+                [this, id = order.id, under_way](const Reply<Product, std::string>& reply) {
                   --under_way->count;
                   under_way->one_ended.set();
-                  if (!reply.ok()) return ledger_.failed(id, reply.call_error(), clock.now(), config_.stream.tick);
-                  ledger_.succeeded(id);
-                  RAZOR_EXPECT(*reply == payload, "call {} got the answer of another", id);
+                  work::note_end(ledger_, id, reply);
                 },
-                id, milliseconds, payload);
+                order);
       }
       under_way->one_ended.reset();
       co_await under_way->one_ended.wait();
@@ -150,7 +119,7 @@ class LoadCaller {
     RAZOR_EXPECT(places_taken == 0, "{} places in the window are taken, and no call is under way", places_taken);
   }
 
-  Ledger& ledger_;
+  faults::Ledger& ledger_;
   Address server_;
   LoadConfig config_;
   bool finished_ = false;

@@ -1,5 +1,5 @@
 // The whole library under load and under faults, with a ledger of all calls: each completes once and in time, runs at most
-// once, and whoever is told that his call did not run is told the truth.
+// once, and a caller who is told that a call did not run is told the truth.
 
 #include "tests/scenarios/load.h"
 
@@ -12,22 +12,22 @@ bool all_finished(const std::vector<std::unique_ptr<LoadCaller>>& callers) {
 
 // One server, and callers each on a host of its own.
 struct Load {
-  explicit Load(sim::World& owner) : world(owner), server{ledger}, server_host(owner.host("server")) {}
+  explicit Load(sim::World& owner) : world(owner), ledger(owner), server(ledger), server_host(owner.host("server")) {}
 
   void start(int caller_count, const LoadConfig& config) {
     server_host.start(server.program());
     for (int i = 0; i < caller_count; ++i) {
-      callers.push_back(std::make_unique<LoadCaller>(ledger, server_host.address(kLoadPort), config));
+      callers.push_back(std::make_unique<LoadCaller>(ledger, server_host.address(kWorkPort), config));
       world.host(fmt::format("caller{}", i)).start(callers.back()->program());
     }
   }
   void finish(base::Duration limit) {
     RAZOR_REQUIRE(world.run_until([this] { return all_finished(callers); }, limit), "calls are still under way");
-    ledger.check();
+    check_all_ended(ledger);
   }
 
   sim::World& world;
-  Ledger ledger;
+  faults::Ledger ledger;
   LoadServer server;
   sim::Host& server_host;
   std::vector<std::unique_ptr<LoadCaller>> callers;
@@ -41,7 +41,7 @@ struct CrashAtEnd {
 };
 
 RAZOR_SCENARIO(hundred_clients_on_ten_servers) {
-  Ledger ledger;
+  faults::Ledger ledger(world);
   std::vector<std::unique_ptr<LoadServer>> servers;
   std::vector<std::unique_ptr<LoadCaller>> callers;
   const CrashAtEnd at_end(world);
@@ -53,12 +53,12 @@ RAZOR_SCENARIO(hundred_clients_on_ten_servers) {
   config.stop_after = 3s;
   config.in_flight = 4;
   for (int i = 0; i < 100; ++i) {
-    const Address address = world.host(fmt::format("server{}", i % 10)).address(kLoadPort);
+    const Address address = world.host(fmt::format("server{}", i % 10)).address(kWorkPort);
     callers.push_back(std::make_unique<LoadCaller>(ledger, address, config));
     world.host(fmt::format("client{}", i)).start(callers.back()->program());
   }
   RAZOR_REQUIRE(world.run_until([&callers] { return all_finished(callers); }, 60s));
-  ledger.check();
+  check_all_ended(ledger);
   RAZOR_EXPECT(ledger.succeeded_count() == ledger.calls(), "{} of {} calls succeeded with nothing wrong",
                ledger.succeeded_count(), ledger.calls());
   RAZOR_EXPECT(ledger.calls() > 10'000, "only {} calls in 3 s", ledger.calls());
@@ -77,10 +77,10 @@ RAZOR_SCENARIO(windows_are_kept) {
   load.start(1, config);
   load.finish(60s);
   const int window = std::min(static_cast<int>(config.stream.window), config.in_flight);
-  RAZOR_EXPECT(load.server.running_peak <= window, "{} handlers at a time through a window of {}",
-               load.server.running_peak, window);
-  RAZOR_EXPECT(load.server.running_peak == window, "the window of {} was never full: {} handlers at a time", window,
-               load.server.running_peak);
+  RAZOR_EXPECT(load.server.hooks.running_peak <= window, "{} handlers at a time through a window of {}",
+               load.server.hooks.running_peak, window);
+  RAZOR_EXPECT(load.server.hooks.running_peak == window, "the window of {} was never full: {} handlers at a time", window,
+               load.server.hooks.running_peak);
   RAZOR_EXPECT(load.ledger.succeeded_count() == load.ledger.calls());
 }
 
@@ -184,7 +184,7 @@ RAZOR_SCENARIO(silent_server_is_noticed) {
   const ClientStreamConfig& stream = config.stream;
   world.run_for(stream.ping_interval + stream.ping_timeout + stream::tick_of(Duration::max(), stream.tick));
   RAZOR_EXPECT(load.ledger.under_way() == 0, "{} calls still wait for a server that is gone", load.ledger.under_way());
-  load.ledger.check();
+  check_all_ended(load.ledger);
 }
 
 RAZOR_SCENARIO(links_are_cut_during_load) {

@@ -1,72 +1,64 @@
 #pragma once
 // Load on pools, for scenarios: servers that note what they run, callers that make calls of every kind through a pool, and
-// oracles that are looked at while they do.
+// oracles that check the pool's bounds meanwhile.
 
 #include <fmt/format.h>
 
 #include <deque>
 #include <map>
 
-#include "razor/api/client.h"
-#include "razor/api/server.h"
 #include "razor/pool/failover_pool.h"
 #include "razor/runtime/event.h"
+#include "razor/stream/deadline_wheel.h"
 #include "razor/stream/remote_channel.h"
-#include "tests/scenarios/ledger.h"
+#include "tests/scenarios/work_server.h"
 
 namespace razor::test {
-
-using namespace std::chrono_literals;
-
-inline constexpr std::uint16_t kPoolPort = 7000;
-
-/// Another server does this.
-struct Elsewhere {
-  std::string where;  // empty: nobody knows
-  RAZOR_FIELDS(Elsewhere, where)
-};
-inline Failover failover_of(const Elsewhere& error) {
-  return error.where.empty() ? Failover::next_address() : Failover::to(error.where);
-}
-
-/// Each takes `milliseconds` and gives back `payload`; the ledger knows it as call `id`.
-struct PoolWork {
-  virtual Call<std::string> once(std::uint64_t id, std::uint32_t milliseconds, std::string payload) = 0;
-  virtual Call<std::string> often(std::uint64_t id, std::uint32_t milliseconds, std::string payload) = 0;
-  /// Only the leader does it; the others name him, if they know.
-  virtual Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t milliseconds, std::string payload) = 0;
-  RAZOR_SERVICE(PoolWork, once, often, led)
-  RAZOR_IDEMPOTENT(often)
-};
 
 /// Some servers, each on a host of its own, and who leads them.
 class Cluster {
  public:
-  struct Member {
+  class Member final : public WorkHooks {
+   public:
+    Member(Cluster& cluster, std::string its_name) : name(std::move(its_name)), cluster_(cluster) {}
+
     std::string name;
-    Cluster* cluster;
-    std::uint64_t dispatched = 0;
-    int running = 0;                ///< handlers at a time, of this incarnation
-    base::Duration slower_by{};     ///< each call takes so much longer
+    std::uint64_t dispatched = 0;  ///< without those that were sent to the leader
+    base::Duration slower_by{};    ///< each call takes so much longer
     bool knows_leader = true;
-    bool broken = false;            ///< its handlers fail
+    bool broken = false;  ///< its handlers fail
+
+   private:
+    friend class Cluster;
+    std::optional<Elsewhere> elsewhere(const Order&) override {
+      if (broken || cluster_.leader == name) return std::nullopt;
+      return Elsewhere(knows_leader ? cluster_.address(cluster_.leader).to_string() : std::string());
+    }
+    bool begin(const Order&) override {
+      if (!broken) ++dispatched;
+      return broken;
+    }
+    base::Duration time_of(const Order& order) override {
+      return broken ? base::Duration::zero() : std::chrono::milliseconds(order.milliseconds) + slower_by;
+    }
+
+    Cluster& cluster_;
   };
 
-  Cluster(sim::World& owner, Ledger& noted, int count, ServerConfig server_config = {})
+  Cluster(sim::World& owner, faults::Ledger& noted, int count, ServerConfig server_config = {})
       : world(owner), ledger(noted), config(server_config) {
     for (int i = 0; i < count; ++i) add(fmt::format("server{}", i));
     leader = members.front()->name;
   }
 
   Member& add(std::string name) {
-    members.push_back(std::make_unique<Member>(Member{std::move(name), this}));
-    Member& member = *members.back();
-    host(member).start([&member](Runtime& runtime) { return serve(runtime, member); });
+    Member& member = *members.emplace_back(std::make_unique<Member>(*this, std::move(name)));
+    host(member).start([this, &member](Runtime& runtime) { return serve_work(runtime, ledger, member, config); });
     return member;
   }
   sim::Host& host(const Member& member) const { return world.host(member.name); }
   sim::Host& host(std::size_t index) const { return host(*members[index]); }
-  Address address(const std::string& name) const { return Address::tcp(name, kPoolPort); }
+  Address address(const std::string& name) const { return Address::tcp(name, kWorkPort); }
   std::vector<Address> addresses() const {
     std::vector<Address> all;
     for (const auto& member : members) all.push_back(address(member->name));
@@ -74,63 +66,11 @@ class Cluster {
   }
 
   sim::World& world;
-  Ledger& ledger;
+  faults::Ledger& ledger;
   ServerConfig config;
   std::string leader;
   std::vector<std::unique_ptr<Member>> members;
-
- private:
-  static Task<void> serve(Runtime& runtime, Member& member);
 };
-
-class PoolWorkImpl final : public PoolWork {
- public:
-  PoolWorkImpl(Runtime& runtime, Cluster::Member& member) : runtime_(runtime), member_(member) {}
-
-  Call<std::string> once(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-    if (member_.broken) co_return base::Errc::internal;
-    begin(id);
-    if (const auto time = time_of(milliseconds); time > 0ms) co_await runtime_.clock().sleep_for(time);
-    --member_.running;
-    co_return payload;
-  }
-  Call<std::string> often(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-    return once(id, milliseconds, std::move(payload));
-  }
-  Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-    if (member_.broken) co_return base::Errc::internal;
-    const std::string& leader = member_.cluster->leader;
-    if (leader != member_.name) {
-      co_return Fail(Elsewhere{member_.knows_leader ? member_.cluster->address(leader).to_string() : ""});
-    }
-    begin(id);
-    if (const auto time = time_of(milliseconds); time > 0ms) co_await runtime_.clock().sleep_for(time);
-    --member_.running;
-    co_return payload;
-  }
-
- private:
-  void begin(std::uint64_t id) {
-    member_.cluster->ledger.dispatched(id);
-    ++member_.dispatched;
-    ++member_.running;
-  }
-  base::Duration time_of(std::uint32_t milliseconds) const {
-    return std::chrono::milliseconds(milliseconds) + member_.slower_by;
-  }
-
-  Runtime& runtime_;
-  Cluster::Member& member_;
-};
-
-inline Task<void> Cluster::serve(Runtime& runtime, Member& member) {
-  member.running = 0;
-  Server server(runtime, member.cluster->config);
-  server.add(std::make_shared<PoolWorkImpl>(runtime, member));
-  const auto bound = server.listen(Address::tcp("0.0.0.0", kPoolPort));
-  RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
-  co_await runtime.clock().sleep_until(base::TimePoint::max());
-}
 
 /// How a caller behaves.
 struct PoolLoadConfig {
@@ -153,7 +93,7 @@ struct PoolLoadConfig {
 /// Makes calls through a FailoverPool, on a host of its own.
 class PoolCaller {
  public:
-  PoolCaller(sim::World& world, Ledger& ledger, std::vector<Address> addresses, const PoolLoadConfig& config,
+  PoolCaller(sim::World& world, faults::Ledger& ledger, std::vector<Address> addresses, const PoolLoadConfig& config,
              std::string_view name = "caller")
       : world_(world), ledger_(ledger), addresses_(std::move(addresses)), config_(config), host_(world.host(name)) {
     host_.start([this](Runtime& runtime) { return call(runtime); });
@@ -216,7 +156,6 @@ class PoolCaller {
   struct UnderWay {
     explicit UnderWay(runtime::Spawner& spawner) : one_ended(spawner) {}
     int count = 0;
-    bool pool_closed = false;
     runtime::Event one_ended;
   };
   // What the pointers of the caller point at, while it is there.
@@ -233,6 +172,7 @@ class PoolCaller {
   };
 
   Task<void> call(Runtime& runtime) {
+    ledger_.opened(host_.name());
     sim::RandomStream random(runtime.random().seed_for("pool load"));
     runtime::Clock& clock = runtime.clock();
     const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
@@ -240,10 +180,10 @@ class PoolCaller {
     FailoverPool pool(network, addresses_, config_.pool);
     RemoteChannel remote(runtime, pool);
     const Shown shown(*this, pool, under_way->one_ended);
-    const Client<PoolWork> work(config_.remote ? remote.channel() : pool.channel());
+    const Client<Work> client(config_.remote ? remote.channel() : pool.channel());
     const base::TimePoint until = clock.now() + config_.stop_after;
     while (!stopping_ && clock.now() < until) {
-      while (!stopping_ && under_way->count < config_.in_flight) start(clock, work, random, under_way);
+      while (!stopping_ && under_way->count < config_.in_flight) start(clock, client, random, under_way);
       under_way->one_ended.reset();
       co_await under_way->one_ended.wait();
       if (config_.pause_most > 0ns) co_await clock.sleep_for(random.between(0ns, config_.pause_most));
@@ -252,53 +192,55 @@ class PoolCaller {
       under_way->one_ended.reset();
       co_await under_way->one_ended.wait();
     }
-    const base::TimePoint closing = clock.now();
+    ledger_.closing(host_.name(), config_.close_limit);
     co_await pool.close(config_.close_limit);
-    RAZOR_EXPECT(clock.now() - closing <= config_.close_limit, "close took {} ns", (clock.now() - closing).count());
     if (config_.remote) co_await clock.sleep_for(1us);  // the last ends come back from there
-    under_way->pool_closed = true;
-    RAZOR_EXPECT(under_way->count == 0, "{} calls have not ended, and the pool is closed", under_way->count);
+    ledger_.closed(host_.name());
     last_state_ = pool.state();
     finished_ = true;
   }
 
-  void start(runtime::Clock& clock, const Client<PoolWork>& work, sim::RandomStream& random,
+  void start(runtime::Clock& clock, const Client<Work>& client, sim::RandomStream& random,
              const std::shared_ptr<UnderWay>& under_way) {
     const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
     const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
     const std::size_t size = random.below(config_.payload_most + 1);
     const std::uint64_t kind = random.below(10);
     const bool idempotent = kind < config_.idempotent;
+    const bool is_led = !idempotent && kind < config_.idempotent + config_.led;
+    Order order = order_of(milliseconds, std::string(size, static_cast<char>('a' + ledger_.calls() % 26)));
+    note_submitted(ledger_, order, terms_of(timeout, idempotent, is_led));
     const base::TimePoint begun = clock.now();
-    const int runs_max = idempotent ? 1 + static_cast<int>(config_.pool.pool.retry.limit) : 1;
-    const std::uint64_t id = ledger_.submitted(begun, timeout, runs_max);
-    const std::string payload(size, static_cast<char>('a' + id % 26));
     ++under_way->count;
     // One function for all: what it keeps is more than a call holds without an allocation.
-    const auto done = [this, id, idempotent, begun, payload, under_way, &clock](const auto& reply) {
-      RAZOR_EXPECT(!under_way->pool_closed, "call {}, begun at {} ns, ended after the pool was closed: {}", id,
-                   begun.time_since_epoch().count(), reply.has_call_error() ? reply.call_error().message() : "with an answer");
+    const auto done = [this, id = order.id, idempotent, begun, under_way, &clock](const auto& reply) {
       --under_way->count;
       under_way->one_ended.set();
+      work::note_end(ledger_, id, reply);
       const CallError* error = reply.has_call_error() ? &reply.call_error() : nullptr;
-      if (error != nullptr) {
-        ledger_.failed(id, *error, clock.now(), config_.pool.pool.stream.tick);
-      } else if (reply.ok()) {
-        ledger_.succeeded(id);
-        RAZOR_EXPECT(*reply == payload, "call {} got the answer of another", id);
-      } else {
-        ledger_.refused(id);
-      }
       if (on_end) on_end(id, idempotent, begun, clock.now() - begun, error);
     };
-    const Client<PoolWork> with_options = work.with({.timeout = timeout});
-    if (idempotent) return with_options.often.start(done, id, milliseconds, payload);
-    if (kind < config_.idempotent + config_.led) return with_options.led.start(done, id, milliseconds, payload);
-    with_options.once.start(done, id, milliseconds, payload);
+    const Client<Work> with_options = client.with({.timeout = timeout});
+    if (idempotent) return with_options.often.start(done, order);
+    if (is_led) return with_options.led.start(done, order);
+    with_options.once.start(done, order);
+  }
+
+  faults::CallTerms terms_of(base::Duration timeout, bool idempotent, bool is_led) const {
+    const ClientPoolConfig& pool = config_.pool.pool;
+    faults::CallTerms terms;
+    terms.name = idempotent ? "Work.often" : is_led ? "Work.led" : "Work.once";
+    terms.caller = host_.name();
+    terms.timeout = timeout;
+    terms.tick = stream::tick_of(timeout, pool.stream.tick);
+    terms.runs_max = idempotent ? 1 + pool.retry.limit : 1;
+    // A full queue may push it out, and a pool may be told to fail fast.
+    terms.may_end_unsent = pool.fail_fast || pool.queue_calls_max < 1024 || pool.bytes_max < 1'000'000;
+    return terms;
   }
 
   sim::World& world_;
-  Ledger& ledger_;
+  faults::Ledger& ledger_;
   std::vector<Address> addresses_;
   PoolLoadConfig config_;
   sim::Host& host_;

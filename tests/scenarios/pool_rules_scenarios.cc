@@ -20,7 +20,7 @@ struct Run {
 // Servers that work, and whose handlers fail as often as they are told to: after they have begun, so that the calls ran.
 class MoodyServers {
  public:
-  MoodyServers(sim::World& owner, Ledger& noted, int count) : world(owner), ledger(noted) {
+  MoodyServers(sim::World& owner, faults::Ledger& noted, int count) : world(owner), ledger(noted) {
     for (int i = 0; i < count; ++i) {
       fails_of_100.push_back(0);
       host(static_cast<std::size_t>(i)).start([this, i](Runtime& runtime) {
@@ -34,7 +34,7 @@ class MoodyServers {
   sim::Host& host(std::size_t index) const { return world.host(fmt::format("server{}", index)); }
   std::vector<Address> addresses() const {
     std::vector<Address> all;
-    for (std::size_t i = 0; i < fails_of_100.size(); ++i) all.push_back(host(i).address(kPoolPort));
+    for (std::size_t i = 0; i < fails_of_100.size(); ++i) all.push_back(host(i).address(kWorkPort));
     return all;
   }
   const std::vector<Run>& runs_of(std::uint64_t id) const {
@@ -44,69 +44,65 @@ class MoodyServers {
   }
 
   sim::World& world;
-  Ledger& ledger;
+  faults::Ledger& ledger;
   std::vector<std::uint64_t> fails_of_100;  // of each server
   std::size_t leader = kNobody;
   bool knows_leader = true;
-  bool names_strangers = false;
-  int strangers = 0;
+  bool names_unknown_hosts = false;
+  int unknown_hosts_named = 0;
   std::size_t stuck = kNobody;  // its handlers never end
   std::map<std::uint64_t, std::vector<base::TimePoint>> asked_to_lead;
-  std::map<std::uint64_t, std::vector<Run>> runs;
+  std::map<std::uint64_t, std::vector<Run>> runs;  // of methods without a leader
   std::function<void(std::uint64_t id)> on_run;
 
  private:
-  class Impl final : public PoolWork {
+  // How one incarnation of a server treats its calls.
+  class Mood final : public WorkHooks {
    public:
-    Impl(Runtime& runtime, MoodyServers& servers, std::size_t index)
-        : runtime_(runtime), servers_(servers), index_(index), random_(runtime.random().seed_for("moods")) {}
-
-    Call<std::string> once(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-      servers_.ledger.dispatched(id);
-      servers_.runs[id].push_back({index_, servers_.world.now()});
-      const std::size_t at = servers_.runs[id].size() - 1;
-      if (servers_.on_run) servers_.on_run(id);
-      const bool fails = random_.below(100) < servers_.fails_of_100[index_];
-      if (servers_.stuck == index_) co_await runtime_.clock().sleep_for(1h);
-      if (milliseconds > 0) co_await runtime_.clock().sleep_for(std::chrono::milliseconds(milliseconds));
-      servers_.runs[id][at].ended = servers_.world.now();
-      if (fails) co_return base::Errc::internal;
-      co_return payload;
-    }
-    Call<std::string> often(std::uint64_t id, std::uint32_t milliseconds, std::string payload) override {
-      return once(id, milliseconds, std::move(payload));
-    }
-    Call<std::string, Elsewhere> led(std::uint64_t id, std::uint32_t, std::string payload) override {
-      servers_.asked_to_lead[id].push_back(servers_.world.now());
-      if (servers_.names_strangers) co_return Fail(Elsewhere{fmt::format("stranger{}:7000", ++servers_.strangers)});
-      const std::size_t leader = servers_.leader;
-      if (leader != index_) {
-        const bool says = servers_.knows_leader && leader != kNobody;
-        co_return Fail(Elsewhere{says ? servers_.host(leader).address(kPoolPort).to_string() : ""});
-      }
-      servers_.ledger.dispatched(id);
-      co_return payload;
-    }
+    Mood(Runtime& runtime, MoodyServers& servers, std::size_t index)
+        : servers_(servers), index_(index), random_(runtime.random().seed_for("moods")) {}
 
    private:
-    Runtime& runtime_;
+    std::optional<Elsewhere> elsewhere(const Order& order) override {
+      servers_.asked_to_lead[order.id].push_back(servers_.world.now());
+      if (servers_.names_unknown_hosts) return Elsewhere(fmt::format("unknown{}:7000", ++servers_.unknown_hosts_named));
+      const std::size_t leader = servers_.leader;
+      if (leader == index_) return std::nullopt;
+      const bool says = servers_.knows_leader && leader != kNobody;
+      return Elsewhere(says ? servers_.host(leader).address(kWorkPort).to_string() : std::string());
+    }
+    bool begin(const Order& order) override {
+      if (is_led(order)) return false;
+      servers_.runs[order.id].push_back({index_, servers_.world.now()});
+      if (servers_.on_run) servers_.on_run(order.id);
+      return random_.below(100) < servers_.fails_of_100[index_];
+    }
+    base::Duration time_of(const Order& order) override {
+      if (is_led(order)) return 0ns;
+      const base::Duration stuck_for = servers_.stuck == index_ ? base::Duration(1h) : base::Duration::zero();
+      return stuck_for + std::chrono::milliseconds(order.milliseconds);
+    }
+    void end(const Order& order) override {
+      for (Run& run : servers_.runs[order.id]) {
+        if (run.server == index_ && run.ended == base::TimePoint::max()) run.ended = servers_.world.now();
+      }
+    }
+    bool is_led(const Order& order) const { return servers_.asked_to_lead.contains(order.id); }
+
     MoodyServers& servers_;
     std::size_t index_;
     sim::RandomStream random_;
   };
 
   static Task<void> serve(Runtime& runtime, MoodyServers& servers, std::size_t index) {
-    Server server(runtime);
-    server.add(std::make_shared<Impl>(runtime, servers, index));
-    const auto bound = server.listen(Address::tcp("0.0.0.0", kPoolPort));
-    RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
-    co_await runtime.clock().sleep_until(base::TimePoint::max());
+    Mood mood(runtime, servers, index);
+    co_await serve_work(runtime, servers.ledger, mood);
   }
 };
 
 struct MoodyTest {
   MoodyTest(sim::World& owner, int count, const PoolLoadConfig& load)
-      : world(owner), config(load), servers(world, ledger, count), caller(world, ledger, servers.addresses(), config) {}
+      : world(owner), config(load), ledger(owner), servers(world, ledger, count), caller(world, ledger, servers.addresses(), config) {}
   ~MoodyTest() { world.fabric().kill_all(); }
 
   void run_for(base::Duration span) {
@@ -120,14 +116,14 @@ struct MoodyTest {
   void finish(bool close_now = false) {
     caller.stop(close_now);
     RAZOR_REQUIRE(world.run_until([this] { return caller.finished(); }, 2min), "the caller does not finish");
-    ledger.check();
+    check_all_ended(ledger);
     const PoolState& last = caller.last_state();
     RAZOR_EXPECT(last.in_flight == 0 && last.waiting == 0 && last.bytes == 0, "left behind: {}", last.to_string());
   }
 
   sim::World& world;
   PoolLoadConfig config;
-  Ledger ledger;
+  faults::Ledger ledger;
   MoodyServers servers;
   PoolCaller caller;
 };
@@ -376,18 +372,17 @@ struct Stubborn {
   int ended = 0;
   bool closed = false;
 
-  void call(const Client<PoolWork>& work) {
-    const auto again = [this, &work](const auto&) {
+  void call(const Client<Work>& client) {
+    const auto again = [this, &client](const auto&) {
       RAZOR_REQUIRE(++ended < 1'000'000, "a caller that calls again at once keeps the pool from closing");
-      if (!closed) call(work);
+      if (!closed) call(client);
     };
-    const std::string payload;
-    work.once.start(again, std::uint64_t{0}, std::uint32_t{0}, payload);
+    client.once.start(again, Order());  // none reaches a handler
   }
   Task<void> run(Runtime& runtime) {
     FailoverPool pool(runtime, servers.addresses());
-    const Client<PoolWork> work(pool);
-    call(work);
+    const Client<Work> client(pool);
+    call(client);
     co_await runtime.clock().sleep_for(10ms);
     co_await pool.close(limit);
     closed = true;
@@ -397,7 +392,7 @@ struct Stubborn {
 
 RAZOR_SCENARIO(closing_ends_though_a_caller_calls_again) {
   sim::RandomStream draw = world.random("stubborn");
-  Ledger ledger;
+  faults::Ledger ledger(world);
   MoodyServers servers(world, ledger, 1);
   servers.host(0).kill();
   Stubborn test{servers, draw.between(0ns, 10us)};
@@ -415,22 +410,25 @@ struct Leaving {
   int ended = 0;
   bool finished = false;
 
-  void call(const Client<PoolWork>& work, int more) {
+  void call(const Client<Work>& client, int more) {
     ++begun;
-    const auto done = [this, &work, more](const auto&) {
+    Order order;
+    note_submitted(servers.ledger, order,
+                   {.name = "Work.once", .caller = "caller", .timeout = 20s, .may_end_unsent = true});
+    const auto done = [this, &client, more, id = order.id](const auto& reply) {
       ++ended;
-      if (more > 0) call(work, more - 1);
+      work::note_end(servers.ledger, id, reply);
+      if (more > 0) call(client, more - 1);
     };
-    const std::string payload;
-    work.once.start(done, std::uint64_t{0}, std::uint32_t{0}, payload);
+    client.once.start(done, order);
   }
   Task<void> run(Runtime& runtime) {
     FailoverPool pool(network, servers.addresses());
     stream::RemoteChannelConfig config;
     config.queue_calls_max = 2;
     std::optional<RemoteChannel> channel(std::in_place, runtime, pool, config);
-    const Client<PoolWork> work(*channel);
-    for (int i = 0; i < 4; ++i) call(work, 2);
+    const Client<Work> client(*channel);
+    for (int i = 0; i < 4; ++i) call(client, 2);
     channel.reset();
     co_await runtime.clock().sleep_for(1s);
     co_await pool.close(1s);
@@ -439,8 +437,7 @@ struct Leaving {
 };
 
 RAZOR_SCENARIO(remote_channel_ends_while_completions_call) {
-  Ledger ledger;
-  for (int i = 0; i < 12; ++i) ledger.submitted(world.now(), 20s, 100);
+  faults::Ledger ledger(world);
   MoodyServers servers(world, ledger, 1);
   sim::Host& host = world.host("caller");
   Leaving test{servers, host.add_runtime()};
@@ -549,7 +546,7 @@ RAZOR_SCENARIO(nobody_leads) {
 }
 
 // For: an address for every name that errors ever said.
-RAZOR_SCENARIO(errors_that_name_strangers) {
+RAZOR_SCENARIO(errors_that_name_unknown_hosts) {
   sim::RandomStream draw = world.random("strangers");
   draw_latency(world, draw);
   PoolLoadConfig config = endless_load();
@@ -559,7 +556,7 @@ RAZOR_SCENARIO(errors_that_name_strangers) {
   config.timeout_least = config.timeout_most = 3s;
   config.pool.redirect_addresses_max = static_cast<std::uint32_t>(draw.below(5));
   MoodyTest test(world, 2, config);
-  test.servers.names_strangers = true;
+  test.servers.names_unknown_hosts = true;
   for (int i = 0; i < 50; ++i) {
     test.run_for(100ms);
     const std::size_t known = test.state().addresses.size();
@@ -653,30 +650,40 @@ struct Impatient {
   std::map<std::uint64_t, base::TimePoint> given_up{};
   bool finished = false;
 
-  Task<void> ask(Runtime& runtime, const Client<PoolWork>& work, sim::RandomStream& random) {
-    const std::uint64_t id = servers.ledger.submitted(runtime.clock().now(), 20s, 4);
+  Task<void> ask(Runtime& runtime, const Client<Work>& client, sim::RandomStream& random) {
     const base::Duration patience = random.between(0ns, 100ms);
     const auto milliseconds = static_cast<std::uint32_t>(random.below(50));
     const bool idempotent = random.one_in(2);
+    Order order = order_of(milliseconds, "hello");
+    faults::CallTerms terms{.name = idempotent ? "Work.often" : "Work.once", .caller = "caller", .timeout = 20s};
+    terms.runs_max = 4;
+    note_submitted(servers.ledger, order, terms);
     struct Asking {
-      static Task<bool> of(const Client<PoolWork>& client, std::uint64_t number, std::uint32_t time, bool often) {
-        const std::string payload = "hello";
-        if (often) co_return (co_await client.often(number, time, payload)).ok();
-        co_return (co_await client.once(number, time, payload)).ok();
+      static Task<void> of(const Client<Work>& service, faults::Ledger& ledger, Order order, bool often) {
+        if (often) {
+          const auto reply = co_await service.often(order);
+          work::note_end(ledger, order.id, reply);
+        } else {
+          const auto reply = co_await service.once(order);
+          work::note_end(ledger, order.id, reply);
+        }
       }
     };
-    const auto answer = co_await runtime::with_deadline(runtime.clock(), runtime.clock().now() + patience,
-                                                        Asking::of(work, id, milliseconds, idempotent));
+    const std::uint64_t id = order.id;
+    const base::TimePoint until = runtime.clock().now() + patience;
+    const auto answer = co_await runtime::with_deadline(runtime.clock(), until,
+                                                        Asking::of(client, servers.ledger, std::move(order), idempotent));
+    if (!answer.ok()) servers.ledger.abandoned(id);
     if (!answer.ok()) given_up[id] = world.now();
   }
   Task<void> run(Runtime& runtime) {
     sim::RandomStream random(runtime.random().seed_for("patience"));
     FailoverPool pool(remote ? world.host("caller").add_runtime() : runtime, servers.addresses(), config);
     RemoteChannel channel(runtime, pool);
-    const Client<PoolWork> work(remote ? channel.channel() : pool.channel());
+    const Client<Work> client(remote ? channel.channel() : pool.channel());
     runtime::TaskScope callers(runtime.spawner());
     for (int i = 0; i < 2000; ++i) {
-      callers.spawn("ask", ask(runtime, work, random));
+      callers.spawn("ask", ask(runtime, client, random));
       if (random.one_in(5)) co_await runtime.clock().sleep_for(random.between(0ns, 50ms));
     }
     const base::Duration enough = remote ? 1min : 5s;
@@ -691,7 +698,7 @@ struct Impatient {
 RAZOR_SCENARIO(callers_that_stop_waiting) {
   sim::RandomStream draw = world.random("patience");
   draw_latency(world, draw);
-  Ledger ledger;
+  faults::Ledger ledger(world);
   MoodyServers servers(world, ledger, 2);
   for (std::uint64_t& fails : servers.fails_of_100) fails = draw.below(60);
   Impatient test{world, servers, {}};
@@ -733,12 +740,13 @@ struct Seldom {
 
   Task<void> run(Runtime& runtime) {
     FailoverPool pool(runtime, servers.addresses(), config);
-    const Client<PoolWork> work(pool);
+    const Client<Work> client(pool);
     for (int i = 0; i < calls; ++i) {
       if (i > 0) co_await runtime.clock().sleep_for(pause);
-      const std::uint64_t id = servers.ledger.submitted(runtime.clock().now(), 20s);
-      const std::string payload;
-      const auto reply = co_await work.once(id, std::uint32_t{1}, payload);
+      Order order = order_of(1, {});
+      note_submitted(servers.ledger, order, {.name = "Work.once", .caller = "caller", .timeout = 20s});
+      const auto reply = co_await client.once(order);
+      work::note_end(servers.ledger, order.id, reply);
       RAZOR_EXPECT(reply.ok(), "{}", reply.call_error().message());
     }
     co_await runtime.clock().sleep_for(quiet);
@@ -756,7 +764,7 @@ struct Seldom {
 RAZOR_SCENARIO(one_call_and_then_none) {
   sim::RandomStream draw = world.random("seldom");
   draw_latency(world, draw);
-  Ledger ledger;
+  faults::Ledger ledger(world);
   MoodyServers servers(world, ledger, static_cast<int>(1 + draw.below(3)));
   Seldom test{world, servers, {}, 1, 0s, 0s};
   test.config.pool.stream.tick = draw.between(10ms, 1s);
@@ -772,7 +780,7 @@ RAZOR_SCENARIO(one_call_and_then_none) {
 RAZOR_SCENARIO(seldom_calls_are_no_trouble) {
   sim::RandomStream draw = world.random("seldom");
   draw_latency(world, draw);
-  Ledger ledger;
+  faults::Ledger ledger(world);
   MoodyServers servers(world, ledger, static_cast<int>(2 + draw.below(3)));
   Seldom test{world, servers, {}, 20, draw.between(1s, 50s), 30s};
   test.config.balance = draw.one_in(2) ? Balance::round_robin : Balance::least_in_flight;

@@ -16,7 +16,7 @@ struct StopAtEnd {
 // Some servers, and one caller.
 struct PoolTest {
   PoolTest(sim::World& owner, int servers, const PoolLoadConfig& load, ServerConfig server = {})
-      : world(owner), config(load), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
+      : world(owner), config(load), ledger(owner), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
 
   void run_for(base::Duration span) {
     const base::TimePoint until = world.now() + span;
@@ -66,7 +66,7 @@ struct PoolTest {
   void finish(bool close_now = false) {
     caller.stop(close_now);
     RAZOR_REQUIRE(world.run_until([this] { return caller.finished(); }, 60s), "the caller does not finish");
-    ledger.check();
+    check_all_ended(ledger);
     const PoolState& last = caller.last_state();
     RAZOR_EXPECT(last.in_flight == 0 && last.waiting == 0 && last.bytes == 0, "left behind: {}", last.to_string());
     const PoolStats& stats = last.stats;
@@ -80,7 +80,7 @@ struct PoolTest {
 
   sim::World& world;
   PoolLoadConfig config;
-  Ledger ledger;
+  faults::Ledger ledger;
   Cluster cluster;
   PoolCaller caller;
   StopAtEnd at_end{world};
@@ -140,7 +140,6 @@ void break_something(PoolTest& test, sim::RandomStream& draw) {
   if (!host.is_up()) host.restart();
   if (fault == 1) host.start_again();
   host.resume();
-  if (fault == 8) test.ledger.caller_woke(caller.clock_now());
   caller.resume();
   test.world.heal_all();
   test.cluster.members[index]->slower_by = {};

@@ -10,11 +10,11 @@ namespace {
 // As far as `events` go, with crashes, pauses and cuts on the way.
 void run_for_some_events(std::uint64_t seed) {
   sim::World world(seed);
-  Ledger ledger(Ledger::Times::unchecked);
-  LoadServer server{ledger};
+  faults::Ledger ledger(world);
+  LoadServer server(ledger);
   sim::Host& server_host = world.host("server");
-  LoadCaller first(ledger, server_host.address(kLoadPort), LoadConfig{});
-  LoadCaller second(ledger, server_host.address(kLoadPort), LoadConfig{});
+  LoadCaller first(ledger, server_host.address(kWorkPort), LoadConfig{});
+  LoadCaller second(ledger, server_host.address(kWorkPort), LoadConfig{});
   server_host.start(server.program());
   world.host("first").start(first.program());
   world.host("second").start(second.program());

@@ -25,7 +25,7 @@ RC_GTEST_PROP(EventLog, GivesBackWhatWasPutIn, ()) {
   base::TimePoint time{};
   for (int count = pick(0, 50); count > 0; --count) {
     time += base::Duration(pick_of<std::int64_t>({0, 1, 1'000'000, pick<std::int64_t>(0, std::int64_t{1} << 50)}));
-    const auto what = static_cast<What>(pick<int>(0, kWhatCount));
+    const auto what = static_cast<EventKind>(pick<int>(0, kEventKindCount));
     const std::uint64_t where = any_number();
     const std::uint64_t value = any_number();
     expected.push_back({time, what, where, value});

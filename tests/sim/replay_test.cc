@@ -61,7 +61,7 @@ TEST(Replay, NamesTheWriteThatDiffers) {
   ASSERT_TRUE(result.divergence);
   const Divergence& found = *result.divergence;
   ASSERT_TRUE(found.first && found.second);
-  EXPECT_EQ(found.first->occurrence.what, What::written);
+  EXPECT_EQ(found.first->occurrence.kind, EventKind::written);
   EXPECT_EQ(found.first->occurrence.at, found.second->occurrence.at);
   EXPECT_NE(found.first->occurrence.value, found.second->occurrence.value);
   EXPECT_THAT(found.first->where, EndsWith(", client to server"));
@@ -78,7 +78,7 @@ TEST(Replay, FindsAnAddressThatIsTakenForData) {
     world.note(fmt::format("{}", static_cast<void*>(where.get())));
   }, 1);
   ASSERT_TRUE(result.divergence);
-  EXPECT_EQ(result.divergence->first->occurrence.what, What::noted);
+  EXPECT_EQ(result.divergence->first->occurrence.kind, EventKind::noted);
   EXPECT_EQ(result.divergence->first->occurrence.at, base::TimePoint(1s));
 }
 

@@ -23,12 +23,12 @@ struct TestRule final : sim::Rule {
   Duration delay(const sim::Host& from, const sim::Host&, std::size_t) override {
     return from.name() == delayed_from ? delay_by : Duration::zero();
   }
-  std::size_t split(const sim::Passing&) override { return split_at; }
-  void on_segment(sim::Passing& segment) override {
+  std::size_t split(const sim::Segment&) override { return split_at; }
+  void on_segment(sim::Segment& segment) override {
     positions.push_back(segment.position);
     if (change) change(segment);
   }
-  void on_arrived(const sim::Passing& segment) override { arrived += segment.bytes.size(); }
+  void on_arrived(const sim::Segment& segment) override { arrived += segment.bytes.size(); }
   void on_lost(const sim::Loss& loss) override { losses.push_back(loss.cause); }
   sim::ConnectVerdict on_connect(const sim::Connecting& connecting) override {
     somebody_listens = connecting.somebody_listens;
@@ -45,7 +45,7 @@ struct TestRule final : sim::Rule {
   Duration delay_by{};
   std::size_t split_at = 0;
   std::vector<base::ByteCount> positions;
-  std::function<void(sim::Passing&)> change;
+  std::function<void(sim::Segment&)> change;
   std::size_t arrived = 0;
   std::vector<sim::LossCause> losses;
   std::optional<bool> somebody_listens;
@@ -114,7 +114,7 @@ TEST_F(RuleTest, SplitsSegments) {
 TEST_F(RuleTest, ChangesBytesOnTheirWay) {
   connect();
   TestRule rule(world_);
-  rule.change = [](sim::Passing& segment) { segment.bytes[3] = std::byte{0x5a}; };
+  rule.change = [](sim::Segment& segment) { segment.bytes[3] = std::byte{0x5a}; };
   write(10);
   world_.run_for(1s);
   base::Bytes expected = Pattern::bytes(10);
@@ -125,7 +125,7 @@ TEST_F(RuleTest, ChangesBytesOnTheirWay) {
 TEST_F(RuleTest, LosesASegmentWhichIsSentAgain) {
   connect();
   TestRule rule(world_);
-  rule.change = [](sim::Passing& segment) { segment.is_lost = true; };
+  rule.change = [](sim::Segment& segment) { segment.is_lost = true; };
   const Duration written_at = world_.elapsed();
   write(10);
   world_.run_for(1s);

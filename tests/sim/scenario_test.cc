@@ -89,7 +89,7 @@ TEST(Scenario, TellsAtOnceAndIsWatchedToItsEnd) {
   struct Watcher final : Observer {
     explicit Watcher(std::vector<std::string>& to) : story(to) {}
     ~Watcher() override { story.push_back("watched"); }
-    void on_occurrence(const Occurrence& occurrence) override { story.emplace_back(name_of(occurrence.what)); }
+    void on_occurrence(const Occurrence& occurrence) override { story.emplace_back(name_of(occurrence.kind)); }
     std::vector<std::string>& story;
   };
   World* volatile during = nullptr;

@@ -316,22 +316,12 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
                      throws = call.completion_throws](const auto& reply) {
     under_way->ended();
     if (is_large) large_is_under_way_ = false;
-    if (reply.has_call_error()) {
-      ledger.failed(id, reply.call_error());
-      check_closed(id, reply.call_error());
-    } else if (reply.ok()) {
-      RAZOR_RULE(11, reply->id == id, "{} was given the result of {:#x}, which may be none",
-                 faults::Ledger::name_of_call(id), reply->id);
-      ledger.succeeded(id, hash_of(reply->payload));
-    } else if constexpr (requires { reply.error().where; }) {
-      ledger.refused(id);
-    } else {
-      ledger.ended_with_error(id, hash_of(reply.error()));
-      if (is_often) ++scene_.often_errors;
-    }
+    work::note_end(ledger, id, reply);
+    if (reply.has_call_error()) check_closed(id, reply.call_error());
+    if (is_often && !reply.ok() && !reply.has_call_error()) ++scene_.often_errors;
     if (throws) throw std::runtime_error("a completion of the swarm throws");
   };
-  const Client<Work> work = Client<Work>(channel).with({.timeout = call.timeout});
+  const Client<Work> client = Client<Work>(channel).with({.timeout = call.timeout});
   if (call.kind == CallDraw::Kind::store) {
     auto completion = [this, &ledger, id, under_way, is_large = call.is_large,
                        throws = call.completion_throws](const Answer& answer) {
@@ -356,14 +346,14 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   if (call.abandon_after > 0ns && call.kind != CallDraw::Kind::led) {
     --under_way->count;
     impatient.run_inline("an impatient caller",
-                         call.idempotent() ? abandon(runtime.clock(), ledger, id, work.often(call.order), call.abandon_after)
-                                           : abandon(runtime.clock(), ledger, id, work.once(call.order), call.abandon_after));
+                         call.idempotent() ? abandon(runtime.clock(), ledger, id, client.often(call.order), call.abandon_after)
+                                           : abandon(runtime.clock(), ledger, id, client.once(call.order), call.abandon_after));
     return;
   }
   switch (call.kind) {
-    case CallDraw::Kind::once: return work.once.start(done, call.order);
-    case CallDraw::Kind::often: return work.often.start(done, call.order);
-    case CallDraw::Kind::led: return work.led.start(done, call.order);
+    case CallDraw::Kind::once: return client.once.start(done, call.order);
+    case CallDraw::Kind::often: return client.often.start(done, call.order);
+    case CallDraw::Kind::led: return client.led.start(done, call.order);
     case CallDraw::Kind::store: return;
   }
 }

@@ -1,4 +1,4 @@
-// The swarm: servers, callers of every kind and strangers, under faults that the seed chooses, with the oracles of CONTRACT.md
+// The swarm: servers, callers of every kind and untrusted peers, under faults that the seed chooses, with the oracles of CONTRACT.md
 // watching; then all is healed, and everything must work again.
 
 #include <fmt/format.h>
@@ -8,10 +8,11 @@
 
 #include "faults/allocation.h"
 #include "faults/bounds.h"
+#include "razor/stream/keepalive.h"
 #include "tests/swarm/caller.h"
 #include "tests/swarm/reference.h"
 #include "tests/swarm/server.h"
-#include "tests/swarm/strangers.h"
+#include "tests/swarm/untrusted_peers.h"
 
 namespace razor::swarm {
 namespace {
@@ -40,7 +41,7 @@ class Watch final : public sim::Observer {
   void on_occurrence(const sim::Occurrence& occurrence) override {
     RAZOR_RULE("time", occurrence.at >= last_, "the world's time went back by {} ns", (last_ - occurrence.at).count());
     last_ = occurrence.at;
-    if (occurrence.what == sim::What::paused || occurrence.what == sim::What::resumed) {
+    if (occurrence.kind == sim::EventKind::paused || occurrence.kind == sim::EventKind::resumed) {
       scene_.stood_still[occurrence.where] = occurrence.at;
     }
   }
@@ -82,30 +83,30 @@ struct Cluster {
     }
     for (int i = 0; i < settings.callers; ++i) add_caller(fmt::format("caller{}", i), known_names, SwarmCaller::By::pool);
     if (settings.stream_caller) add_caller("streamer", server_names, SwarmCaller::By::stream);
-    faults::Cast cast;
-    cast.servers = known_names;
-    for (const auto& caller : callers) cast.callers.push_back(caller->name());
+    faults::Roles roles;
+    roles.servers = known_names;
+    for (const auto& caller : callers) roles.callers.push_back(caller->name());
     if (settings.attacker) {
       attacker = std::make_unique<Attacker>(scene, "attacker");
-      cast.strangers.push_back("attacker");
+      roles.untrusted_peers.push_back("attacker");
     }
     if (settings.victim) {
       impostor = std::make_unique<Impostor>(scene, "impostor");
-      cast.strangers.push_back("impostor");
+      roles.untrusted_peers.push_back("impostor");
       victim = std::make_unique<SwarmCaller>(scene, "victim", std::vector<std::string>{"impostor", "server0"},
                                              SwarmCaller::By::pool);
       victim->distrust_peers();
     }
     if (settings.reference_caller) {
       reference_caller = std::make_unique<ReferenceCaller>(scene, "reference_caller", server_names);
-      cast.callers.push_back("reference_caller");
+      roles.callers.push_back("reference_caller");
     }
-    cast.foreign = {"reference", "reference_caller"};
+    roles.foreign = {"reference", "reference_caller"};
     // Reference peers report no spans.
-    network.set_strangers({"attacker", "impostor", "reference", "reference_caller"});
+    network.set_untrusted_peers({"attacker", "impostor", "reference", "reference_caller"});
     // The impostor is in trouble and out of it again with every lie.
     network.set_unpooled({"streamer", "attacker", "victim", "reference_caller"});
-    run.set_cast(std::move(cast));
+    run.set_roles(std::move(roles));
     add_actions();
     add_bounds();
   }
@@ -117,7 +118,7 @@ struct Cluster {
 
   static faults::LedgerConfig ledger_config() {
     faults::LedgerConfig config;
-    config.strangers_call = true;
+    config.untrusted_peers_call = true;
     return config;
   }
 
@@ -127,6 +128,7 @@ struct Cluster {
     limits.window = pool.stream.window;
     limits.handlers_per_connection_max = settings.server.handlers_per_connection_max;
     limits.connections_max = pool.connections_max;
+    limits.acknowledgement_check_interval = stream::Keepalive::check_interval_of(limits.ping_interval);
     limits.tick = stream::tick_of(base::Duration::max(), pool.stream.tick);
     return limits;
   }

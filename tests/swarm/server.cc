@@ -6,8 +6,7 @@ namespace razor::swarm {
 
 using faults::HandlerAnswer;
 
-// The largest answer that strangers get.
-// A server looks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
+// A server checks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
 // world's by a third.
 static constexpr base::Duration kStallSlack = 5s;
 // Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
@@ -229,7 +228,7 @@ std::string SwarmServer::wrong_queues() const {
   if (serving_ == nullptr || !host().is_up()) return {};
   const Settings& settings = scene_.settings;
   for (const ConnectionStats& connection : serving_->connections()) {
-    // Reading stops, and handlers that ran before may answer still: none of a stranger's, unless a fault delays them; a window
+    // Reading stops, and handlers that ran before may answer still: none of an untrusted peer's, unless a fault delays them; a window
     // full of a caller's.
     const bool is_delayed = scene_.run.injector().touched_by("handler_delay", name_, kDelayedAnswers);
     const bool is_caller = connection.peer.host() != "attacker";

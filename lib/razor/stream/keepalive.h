@@ -39,7 +39,12 @@ class Keepalive {
   Keepalive(base::Duration ping_interval, base::Duration ping_timeout)
       : ping_interval_(ping_interval),
         ping_timeout_(ping_timeout),
-        look_interval_(std::max(ping_interval / 8, base::Duration(1))) {}
+        look_interval_(check_interval_of(ping_interval)) {}
+
+  /// How often acknowledgements are checked while a ping is out.
+  static constexpr base::Duration check_interval_of(base::Duration ping_interval) {
+    return std::max(ping_interval / 8, base::Duration(1));
+  }
 
   /// The peer owes something from now on, if it did not before.
   void on_owed(base::TimePoint now) {

@@ -1,4 +1,4 @@
-#include "tests/swarm/strangers.h"
+#include "tests/swarm/untrusted_peers.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// Ways: those between hosts that a fault names. Two hosts: between these; one: between it and all others. `way=there`: only
+// Links: those between hosts that a fault names. Two hosts: between these; one: between it and all others. `way=there`: only
 // from the first (to the second), `way=back`: only to it.
 
 #include "faults/fault_kind.h"
@@ -8,13 +8,13 @@
 
 namespace razor::faults {
 
-class Ways {
+class Links {
  public:
   /// The hosts are there.
-  Ways(const Fault& fault, sim::World& world);
+  Links(const Fault& fault, sim::World& world);
 
   bool covers(const sim::Host& from, const sim::Host& to) const {
-    return (there_ && leads(from, to)) || (back_ && leads(to, from));
+    return (forward_ && leads(from, to)) || (reverse_ && leads(to, from));
   }
 
   /// What such a fault is checked for.
@@ -29,11 +29,11 @@ class Ways {
 
   const sim::Host* first_;
   const sim::Host* second_ = nullptr;
-  bool there_;
-  bool back_;
+  bool forward_;
+  bool reverse_;
 };
 
-/// Two hosts of the cast that talk to each other, most often; false when there are none.
+/// Two hosts that talk to each other, most often; false when there are none.
 bool draw_pair(Fault& fault, Draw& draw);
 
 }  // namespace razor::faults

@@ -1,5 +1,5 @@
 #pragma once
-// Strangers: hosts that do not keep to the protocol. An attacker sends servers what they must survive; an impostor listens
+// Untrusted peers: hosts that do not keep to the protocol. An attacker sends servers what they must survive; an impostor listens
 // where callers expect a server, and answers what no server would.
 
 #include "razor/runtime/runtime.h"

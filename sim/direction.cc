@@ -1,16 +1,13 @@
-#include "sim/tcp.h"
+#include "sim/direction.h"
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "sim/connection.h"
 #include "sim/host.h"
-#include "sim/running.h"
-#include "sim/sim_runtime.h"
 
 namespace razor::sim {
-
-using runtime::ByteStream;
-using std::make_error_code;
 
 namespace {
 
@@ -26,8 +23,6 @@ base::Duration retransmission_after(int attempts) {
 }
 
 }  // namespace
-
-// --- Direction -------------------------------------------------------------------------------------------------------
 
 Direction::Direction(Connection& connection, int from, Link& link)
     : connection_(connection), from_(from), link_(link) {}
@@ -50,7 +45,7 @@ void Direction::write(std::span<const base::ByteView> buffers, std::size_t count
     left -= part.size();
     if (left == 0) break;
   }
-  connection_.engine().occurred(What::written, number(), hash);
+  connection_.engine().occurred(EventKind::written, number(), hash);
   send(count);
 }
 
@@ -74,7 +69,7 @@ void Direction::send(std::size_t count) {
   }
 }
 
-Passing Direction::passing(base::ByteCount position, std::size_t count) {
+Segment Direction::segment_at(base::ByteCount position, std::size_t count) {
   const base::MutableBytes bytes(bytes_.data() + begin_ + static_cast<std::size_t>(position - read_), count);
   return {link_.from(), link_.to(), connection_.number(), from_, position, bytes};
 }
@@ -83,14 +78,14 @@ Passing Direction::passing(base::ByteCount position, std::size_t count) {
 std::size_t Direction::split_by_rules(std::size_t count) {
   std::size_t least = count;
   for (Rule* rule : link_.rules()) {
-    const std::size_t wanted = rule->split(passing(written_, count));
+    const std::size_t wanted = rule->split(segment_at(written_, count));
     if (wanted > 0) least = std::min(least, wanted);
   }
   return least;
 }
 
 bool Direction::change_by_rules(std::size_t count) {
-  Passing leaving = passing(written_, count);
+  Segment leaving = segment_at(written_, count);
   for (Rule* rule : link_.rules()) rule->on_segment(leaving);
   return leaving.is_lost;
 }
@@ -101,7 +96,7 @@ void Direction::push_segment(Kind kind, base::ByteCount end, base::TimePoint arr
   schedule_arrival();
 }
 
-void Direction::tell(void (Observer::*what)(const Packet&), const Segment& segment, base::ByteCount position,
+void Direction::tell(void (Observer::*what)(const Packet&), const SentSegment& segment, base::ByteCount position,
                      std::size_t count) const {
   const Socket& sender = connection_.socket(from_);
   const Socket& receiver = connection_.socket(1 - from_);
@@ -115,7 +110,7 @@ void Direction::tell(void (Observer::*what)(const Packet&), const Segment& segme
 }
 
 // Of what was sent, the part that has not arrived.
-void Direction::tell_sent_again(const Segment& segment) const {
+void Direction::tell_sent_again(const SentSegment& segment) const {
   if (connection_.engine().observed()) [[unlikely]] {
     tell(&Observer::on_sent, segment, arrived_, static_cast<std::size_t>(segment.end - arrived_));
   }
@@ -138,13 +133,13 @@ void Direction::pop_segment() {
 
 void Direction::end() {
   if (std::exchange(ended_, true)) return;
-  connection_.engine().occurred(What::end_sent, number(), written_);
+  connection_.engine().occurred(EventKind::end_sent, number(), written_);
   push_segment(Kind::end, written_, link_.arrival(0));
   if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::reset() {
-  connection_.engine().occurred(What::reset_sent, number(), written_);
+  connection_.engine().occurred(EventKind::reset_sent, number(), written_);
   ended_ = true;
   if (window_is_closed_) {  // what waits for room never left
     arrival_.cancel();
@@ -172,19 +167,19 @@ void Direction::receiver_closed() {
   schedule_arrival();
 }
 
-void Direction::sender_vanished() {
+void Direction::sender_crashed() {
   if (window_is_closed_) drop();
 }
 
 void Direction::arrive() {
-  Segment& segment = segments_[segments_begin_];
+  SentSegment& segment = segments_[segments_begin_];
   Socket& sender = connection_.socket(from_);
   Socket& receiver = connection_.socket(1 - from_);
   if (const std::optional<LossCause> cause = loss_of(segment)) {
-    connection_.engine().occurred(What::lost, number(), static_cast<std::uint64_t>(attempts_));
+    connection_.engine().occurred(EventKind::lost, number(), static_cast<std::uint64_t>(attempts_));
     const Loss loss{link_.from(), link_.to(), connection_.number(), segment.sent_at, *cause};
     for (Rule* rule : link_.rules()) rule->on_lost(loss);
-    const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::vanished;
+    const bool is_sent_again = segment.kind != Kind::reset && sender.state() != Socket::State::host_crashed;
     if (is_sent_again && ++attempts_ <= kAttemptsMax) {
       send_again(segment);
       return;
@@ -195,10 +190,10 @@ void Direction::arrive() {
     return;
   }
   attempts_ = 0;
-  const Segment arriving = segment;
+  const SentSegment arriving = segment;
   if (arriving.kind == Kind::reset) {
     drop();
-    connection_.engine().occurred(What::reset_arrived, number(), 0);
+    connection_.engine().occurred(EventKind::reset_arrived, number(), 0);
     if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_arrived, arriving, arriving.end, 0);
     receiver.reset_arrived();
     connection_.delete_if_unused();
@@ -206,9 +201,9 @@ void Direction::arrive() {
   }
   // Nobody is there any more: what comes is answered by a reset.
   const bool nobody_reads = receiver.state() == Socket::State::closed && arriving.kind == Kind::bytes;
-  if (receiver.state() == Socket::State::vanished || receiver.is_dead() || nobody_reads) {
+  if (receiver.state() == Socket::State::host_crashed || receiver.is_dead() || nobody_reads) {
     drop();
-    if (!sender.is_dead() && sender.state() != Socket::State::vanished) connection_.from(1 - from_).reset();
+    if (!sender.is_dead() && sender.state() != Socket::State::host_crashed) connection_.from(1 - from_).reset();
     connection_.delete_if_unused();
     return;
   }
@@ -218,7 +213,7 @@ void Direction::arrive() {
 }
 
 // Empty when it arrives.
-std::optional<LossCause> Direction::loss_of(const Segment& segment) {
+std::optional<LossCause> Direction::loss_of(const SentSegment& segment) {
   if (!connection_.socket(1 - from_).host().is_up()) return LossCause::host_down;
   if (connection_.is_severed()) [[unlikely]] return LossCause::severed;
   if (!link_.let_through_since(segment.sent_at)) return LossCause::cut;
@@ -236,7 +231,7 @@ std::size_t Direction::under_way(base::TimePoint since, base::TimePoint until) c
   return count;
 }
 
-void Direction::send_again(Segment& segment) {
+void Direction::send_again(SentSegment& segment) {
   segment.is_lost = false;
   segment.sent_at = connection_.engine().now() + retransmission_after(attempts_);
   segment.arrives_at = segment.sent_at + link_.latency();
@@ -252,7 +247,7 @@ void Direction::send_again(Segment& segment) {
 }
 
 // True when all of it has arrived; else the receiver has no room for the rest.
-bool Direction::deliver(const Segment& segment) {
+bool Direction::deliver(const SentSegment& segment) {
   Engine& engine = connection_.engine();
   Socket& receiver = connection_.socket(1 - from_);
   const std::size_t buffer = connection_.config().receive_buffer;
@@ -261,10 +256,10 @@ bool Direction::deliver(const Segment& segment) {
   if (count > 0) {
     arrived_ += count;
     if (acknowledgements_pass()) acknowledged_ = arrived_;
-    engine.occurred(What::arrived, number(), count);
+    engine.occurred(EventKind::arrived, number(), count);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (!link_.rules().empty()) [[unlikely]] {
-      const Passing arrived = passing(arrived_ - count, count);
+      const Segment arrived = segment_at(arrived_ - count, count);
       for (Rule* rule : link_.rules()) rule->on_arrived(arrived);
     }
     if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
@@ -275,7 +270,7 @@ bool Direction::deliver(const Segment& segment) {
   window_is_closed_ = !is_whole;
   if (is_whole && segment.kind == Kind::end) {
     end_arrived_ = true;
-    engine.occurred(What::end_arrived, number(), 0);
+    engine.occurred(EventKind::end_arrived, number(), 0);
     if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, segment.end, 0);
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
@@ -313,279 +308,18 @@ std::size_t Direction::read(base::MutableBytes to) {
     bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
     begin_ = 0;
   }
-  connection_.engine().occurred(What::read, number(), count);
+  connection_.engine().occurred(EventKind::read, number(), count);
   if (window_is_closed_) {
     // The sender hears of the room, and what it sends then needs its time to come here.
     window_is_closed_ = false;
-    Segment& waiting = segments_[segments_begin_];
-    const base::Duration back = connection_.from(1 - from_).link().latency();
-    waiting.sent_at = connection_.engine().now() + back;
+    SentSegment& waiting = segments_[segments_begin_];
+    const base::Duration reverse = connection_.from(1 - from_).link().latency();
+    waiting.sent_at = connection_.engine().now() + reverse;
     waiting.arrives_at = waiting.sent_at + link_.latency();
     tell_sent_again(waiting);
     schedule_arrival();
   }
   return count;
-}
-
-// --- Socket ----------------------------------------------------------------------------------------------------------
-
-Socket::Socket(Connection& connection, int end, Host& host, runtime::Address local, runtime::Address peer)
-    : connection_(connection), end_(end), host_(host), local_(std::move(local)), peer_(std::move(peer)) {}
-
-Direction& Socket::in() const { return connection_.from(1 - end_); }
-Direction& Socket::out() const { return connection_.from(end_); }
-
-bool Socket::try_read(ByteStream::Read& read) {
-  if (in().readable() > 0) {
-    read.finish(in().read(read.buffer()));
-  } else if (in().end_arrived()) {
-    read.finish(std::size_t{0});
-  } else if (error_) {
-    read.finish(std::exchange(error_, {}));
-  } else if (is_dead_) {
-    read.finish(std::size_t{0});
-  } else {
-    return false;
-  }
-  return true;
-}
-
-bool Socket::try_write(ByteStream::Write& write) {
-  if (error_) {
-    write.finish(std::exchange(error_, {}));
-    return true;
-  }
-  if (is_dead_ || write_is_shut_) {
-    write.finish(make_error_code(std::errc::broken_pipe));
-    return true;
-  }
-  std::size_t total = 0;
-  for (const base::ByteView buffer : write.buffers()) total += buffer.size();
-  RAZOR_CHECK(total > 0, "write of no bytes");
-  const std::size_t count = std::min(total, out().room());
-  if (count == 0) return false;
-  out().write(write.buffers(), count);
-  write.finish(count);
-  return true;
-}
-
-bool Socket::start(ByteStream::Read& read) {
-  RAZOR_CHECK(reader_ == nullptr, "two reads at a time on {}", peer_);
-  RAZOR_CHECK(!read.buffer().empty(), "read into an empty buffer");
-  if (state_ != State::open) {
-    read.finish(make_error_code(std::errc::operation_canceled));
-    return true;
-  }
-  reader_ = &read;
-  if (has_to_read() && !read_turn_.is_linked()) runtime_->queue(read_turn_);
-  return false;
-}
-
-bool Socket::start(ByteStream::Write& write) {
-  RAZOR_CHECK(writer_ == nullptr, "two writes at a time on {}", peer_);
-  if (state_ != State::open) {
-    write.finish(make_error_code(std::errc::operation_canceled));
-    return true;
-  }
-  if (runtime_->may_go_on_at_once() && try_write(write)) return true;
-  writer_ = &write;
-  if (may_write() && !write_turn_.is_linked()) runtime_->queue(write_turn_);
-  return false;
-}
-
-bool Socket::has_to_read() const { return in().readable() > 0 || in().end_arrived() || is_dead_; }
-bool Socket::may_write() const { return is_dead_ || write_is_shut_ || out().room() > 0; }
-
-void Socket::wake_reader() {
-  if (reader_ != nullptr && has_to_read() && !read_turn_.is_linked()) runtime_->run_soon(read_turn_);
-}
-
-void Socket::room_appeared() {
-  if (writer_ != nullptr && may_write() && !write_turn_.is_linked()) runtime_->run_soon(write_turn_);
-}
-
-void Socket::run_read() {
-  {
-    const Running simulator(nullptr);
-    if (reader_ == nullptr || !try_read(*reader_)) return;
-  }
-  std::exchange(reader_, nullptr)->resume_now();
-}
-
-void Socket::run_write() {
-  {
-    const Running simulator(nullptr);
-    if (writer_ == nullptr || !try_write(*writer_)) return;
-  }
-  std::exchange(writer_, nullptr)->resume_now();
-}
-
-base::Result<void> Socket::shutdown_write() {
-  if (state_ != State::open) return make_error_code(std::errc::operation_canceled);
-  if (is_dead_) return make_error_code(std::errc::not_connected);
-  write_is_shut_ = true;
-  out().end();
-  return {};
-}
-
-void Socket::cancel_waiting() {
-  const std::error_code canceled = make_error_code(std::errc::operation_canceled);
-  if (ByteStream::Read* read = std::exchange(reader_, nullptr)) {
-    read->finish(canceled);
-    runtime_->queue(*read);
-  }
-  if (ByteStream::Write* write = std::exchange(writer_, nullptr)) {
-    write->finish(canceled);
-    runtime_->queue(*write);
-  }
-}
-
-void Socket::close() {
-  if (state_ == State::vanished) cancel_waiting();  // their coroutines are about to be destroyed, after this
-  if (state_ != State::open) return;
-  cancel_waiting();
-  state_ = State::closed;
-  if (is_dead_) return;
-  if (in().readable() > 0) {
-    out().reset();  // as systems do where bytes were not read
-    is_dead_ = true;
-  } else {
-    out().end();
-  }
-  in().receiver_closed();
-}
-
-void Socket::reset() {
-  if (state_ != State::open) return;
-  cancel_waiting();
-  state_ = State::closed;
-  if (std::exchange(is_dead_, true)) return;
-  out().reset();
-  in().receiver_closed();
-}
-
-void Socket::vanish() {
-  if (state_ == State::vanished) return;
-  read_turn_.unlink();
-  write_turn_.unlink();
-  state_ = State::vanished;
-  out().sender_vanished();
-}
-
-void Socket::die(std::errc error) {
-  is_dead_ = true;
-  error_ = make_error_code(error);
-  out().drop();
-  if (state_ != State::open || runtime_ == nullptr) return;
-  wake_reader();
-  room_appeared();
-}
-
-void Socket::reset_arrived() {
-  if (is_dead_) return;
-  die(in().end_arrived() ? std::errc::broken_pipe : std::errc::connection_reset);
-}
-
-void Socket::reset_by_network() {
-  if (!is_dead_) die(std::errc::connection_reset);
-}
-
-void Socket::timed_out() {
-  if (!is_dead_) die(std::errc::timed_out);
-}
-
-std::optional<runtime::Unacknowledged> Socket::unacknowledged() const {
-  if (state_ != State::open || is_dead_ || peer_.family() == runtime::Address::Family::unix_socket) return std::nullopt;
-  return out().unacknowledged();
-}
-
-std::size_t Socket::bytes_readable() const { return state_ == State::open ? in().readable() : 0; }
-
-// --- Connection ------------------------------------------------------------------------------------------------------
-
-Connection::Connection(Engine& engine, const SocketConfig& config, End client, End server, Link& there, Link& back)
-    : engine_(engine),
-      config_(config),
-      number_(engine.next_number()),
-      there_(*this, 0, there),
-      back_(*this, 1, back),
-      client_(*this, 0, client.host, client.address, server.address),
-      server_(*this, 1, server.host, server.address, client.address) {}
-
-namespace {
-
-class SimStream final : public ByteStream {
- public:
-  explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_held(true); }
-  ~SimStream() override {
-    const Running simulator(nullptr);
-    socket_.set_held(false);
-    socket_.close();
-    socket_.connection().delete_if_unused();
-  }
-
-  base::Result<void> shutdown_write() override {
-    const Running simulator(nullptr);
-    return socket_.shutdown_write();
-  }
-  void reset() override {
-    const Running simulator(nullptr);
-    socket_.reset();
-  }
-  bool input_pending() const override { return socket_.bytes_readable() > 0; }
-  bool is_broken() const override { return socket_.is_broken(); }
-  std::optional<runtime::Unacknowledged> unacknowledged() const override { return socket_.unacknowledged(); }
-  const runtime::Address& local_address() const override { return socket_.local(); }
-  const runtime::Address& peer_address() const override { return socket_.peer(); }
-
- protected:
-  bool start(Read& read) override {
-    const Running simulator(nullptr);
-    return socket_.start(read);
-  }
-  bool start(Write& write) override {
-    const Running simulator(nullptr);
-    return socket_.start(write);
-  }
-  void cancel(Read& read) override { socket_.cancel(read); }
-  void cancel(Write& write) override { socket_.cancel(write); }
-
- private:
-  Socket& socket_;
-};
-
-}  // namespace
-
-std::unique_ptr<ByteStream> Connection::open(int end, SimRuntime& runtime) {
-  socket(end).set_runtime(runtime);
-  return std::make_unique<SimStream>(socket(end));
-}
-
-void Connection::reset() {
-  for (const int end : {0, 1}) {
-    engine_.occurred(What::reset_arrived, number_ << 1 | static_cast<std::uint64_t>(end), 1);
-    from(end).drop();
-  }
-  for (const int end : {0, 1}) socket(end).reset_by_network();
-  delete_if_unused();
-}
-
-bool Connection::is_live() const {
-  for (const int end : {0, 1}) {
-    if (socket(end).state() == Socket::State::open && !socket(end).is_dead()) return true;
-  }
-  return false;
-}
-
-bool Connection::is_unused() {
-  for (const int end : {0, 1}) {
-    if (socket(end).is_held() || socket(end).state() == Socket::State::open || !from(end).idle()) return false;
-  }
-  return true;
-}
-
-void Connection::delete_if_unused() {
-  if (is_unused() && !deletion_.scheduled()) engine_.schedule_now(deletion_);
 }
 
 }  // namespace razor::sim
