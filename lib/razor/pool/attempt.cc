@@ -1,0 +1,55 @@
+#include "razor/pool/attempt.h"
+
+#include "razor/pool/call_driver.h"
+#include "razor/pool/endpoint.h"
+
+namespace razor::pool {
+
+using base::Duration;
+using base::TimePoint;
+
+Attempt::Attempt(CallDriver& driver, PoolCall& call, Connection& connection, bool is_hedge)
+    : driver_(driver),
+      call_(&call),
+      connection_(connection),
+      answers_before_(connection.endpoint.answers()),
+      is_hedge_(is_hedge) {}
+
+bool Attempt::send(TimePoint now) {
+  PoolCall& call = *call_;
+  stream::CallOptions options;
+  options.deadline = call.deadline;
+  options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
+  options.format = call.options.format;
+  stream::Channel& channel = connection_.stream.channel();
+  wire::ByteSink& sink = channel.begin(*this, call.action(), options);
+  if (!base::with_memory([&] { sink.put(call.message()); })) {
+    channel.refuse(*this, base::out_of_memory(base::Ran::no));
+    return false;
+  }
+  channel.commit(*this, base::Blob(call.blob));
+  return true;
+}
+
+void Attempt::detach() {
+  call_ = nullptr;
+  Endpoint::on_forgotten(connection_);
+}
+
+void Attempt::leave_connection(bool answered) {
+  if (call_ != nullptr) Endpoint::on_forgotten(connection_);
+  connection_.endpoint.on_attempt_over(connection_, answered);
+}
+
+stream::Failover Attempt::failover_of(const wire::ResponseFrame& response) const {
+  const stream::FailoverRule rule = call_->caller->failover_rule();
+  return rule == nullptr ? stream::Failover::stop() : rule(response);
+}
+
+void Attempt::answered(const wire::ResponseFrame& response) { driver_.on_answered(*this, response); }
+void Attempt::failed(base::CallError error) { driver_.on_failed(*this, std::move(error)); }
+std::string Attempt::describe() const {
+  return call_ == nullptr ? "an attempt that nobody waits for" : call_->caller->describe();
+}
+
+}  // namespace razor::pool
