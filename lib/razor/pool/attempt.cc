@@ -1,19 +1,11 @@
 #include "razor/pool/attempt.h"
 
 #include "razor/pool/call_driver.h"
-#include "razor/pool/endpoint.h"
 
 namespace razor::pool {
 
 using base::Duration;
 using base::TimePoint;
-
-Attempt::Attempt(CallDriver& driver, PoolCall& call, Connection& connection, bool is_hedge)
-    : driver_(driver),
-      call_(&call),
-      connection_(connection),
-      answers_before_(connection.endpoint.answers()),
-      is_hedge_(is_hedge) {}
 
 bool Attempt::send(TimePoint now) {
   PoolCall& call = *call_;
@@ -29,16 +21,6 @@ bool Attempt::send(TimePoint now) {
   }
   channel.commit(*this, base::Blob(call.blob));
   return true;
-}
-
-void Attempt::detach() {
-  call_ = nullptr;
-  Endpoint::on_forgotten(connection_);
-}
-
-void Attempt::leave_connection(bool answered) {
-  if (call_ != nullptr) Endpoint::on_forgotten(connection_);
-  connection_.endpoint.on_attempt_over(connection_, answered);
 }
 
 stream::Failover Attempt::failover_of(const wire::ResponseFrame& response) const {

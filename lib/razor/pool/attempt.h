@@ -1,7 +1,7 @@
 #pragma once
 // Attempt: one attempt of a pool's call: a call on one connection. Private to pool.
 
-#include "razor/pool/connection.h"
+#include "razor/pool/endpoint.h"
 #include "razor/pool/pool_call.h"
 
 namespace razor::pool {
@@ -14,7 +14,12 @@ class Attempt final : public stream::PendingCall {
     runtime::FramePool::deallocate(attempt, bytes);
   }
 
-  Attempt(CallDriver& driver, PoolCall& call, Connection& connection, bool is_hedge);
+  Attempt(CallDriver& driver, PoolCall& call, Connection& connection, bool is_hedge)
+      : driver_(driver),
+        call_(&call),
+        connection_(connection),
+        answers_before_(connection.endpoint.answers()),
+        is_hedge_(is_hedge) {}
 
   /// Null once its caller waits no more.
   PoolCall* call() const { return call_; }
@@ -27,9 +32,15 @@ class Attempt final : public stream::PendingCall {
   /// Sends the call's message with what is left of its time. False: memory was refused, and the attempt will fail.
   bool send(base::TimePoint now);
   /// Its call ends without it.
-  void detach();
+  void detach() {
+    call_ = nullptr;
+    Endpoint::on_forgotten(connection_);
+  }
   /// It is over. `answered`: there was a response.
-  void leave_connection(bool answered);
+  void leave_connection(bool answered) {
+    if (call_ != nullptr) Endpoint::on_forgotten(connection_);
+    connection_.endpoint.on_attempt_over(connection_, answered);
+  }
   /// What `response`, an error of the handler, asks of the pool.
   stream::Failover failover_of(const wire::ResponseFrame& response) const;
 

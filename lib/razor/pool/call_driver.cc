@@ -51,20 +51,18 @@ void CallDriver::submit(PoolCall& call, TimePoint now) {
   if (auto why = refusal(call)) return endings_.fail(call, Reason::refused, *std::move(why));
   if (endings_.expired(call, now)) return;
   if (!queue_.may_keep(call.bytes())) {
-    return endings_.fail(call, Reason::refused,
-                CallError(Errc::overloaded, Ran::no,
-                          base::format("calls of {} bytes are under way already (limit {})", queue_.bytes(), limits().bytes_max)));
+    return fail_unsent(call, Errc::overloaded, base::format("calls of {} bytes are under way already (limit {})",
+                                                           queue_.bytes(), limits().bytes_max));
   }
   queue_.count_bytes(call, call.bytes());
   if (!queue_.has_queued() && try_start(call, now)) return demand_connections(true);
   if (limits().fail_fast && !book_.any_healthy()) {
     demand_connections(true);
-    return endings_.fail(call, Reason::refused, CallError(Errc::unreachable, Ran::no, "no address is healthy"));
+    return fail_unsent(call, Errc::unreachable, "no address is healthy");
   }
   if (!queue_.may_wait()) {
-    return endings_.fail(call, Reason::refused,
-                CallError(Errc::overloaded, Ran::no,
-                          base::format("{} calls wait already (limit {})", queue_.waiting(), limits().queue_calls_max)));
+    return fail_unsent(call, Errc::overloaded, base::format("{} calls wait already (limit {})", queue_.waiting(),
+                                                           limits().queue_calls_max));
   }
   queue_.transition(call, CallState::queued, Reason::no_room, now);
   core_.arm_tick();
@@ -72,12 +70,19 @@ void CallDriver::submit(PoolCall& call, TimePoint now) {
   demand_connections(true);
 }
 
+void CallDriver::fail_unsent(PoolCall& call, Errc errc, std::string why) {
+  endings_.fail(call, Reason::refused, CallError(errc, Ran::no, std::move(why)));
+}
+
 // --- Waiting ---------------------------------------------------------------------------------------------------------
 
 void CallDriver::start_queued() {
   if (queue_.waiting() == 0 || core_.is_ended()) return;
   const TimePoint now = clock_.now();
-  queue_.start_queued([&](QueuedCall& call) { return endings_.expired(pool_call(call), now) || try_start(pool_call(call), now); });
+  queue_.start_queued([&](QueuedCall& queued) {
+    PoolCall& call = pool_call(queued);
+    return endings_.expired(call, now) || try_start(call, now);
+  });
 }
 
 // False when it has to wait.

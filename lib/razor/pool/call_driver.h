@@ -54,6 +54,7 @@ class CallDriver {
   const ClientPoolConfig& limits() const { return config_.pool; }
 
   std::optional<base::CallError> refusal(const PoolCall& call) const;
+  void fail_unsent(PoolCall& call, base::Errc errc, std::string why);
   bool try_start(PoolCall& call, base::TimePoint now);
   void start_attempt(PoolCall& call, Connection& connection, bool is_hedge, base::TimePoint now);
 

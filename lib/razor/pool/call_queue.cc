@@ -52,11 +52,6 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
-constexpr bool is_allowed(CallState from, CallState to, Reason why) {
-  const Move& move = kMoves[static_cast<std::size_t>(why)];
-  return move.to == to && (move.from & any_of(from)) != 0;
-}
-
 constexpr bool is_wait(CallState state) { return (kAnyWait & any_of(state)) != 0; }
 
 void unlink(QueuedCall& call) { static_cast<base::ListLink<WaitingTag>&>(call).unlink(); }
@@ -94,6 +89,11 @@ std::string_view name_of(Reason reason) {
     case Reason::cancelled: return "cancelled";
   }
   return "?";
+}
+
+bool is_allowed(CallState from, CallState to, Reason why) {
+  const Move& move = kMoves[static_cast<std::size_t>(why)];
+  return move.to == to && (move.from & any_of(from)) != 0;
 }
 
 CallQueue::CallQueue(const Limits& limits, TimePoint now)

@@ -54,6 +54,8 @@ enum class Reason : std::uint8_t {
 
 std::string_view name_of(CallState state);
 std::string_view name_of(Reason reason);
+/// Whether a call may go from `from` to `to` because of `why`.
+bool is_allowed(CallState from, CallState to, Reason why);
 
 struct WaitingTag {};
 struct AllCallsTag {};

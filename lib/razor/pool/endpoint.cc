@@ -101,10 +101,10 @@ void Endpoint::use_again(TimePoint now) {
 
 void Endpoint::tidy(TimePoint now) {
   if (was_heard_) use_again(now);
-  const base::Duration idle_most = idle_limit(config_.pool);
+  const base::Duration idle_max = idle_limit(config_.pool);
   // A connection that replaced another shortly before the calls stopped does not begin an idle time of its own.
   const auto is_idle = [&](const Connection& one) {
-    return one.attempts == 0 && (now - one.idle_since >= idle_most || (!one.was_used && !owner_.is_active()));
+    return one.attempts == 0 && (now - one.idle_since >= idle_max || (!one.was_used && !owner_.is_active()));
   };
   connections_.tidy([&](const Connection& one) {
     return is_retired_ || one.is_leaving || !one.can_be_asked() || is_idle(one);

@@ -6,14 +6,6 @@
 
 namespace razor::pool {
 
-PoolCall::PoolCall(stream::PendingCall& its_caller, const wire::Action& action, const stream::CallOptions& call_options)
-    : caller(&its_caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
-  memory_refused = !base::with_memory([&] {
-    name_and_message_.put(base::as_bytes(action.name()));
-    name_bytes_ = action.name().size();
-  });
-}
-
 void PoolCall::set_limits(base::TimePoint now, base::Duration timeout, base::Duration pool_hedge_after) {
   if (!options.timeout) options.timeout = timeout;
   deadline = std::min(options.deadline, base::saturating_add(now, *options.timeout));

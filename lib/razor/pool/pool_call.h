@@ -25,7 +25,13 @@ class PoolCall final : public QueuedCall {
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
   static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
 
-  PoolCall(stream::PendingCall& its_caller, const wire::Action& action, const stream::CallOptions& call_options);
+  PoolCall(stream::PendingCall& its_caller, const wire::Action& action, const stream::CallOptions& call_options)
+      : caller(&its_caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
+    memory_refused = !base::with_memory([&] {
+      name_and_message_.put(base::as_bytes(action.name()));
+      name_bytes_ = action.name().size();
+    });
+  }
 
   wire::ByteSink& sink() { return name_and_message_; }
   wire::Action action() const {
