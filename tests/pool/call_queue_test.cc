@@ -236,6 +236,19 @@ TEST_F(CallQueueTest, FailuresThatComeWhileABatchIsToldWaitForTheNext) {
   EXPECT_FALSE(queue_.has_failures());
 }
 
+TEST_F(CallQueueTest, ABatchThatBeginsWithinAnotherTakesOverWhatIsLeftOfIt) {
+  std::vector<TestCall*> calls{&queued(), &queued(), &queued()};
+  queue_.transition(*calls[0], CallState::failing, Reason::cannot_be_sent, now_);
+  queue_.transition(*calls[1], CallState::failing, Reason::cannot_be_sent, now_);
+  queue_.begin_batch();
+  EXPECT_EQ(queue_.next_failure(), calls[0]);
+  queue_.transition(*calls[2], CallState::failing, Reason::cannot_be_sent, now_);
+  queue_.begin_batch();
+  EXPECT_EQ(queue_.next_failure(), calls[1]);
+  EXPECT_EQ(queue_.next_failure(), calls[2]);
+  EXPECT_EQ(queue_.next_failure(), nullptr);
+}
+
 // --- Model -----------------------------------------------------------------------------------------------------------
 
 // What a reader would write down of each call.
