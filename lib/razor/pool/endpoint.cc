@@ -20,7 +20,8 @@ Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id
       config_(config),
       stats_(stats),
       health_(config.health),
-      policy_(config.pool, runtime.random().seed_for("pool reconnect"), runtime.random().seed_for("pool growth")),
+      // In braces: seeds are drawn from left to right.
+      policy_{config.pool, runtime.random().seed_for("pool reconnect"), runtime.random().seed_for("pool growth")},
       scope_(runtime.spawner()) {}
 
 // --- Connections -----------------------------------------------------------------------------------------------------
