@@ -1,5 +1,5 @@
 #pragma once
-// Spans of time, for a person.
+// Texts for spans of time, as error messages and states show them.
 
 #include <chrono>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace razor::base {
 
-/// "1.5 s", "20 ms", "35 us": three digits.
+/// "1.5 s", "20 ms", "35 us": three digits, in the largest of these units of which there is at least one.
 inline std::string span_text(Duration span) {
   const double seconds = std::chrono::duration<double>(span).count();
   if (seconds >= 1) return format("{:.3g} s", seconds);

@@ -13,15 +13,15 @@ namespace razor::pool {
 
 class Backoff {
  public:
-  /// The first delay is between `least / 2` and `least`; each further one doubles, up to between `most / 2` and `most`.
-  Backoff(base::Duration least, base::Duration most, std::uint64_t seed) : least_(least), most_(most), random_(seed) {
-    RAZOR_CHECK(least > base::Duration::zero() && least <= most, "a back-off from {} ns to {} ns", least.count(),
-                most.count());
+  /// The first delay is between `min / 2` and `min`; each further one doubles, up to between `max / 2` and `max`.
+  Backoff(base::Duration min, base::Duration max, std::uint64_t seed) : min_(min), max_(max), random_(seed) {
+    RAZOR_CHECK(min > base::Duration::zero() && min <= max, "a back-off from {} ns to {} ns", min.count(),
+                max.count());
   }
 
   /// The delay after one more failure.
   base::Duration next() {
-    const base::Duration full = full_delay(failures_++, least_, most_);
+    const base::Duration full = full_delay(failures_++, min_, max_);
     return jittered(full, random_);
   }
   /// It works again.
@@ -29,23 +29,24 @@ class Backoff {
   std::uint32_t failures() const { return failures_; }
 
   /// For those who count failures themselves: the delay after `failures` earlier ones.
-  static base::Duration delay(std::uint32_t failures, base::Duration least, base::Duration most,
+  static base::Duration delay(std::uint32_t failures, base::Duration min, base::Duration max,
                               base::RandomStream& random) {
-    return jittered(full_delay(failures, least, most), random);
+    return jittered(full_delay(failures, min, max), random);
   }
 
  private:
-  static base::Duration full_delay(std::uint32_t failures, base::Duration least, base::Duration most) {
-    for (; failures > 0 && least < most; --failures) least = least > most / 2 ? most : 2 * least;
-    return std::min(least, most);
+  static base::Duration full_delay(std::uint32_t failures, base::Duration min, base::Duration max) {
+    base::Duration delay = min;
+    for (; failures > 0 && delay < max; --failures) delay = delay > max / 2 ? max : 2 * delay;
+    return std::min(delay, max);
   }
   static base::Duration jittered(base::Duration full, base::RandomStream& random) {
     const base::Duration half = full / 2;
     return half + random.between(base::Duration::zero(), full - half);
   }
 
-  base::Duration least_;
-  base::Duration most_;
+  base::Duration min_;
+  base::Duration max_;
   base::RandomStream random_;
   std::uint32_t failures_ = 0;
 };

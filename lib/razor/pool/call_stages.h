@@ -1,13 +1,13 @@
 #pragma once
-// CallStages: how long a call has spent with what; for its error text. Pure.
+// CallStages: how long a call has spent in each stage of its life; for its error text. Pure.
 
 #include <array>
-#include <chrono>
 #include <string>
 #include <string_view>
 
 #include "razor/base/format.h"
 #include "razor/base/time.h"
+#include "razor/base/time_text.h"
 
 namespace razor::pool {
 
@@ -31,14 +31,6 @@ constexpr std::string_view name_of(CallStage stage) {
   return "?";
 }
 
-/// "1.5 s", "20 ms", "35 us".
-inline std::string span_text(base::Duration span) {
-  const double seconds = std::chrono::duration<double>(span).count();
-  if (seconds >= 1) return base::format("{:.3g} s", seconds);
-  if (seconds >= 1e-3) return base::format("{:.3g} ms", seconds * 1e3);
-  return base::format("{:.3g} us", seconds * 1e6);
-}
-
 class CallStages {
  public:
   void add(CallStage stage, base::Duration span) { spent_[static_cast<std::size_t>(stage)] += span; }
@@ -50,7 +42,7 @@ class CallStages {
     for (std::size_t i = 0; i < kCallStages; ++i) {
       if (spent_[i] <= base::Duration::zero()) continue;
       if (!text.empty()) text += ", ";
-      text += base::format("{} {}", name_of(static_cast<CallStage>(i)), span_text(spent_[i]));
+      text += base::format("{} {}", name_of(static_cast<CallStage>(i)), base::span_text(spent_[i]));
     }
     return text.empty() ? "no time" : text;
   }

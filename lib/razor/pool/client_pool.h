@@ -13,8 +13,8 @@
 //
 // Order: the frames of one submitting thread keep their order on a connection. Across connections and retries there is none.
 //
-// Where a call goes next: pool_core.cc, which waits for room and decides about retries -> endpoint.cc, which connects
-// -> stream/client_stream.h.
+// Where a call goes next: pool_core.cc -> call_driver.cc, where it waits for room, and call_policy.cc decides about retries
+// -> endpoint.cc, which connects -> stream/client_stream.h.
 
 #include "razor/base/ref.h"
 #include "razor/pool/client_pool_config.h"

@@ -11,7 +11,7 @@
 namespace razor::pool {
 
 /// What is done with calls that may have run: only idempotent ones are sent again. Back-off and budget are also those of calls
-/// whose connection ended while they were being sent: they did not run, and are sent again until their deadline. (pool_core.cc)
+/// whose connection ended while they were being sent: they did not run, and are sent again until their deadline. (call_policy.cc)
 struct RetryConfig {
   /// A call that may have run is sent once, and up to so many times more. What was not sent whole does not
   /// count.
@@ -32,10 +32,10 @@ struct ClientPoolConfig {
   stream::ClientStreamConfig stream{};
 
   /// Connections to an address, those included that take no more calls and still carry some. Another one is made while
-  /// calls wait and the windows of all are full. (endpoint.cc)
+  /// calls wait and the windows of all are full. (connect_policy.cc)
   std::uint32_t connections_max = 8;
   /// A connection that carried nothing for so long is closed; also for how long after the last call an address that is not
-  /// healthy goes on being probed. (endpoint.cc)
+  /// healthy goes on being probed. (endpoint.cc, pool_core.cc)
   base::Duration idle_timeout = std::chrono::seconds(60);
   /// How long one attempt to connect may take. Shorter than a single stream's: a system that lost the first packet sends it
   /// again after 1, 3, 7 s, and an attempt that waits for that notices late that the server is back. (endpoint.cc)
@@ -52,15 +52,19 @@ struct ClientPoolConfig {
   std::uint32_t connects_per_minute_max = 90;
 
   /// Calls that wait: for a connection, for room in a window, for their next attempt. Above it a call fails: overloaded,
-  /// ran: no. Those that were under way, and wait for another attempt, come on top, up to as many again. (pool_core.cc)
+  /// ran: no. Those that were under way, and wait for another attempt, come on top, up to as many again. (call_queue.h)
   std::uint32_t queue_calls_max = 1024;
   /// Bytes of all calls that have not ended, whose messages are kept for another attempt. Above it a call fails likewise,
-  /// unless it is the only one. (pool_core.cc)
+  /// unless it is the only one. (call_queue.h)
   base::ByteCount bytes_max = 64 * base::kMiB;
 
   RetryConfig retry{};
-  /// While no address is healthy, calls fail at once (unreachable, ran: no) instead of waiting for one. (pool_core.cc)
+  /// While no address is healthy, calls fail at once (unreachable, ran: no) instead of waiting for one. (call_driver.cc)
   bool fail_fast = false;
+
+  /// Is told of every call once, however many attempts are made for it; null: nobody is. (stream/call_hook.h) The hook of
+  /// `stream` is told of each attempt.
+  stream::ClientCallHook* hook = nullptr;
 };
 static_assert(std::is_trivially_copyable_v<ClientPoolConfig>);
 

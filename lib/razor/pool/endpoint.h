@@ -1,11 +1,7 @@
 #pragma once
 // Endpoint: one address of a pool, and its connections. Connects when calls need it, one attempt at a time; probes an
-// address that is not healthy; closes what is idle. Which call goes where is its owner's business (pool_core.cc).
-// Private to pool.
-//
-// A connection that takes no more calls still has its socket until what it carries has ended, and so counts against the
-// cap. At the cap it is not cut, which would leave its calls `maybe`: one for which nobody waits is ended, and any other is
-// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines.
+// address that is not healthy; closes idle connections. When to do so is decided in connect_policy.h, and which call goes where
+// in address_book.h. Private to pool.
 //
 // A connection may be silent: the machine is alive, and the process answers no pings, since it is stopped or computes. Its
 // calls stay until their own deadlines, and it takes no new ones. When none of the others shows life, the address is suspect,
@@ -13,50 +9,21 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "razor/pool/backoff.h"
-#include "razor/pool/connect_rate.h"
+#include "razor/pool/connect_policy.h"
+#include "razor/pool/connection.h"
 #include "razor/pool/failover_pool_config.h"
 #include "razor/pool/pool_state.h"
 #include "razor/runtime/task_scope.h"
-#include "razor/stream/client_stream.h"
 
 namespace razor::pool {
-
-class Endpoint;
-
-/// A connection to an endpoint's address. Stays where it is while attempts refer to it.
-struct Connection final : stream::ClientStreamWatcher {
-  Connection(Endpoint& owner, stream::ClientStream connected, base::TimePoint now)
-      : endpoint(owner), idle_since(now), stream(std::move(connected)) {
-    stream.watch(this);
-  }
-  ~Connection() { stream.watch(nullptr); }
-
-  void on_room() override;
-  void on_not_open() override;
-  void on_silent() override;
-  void on_heard() override;
-  /// Takes calls, if it has room.
-  bool is_usable() const { return !is_leaving && !stream.is_silent(); }
-
-  Endpoint& endpoint;
-  bool is_leaving = false;  // takes no more calls
-  bool is_asked = false;    // for a sign of life: it stays until that is over
-  bool was_used = false;
-  std::uint32_t attempts = 0;
-  std::uint32_t awaited = 0;  // of them: those whose callers still wait
-  base::TimePoint idle_since;  // while `attempts` is 0
-  stream::ClientStream stream;
-};
 
 /// What an Endpoint tells its owner. Threads: the runtime's.
 class EndpointOwner {
  public:
   /// There may be room for calls that wait.
   virtual void on_room() = 0;
-  /// Its health or its connections have changed: look at it in a turn of its own.
+  /// Its health or its connections have changed: to be reevaluated in a turn of its own.
   virtual void on_endpoint_changed() = 0;
   /// Calls wait, or came lately: worth probing for.
   virtual bool is_active() const = 0;
@@ -78,22 +45,23 @@ class Endpoint {
   const runtime::Address& address() const { return address_; }
   const Health& health() const { return health_; }
   std::uint32_t in_flight() const { return in_flight_; }
-  bool has_connections() const { return !connections_.empty(); }
+  bool has_connections() const { return !connections_.open().empty(); }
   /// One of its connections is silent, and may carry calls that could be tried elsewhere.
-  bool has_silent_connection() const;
+  bool has_silent_connection() const { return connections_.any_silent_with_calls(); }
   /// A connection will be of use: there was none yet, or the last that was lost had carried calls.
   bool misses_connection() const { return misses_connection_; }
-  /// It is what a call may be waiting for.
-  bool is_in_trouble() const { return !health_.is_healthy() || (connections_.empty() && working_); }
+  /// Calls may be waiting for it: it is not healthy, or being connected to.
+  bool is_unusable() const { return !health_.is_healthy() || (!has_connections() && working_); }
 
-  /// The first connection with room; null when there is none. The first, so that those that are not needed become idle.
-  Connection* connection_with_room();
+  /// Null when there is none.
+  Connection* connection_with_room() const { return connections_.with_room(); }
+  bool has_room() const { return connection_with_room() != nullptr; }
 
   /// Calls need it: a connection, or another one.
   void demand();
   void no_more_demand() { demanded_ = false; }
-  /// Goes on probing, if there is something to probe for.
-  void look() { start_work(); }
+  /// It is not healthy: it is probed, if calls wait or came lately.
+  void probe() { start_work(); }
 
   void on_attempt(Connection& connection) {
     ++attempts_;
@@ -102,16 +70,16 @@ class Endpoint {
     connection.was_used = true;
     ++in_flight_;
   }
-  /// Nobody waits for one of its attempts any more, which goes on, or is over.
+  /// The caller of one of its attempts waits no more; the attempt goes on, or is over.
   static void on_forgotten(Connection& connection) { --connection.awaited; }
-  /// An attempt is over, and forgotten; `answered` by the peer, with whatever.
+  /// An attempt is over, and forgotten. `answered`: there was a response, whatever it says.
   void on_attempt_over(Connection& connection, bool answered);
   /// Goes up with every answer, and every probe that succeeds.
   std::uint64_t answers() const { return answers_; }
   /// A call passed its deadline that was sent here when there had been `answers_before` answers.
   void on_timeout(std::uint64_t answers_before, base::TimePoint now);
 
-  /// Closes what is idle or over, and forgets it.
+  /// Closes connections that are idle or over, and forgets them.
   void tidy(base::TimePoint now);
   /// Nothing new goes here: its connections end when what they carry has.
   void retire();
@@ -120,39 +88,33 @@ class Endpoint {
     is_retired_ = false;
     misses_connection_ = true;
   }
-  bool is_unused() const { return connections_.empty() && leaving_.empty(); }
+  bool is_unused() const { return connections_.size() == 0; }
 
   AddressState state(base::TimePoint now) const;
-  /// "10.0.0.2:8082 is down: connect: connection refused (3 attempts in a row)"; only while it is in trouble.
-  std::string trouble() const;
+  /// "10.0.0.2:8082 is down: connect: connection refused (3 attempts in a row)"; only while it is unusable.
+  std::string unusable_text() const;
 
  private:
   friend struct Connection;
 
+  // Told by its connections.
+  void on_room() { owner_.on_room(); }
   void on_connection_over(Connection& connection);
   void on_connection_silent(const Connection& connection);
   void on_connection_heard();
   void use_again(base::TimePoint now);
-  bool has_open_connection() const;
-  bool has_free_place() const { return connections_.size() + leaving_.size() < config_.pool.connections_max; }
-  Connection* forgotten_connection() const;
-  Connection* connection_to_ask() const;
-  bool grows() const { return health_.is_healthy() && has_open_connection(); }
-  bool wants_work() const;
+  bool has_place() const { return connections_.size() < config_.pool.connections_max; }
+  EndpointView view() const;
   void start_work();
   void stop_work();
   void stop_waiting_to_grow();
   runtime::Task<void> work();
   runtime::Task<void> connect();
-  void make_place();
-  void add(stream::ClientStream stream);
-  runtime::Task<bool> answers_ping(stream::ClientStream& stream);
   runtime::Task<void> ask(Connection& connection);
   void take_back(Connection& connection);
   void on_probe_succeeded(base::TimePoint now);
-  void failed(base::TimePoint begun, std::string why);
+  void on_work_failed(base::TimePoint begun, std::string why);
   void note_ejection();
-  void leave_connections();
 
   base::Duration next_attempt_in(base::TimePoint now) const {
     return working_ && sleeps_until_ > now ? sleeps_until_ - now : base::Duration::zero();
@@ -166,11 +128,7 @@ class Endpoint {
   const FailoverPoolConfig& config_;
   PoolStats& stats_;
   Health health_;
-  Backoff backoff_;
-  Backoff growth_backoff_;  // of connections beside those that work
-  ConnectRate rate_;
-  base::TimePoint not_before_ = base::TimePoint::min();
-  base::TimePoint growth_not_before_ = base::TimePoint::min();
+  ConnectPolicy policy_;
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;
@@ -179,13 +137,12 @@ class Endpoint {
   bool waits_to_grow_ = false;
   std::uint64_t answers_ = 0;
   bool is_retired_ = false;
-  bool was_heard_ = false;  // one that was silent is not any more, and nobody has looked since
+  bool was_heard_ = false;  // a connection that was silent has spoken since the last `tidy`
   std::uint64_t ejections_seen_ = 0;
   std::uint64_t connects_ = 0;
   std::uint64_t attempts_ = 0;
   std::uint32_t in_flight_ = 0;
-  std::vector<std::unique_ptr<Connection>> connections_;  // that may take calls, oldest first
-  std::vector<std::unique_ptr<Connection>> leaving_;      // that take none, until what they carry has ended, oldest first
+  ConnectionList connections_;
   runtime::TaskScope scope_;
 };
 

@@ -1,8 +1,8 @@
 #pragma once
 // FailoverPool: a service that lives on several addresses, behind one handle. Each call goes to a healthy one: in turn, to
 // the leader, or to the less busy of two. What was never sent moves freely; what may have run is sent again, elsewhere, only
-// when it is idempotent, after a back-off, within a budget. An address in trouble is not used until it has answered a probe,
-// and then gets its share of the calls back by and by.
+// when it is idempotent, after a back-off, within a budget. An address that is not healthy is not
+// used until it has answered a probe, and then gets its share of the calls back by and by.
 //
 //   razor::FailoverPoolConfig config;
 //   config.balance = razor::Balance::least_in_flight;

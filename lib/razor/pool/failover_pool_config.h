@@ -14,12 +14,13 @@ struct FailoverPoolConfig {
   Balance balance = Balance::round_robin;
   HealthConfig health{};
   /// An idempotent call that has no answer after this time is sent to another address too, unless its options say
-  /// otherwise; zero: never. (pool_core.cc)
+  /// otherwise; zero: never. (call_policy.h, call_driver.cc)
   base::Duration hedge_after = base::Duration::zero();
 
-  /// How often a call follows errors that send it to another address; then its caller gets the error. (pool_core.cc)
+  /// How often a call follows errors that send it to another address; then its caller gets the error. (call_policy.cc)
   std::uint32_t redirects_max = 8;
   /// Addresses that only such errors have named: how many the pool knows at a time, and for how long after their last use.
+  /// (address_book.h)
   std::uint32_t redirect_addresses_max = 16;
   base::Duration redirect_address_timeout = std::chrono::seconds(60);
 };

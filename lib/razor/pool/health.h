@@ -46,7 +46,7 @@ struct HealthConfig {
 class Health {
  public:
   static constexpr std::uint32_t kFullWeight = 100;
-  static constexpr std::uint32_t kLeastWeight = 10;
+  static constexpr std::uint32_t kWeightMin = 10;
 
   explicit Health(const HealthConfig& config) : config_(config) {}
 
@@ -62,7 +62,7 @@ class Health {
     if (!is_ramping(now)) return kFullWeight;
     const auto passed = static_cast<std::uint64_t>((now - ramp_began_).count());
     const auto whole = static_cast<std::uint64_t>(config_.ramp.count());
-    return kLeastWeight + static_cast<std::uint32_t>((kFullWeight - kLeastWeight) * passed / whole);
+    return kWeightMin + static_cast<std::uint32_t>((kFullWeight - kWeightMin) * passed / whole);
   }
   bool is_ramping(base::TimePoint now) const {
     return is_healthy() && now < base::saturating_add(ramp_began_, config_.ramp);

@@ -1,21 +1,22 @@
 #pragma once
-// PoolCore: what ClientPool and FailoverPool have in common: calls that wait, are sent, fail and are sent again, over the
-// connections of one or many endpoints. Private to pool.
+// PoolCore: what ClientPool and FailoverPool have in common: a channel over the connections of one or many addresses. It takes
+// calls from their callers, gives its parts their turns and ticks, and closes them. Private to pool.
 //
-//   submitted --room--> under way --answered--> ended
-//       |                 |  ^
-//     queued --room-------^  |--never sent--> queued
-//                            |--cut off, or may have run and is idempotent--> backing off --> (needs a token) --> queued
+//   call_driver.h  drives calls through their attempts, and obeys the next three
+//     call_queue.h     every wait of a call, its limits, every change of its state
+//     call_policy.h    what becomes of a call when an attempt has ended
+//     address_book.h   the addresses, and where a call goes
+//   call_endings.h how calls end, with the texts of call_report.h
+//   endpoint.h     one address: connects when connect_policy.h says so
 
 #include <vector>
 
 #include "razor/base/ref.h"
-#include "razor/pool/endpoint.h"
-#include "razor/pool/pool_call.h"
-#include "razor/pool/retry_budget.h"
-#include "razor/pool/retry_policy.h"
+#include "razor/pool/call_driver.h"
+#include "razor/pool/pool_call_observer.h"
 #include "razor/runtime/event.h"
-#include "razor/stream/client_task.h"
+#include "razor/runtime/runtime_object.h"
+#include "razor/stream/channel.h"
 
 namespace razor::pool {
 
@@ -26,11 +27,6 @@ class PoolCore final : public stream::Channel,
  public:
   PoolCore(runtime::Runtime& runtime, std::vector<runtime::Address> addresses, const FailoverPoolConfig& config);
 
-  wire::ByteSink& begin(stream::Exchange& call, const wire::Action& action,
-                        const stream::CallOptions& options) override;
-  void commit(stream::Exchange& call, base::Blob&& blob) override;
-  void refuse(stream::Exchange& call, base::CallError why) override;
-
   void update_addresses(std::vector<runtime::Address> addresses);
   static runtime::Task<void> close(base::Ref<PoolCore> self, base::Duration limit);
   /// The handle goes: nothing completes after this.
@@ -39,106 +35,61 @@ class PoolCore final : public stream::Channel,
 
   const FailoverPoolConfig& config() const { return config_; }
 
- private:
-  friend class Attempt;
-  friend struct PoolCall::CallTimer;
+  // --- For its parts
+  CallDriver& driver() { return driver_; }
+  PoolCallObserver& observer() { return observer_; }
+  bool is_open() const { return phase_ == Phase::open; }
+  bool is_ended() const { return phase_ == Phase::ended; }
+  /// In a turn of its own: after anything that may let calls be sent.
+  void schedule_reevaluation() {
+    if (!reevaluating_.is_linked()) spawner().make_ready(reevaluating_);
+  }
+  void reevaluate();
+  /// For the deadlines of calls that wait, and at least once a tick while an address is to be looked after.
+  void arm_tick();
+  /// The address to which a redirect from `asked` sends a call; null: to no particular one.
+  Endpoint* named_by(const stream::Failover& wish, const runtime::Address& asked, base::TimePoint now);
+  /// The pool carries the call, which was not sent, or was and did not run.
+  void attach(PoolCall& call) { Channel::attach(*call.caller, &call); }
+  /// From now on it may have run.
+  static void mark_sent(PoolCall& call) { Channel::mark_sent(*call.caller); }
+  /// The pool carries it no more.
+  static void detach(stream::Exchange& caller) { Channel::detach(caller); }
+  void on_call_ended() {
+    if (!is_open() && driver_.empty()) drained_.set();
+  }
 
-  enum class State {
+ private:
+  enum class Phase {
     open,
     draining,  // takes no new calls
     ended,
   };
-  struct Known {
-    std::unique_ptr<Endpoint> endpoint;
-    bool is_temporary = false;  // an error has named it
-    base::TimePoint used_at{};
-  };
-  struct Retired {
-    std::unique_ptr<Endpoint> endpoint;
-    base::TimePoint at;
-  };
 
-  // --- Submitted calls
-  void cancel(stream::Exchange& user) override;
+  // Channel
+  wire::ByteSink& begin(stream::Exchange& call, const wire::Action& action,
+                        const stream::CallOptions& options) override;
+  void commit(stream::Exchange& call, base::Blob&& blob) override;
+  void refuse(stream::Exchange& call, base::CallError why) override;
+  void cancel(stream::Exchange& caller) override;
   void relocated(stream::Exchange& to) override;
-  void accept(PoolCall& call, base::Blob&& blob, base::TimePoint now);
 
-  // --- Waiting
-  void wait_for_room(PoolCall& call, WaitingCalls& list);
-  void stop_waiting(PoolCall& call, base::TimePoint now);
-  bool may_wait() const { return waiting_ < config_.pool.queue_calls_max; }
-  bool may_come_back() const { return waiting_ / 2 < config_.pool.queue_calls_max; }
-  void pump();
-  bool try_start(PoolCall& call, base::TimePoint now);
-  bool expired(PoolCall& call, base::TimePoint now);
-  void demand_connections(bool for_call);
-  void demand_for(const PoolCall& call);
-
-  // --- Choosing
-  void look_at_candidates(base::TimePoint now);
-  Endpoint* choose(PoolCall& call, base::TimePoint now);
-  Endpoint* other_than(AddressId asked, base::TimePoint now);
-  Endpoint* find(AddressId id) const;
-  Known* find(const runtime::Address& address);
-  bool any_healthy() const;
-  bool takes_calls(const Known& known) const;
-  Endpoint& add_endpoint(const runtime::Address& address, bool is_temporary);
-  void retire(std::size_t index);
-
-  // --- Attempts
-  void start_attempt(PoolCall& call, Connection& connection, bool is_hedge, base::TimePoint now);
-  static void on_attempt_over(const Attempt& attempt, bool answered);
-  void on_answered(Attempt& attempt, const wire::ResponseFrame& answer);
-  void on_failed(Attempt& attempt, base::CallError error);
-  void on_timer(PoolCall& call);
-  void go_on_or_fail(PoolCall& call, AddressId failed_at, base::CallError error, bool was_cut_off);
-  base::Duration next_delay(const PoolCall& call);
-  bool may_wait_for(const PoolCall& call, base::Duration delay, base::TimePoint now) const;
-  void back_off(PoolCall& call, base::Duration delay);
-  bool take_token(PoolCall& call, base::TimePoint now);
-  void go_on(PoolCall& call);
-  bool redirected(Attempt& attempt, const wire::ResponseFrame& answer);
-  Endpoint* named_by(const Failover& wish, const Endpoint& from, base::TimePoint now);
-  bool retried(Attempt& attempt, const wire::ResponseFrame& answer);
-  void hedge(PoolCall& call);
-  void try_elsewhere();
-  PoolCall::Trouble& trouble_of(PoolCall& call);
-  void note_tried(PoolCall& call, const runtime::Address& address, std::string said);
-
-  // --- Ends of calls
-  stream::Exchange& end(PoolCall& call);
-  void forget(PoolCall& call);
-  void uncount_bytes(PoolCall& call) { bytes_ -= std::exchange(call.bytes_counted, 0); }
-  void fail_later(PoolCall& call, base::CallError error);
-  void fail_expired(PoolCall& call);
-  static std::string cause(const PoolCall& call, const base::CallError& error);
-  std::string report(const PoolCall& call, std::string_view what, bool waited) const;
-  std::string report_text(const PoolCall& call, std::string_view what, bool waited) const;
-  void deliver_failures();
-  void end_all(std::string_view why);
-
-  // --- Time and turns
-  base::Duration without_connection(base::TimePoint now) const;
-  void schedule_look() {
-    if (!looking_.is_linked()) spawner().make_ready(looking_);
-  }
-  void look();
+  std::unique_ptr<Endpoint> make_endpoint(AddressId id, const runtime::Address& address);
+  void terminate(std::string_view why);
   void on_tick();
-  void arm_tick();
 
   // RuntimeObject
   void end_with_runtime() override { shut_down(); }
   std::string object_name() const override;
 
   // EndpointOwner
-  void on_room() override;
-  void on_endpoint_changed() override { schedule_look(); }
+  void on_room() override { driver_.start_queued(); }
+  void on_endpoint_changed() override { schedule_reevaluation(); }
   bool is_active() const override;
 
-  template <void (PoolCore::*Method)()>
-  struct Turn final : runtime::Ready {
-    explicit Turn(PoolCore& owner)
-        : Ready([](Ready& ready) { (static_cast<Turn&>(ready).core.*Method)(); }), core(owner) {}
+  struct Reevaluation final : runtime::Ready {
+    explicit Reevaluation(PoolCore& owner)
+        : Ready([](Ready& ready) { static_cast<Reevaluation&>(ready).core.reevaluate(); }), core(owner) {}
     PoolCore& core;
   };
   struct Tick final : runtime::Timer {
@@ -149,37 +100,14 @@ class PoolCore final : public stream::Channel,
 
   FailoverPoolConfig config_;
   runtime::Clock& clock_;
-  State state_ = State::open;
-  RetryPolicy retry_policy_;
-  RetryBudget budget_;
-  Selector selector_;
-  base::RandomStream jitter_;
+  Phase phase_ = Phase::open;
   PoolStats stats_;
-
-  AddressId last_id_ = kNoAddress;
-  std::vector<Known> endpoints_;
-  std::vector<Candidate> candidates_;                // of the endpoints, in their order
-  std::vector<Retired> retired_;  // that still carry something, or may be listed again
-
-  PoolCall* begun_ = nullptr;
-  AllCalls all_;
-  WaitingCalls queue_;         // in the order of submission
-  WaitingCalls particular_;    // were under way already: they come first, each with its own wishes
-  WaitingCalls needs_token_;
-  WaitingCalls failing_;
-  WaitingCalls failing_now_;   // those of them whose turn it is
-  stream::DeadlineWheel deadlines_;  // of those that wait
-  std::uint32_t waiting_ = 0;
-  std::uint32_t under_way_ = 0;
-  base::ByteCount bytes_ = 0;
+  AddressBook<Endpoint> book_;
+  PoolCall* draft_ = nullptr;  // between `begin` and `commit`
+  PoolCallObserver observer_;
+  CallDriver driver_;
   base::TimePoint last_submitted_ = base::TimePoint::min();
-
-  bool has_connection_ = false;  // some address that calls may go to
-  base::TimePoint has_connection_since_{};
-  base::Duration without_connection_{};  // in total, up to then
-
-  Turn<&PoolCore::look> looking_;
-  Turn<&PoolCore::deliver_failures> delivering_;
+  Reevaluation reevaluating_;
   Tick tick_;
   runtime::Event drained_;
 };

@@ -1,20 +1,20 @@
 #include "razor/pool/pool_state.h"
 
 #include "razor/base/format.h"
-#include "razor/pool/call_stages.h"
+#include "razor/base/time_text.h"
 
 namespace razor::pool {
 
 std::string attempts_text(std::uint32_t failures, base::Duration next_in) {
   if (failures == 0) return {};
   std::string text = base::format(" ({} attempt{} in a row", failures, failures == 1 ? "" : "s");
-  if (next_in > base::Duration::zero()) text += base::format(", next in {}", span_text(next_in));
+  if (next_in > base::Duration::zero()) text += base::format(", next in {}", base::span_text(next_in));
   return text + ")";
 }
 
 std::string AddressState::to_string() const {
   std::string text = base::format("{}: {}", address, name_of(health));
-  if (health_for > base::Duration::zero()) text += base::format(" for {}", span_text(health_for));
+  if (health_for > base::Duration::zero()) text += base::format(" for {}", base::span_text(health_for));
   if (health == HealthState::healthy && share < Health::kFullWeight) text += base::format(", {} % of its share", share);
   if (leads) text += ", leads";
   if (from_redirect) text += ", named by an error";

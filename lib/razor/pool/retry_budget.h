@@ -22,13 +22,13 @@ class RetryBudget {
 
   /// `percent` of the calls may be retried, and `burst` more.
   RetryBudget(std::uint32_t percent, std::uint32_t burst)
-      : paid_in_(percent), most_(std::int64_t{burst} * kToken), tokens_(most_) {}
+      : paid_in_(percent), max_(std::int64_t{burst} * kToken), tokens_(max_) {}
 
-  void on_call() { tokens_ = std::min(tokens_ + paid_in_, most_); }
+  void on_call() { tokens_ = std::min(tokens_ + paid_in_, max_); }
 
   /// Takes a token, if there is one.
   bool take(base::TimePoint now) {
-    if (now >= full_at()) tokens_ = most_;
+    if (now >= full_at()) tokens_ = max_;
     if (tokens_ < kToken) return false;
     tokens_ -= kToken;
     last_taken_ = now;
@@ -36,7 +36,7 @@ class RetryBudget {
   }
 
   /// Whole tokens.
-  std::int64_t tokens(base::TimePoint now) const { return (now >= full_at() ? most_ : tokens_) / kToken; }
+  std::int64_t tokens(base::TimePoint now) const { return (now >= full_at() ? max_ : tokens_) / kToken; }
   /// When the bucket is full by itself, if nobody takes anything.
   base::TimePoint full_at() const { return base::saturating_add(last_taken_, kQuiet); }
 
@@ -44,7 +44,7 @@ class RetryBudget {
   static constexpr std::int64_t kToken = 100;
 
   std::int64_t paid_in_;
-  std::int64_t most_;
+  std::int64_t max_;
   std::int64_t tokens_;
   base::TimePoint last_taken_ = base::TimePoint::min();
 };

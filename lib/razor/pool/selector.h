@@ -29,7 +29,7 @@ constexpr std::string_view name_of(Balance balance) {
 using AddressId = std::uint32_t;
 inline constexpr AddressId kNoAddress = 0;
 
-/// What a Selector is shown of an address. Kept from one look to the next.
+/// What a Selector is shown of an address. Kept from one pick to the next.
 struct Candidate {
   AddressId id = kNoAddress;
   bool healthy = false;
