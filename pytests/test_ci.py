@@ -26,7 +26,9 @@ WRONG: list[tuple[list[str], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize("command, status, said", WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "command, status, said", WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_wrong_usage_is_explained(command: list[str], status: int, said: str) -> None:
     finished = subprocess.run(command, cwd=node.ROOT, capture_output=True, text=True)
     assert finished.returncode == status, finished

@@ -156,5 +156,7 @@ def _with_blocks(text: str, path: str, places: list[tuple[int, int, Bug, Block]]
 
 
 def _with_include(text: str) -> str:
-    first, rest = ("#pragma once\n", text.removeprefix("#pragma once\n")) if text.startswith("#pragma once\n") else ("", text)
+    first, rest = (
+        ("#pragma once\n", text.removeprefix("#pragma once\n")) if text.startswith("#pragma once\n") else ("", text)
+    )
     return f"{first}{INCLUDE}\n{rest}"
