@@ -21,6 +21,9 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["ci/build", "--bogus"], USAGE_ERROR, "usage: ci/build"),
     (["ci/build", "--compiler", "no-such-compiler"], 1, "ci/build: no such compiler: no-such-compiler"),
     (["ci/demo", "bogus"], USAGE_ERROR, "usage: ci/demo"),
+    (["ci/lint", "--bogus"], USAGE_ERROR, "usage: ci/lint"),
+    (["ci/lint", "--since", "no-such-revision"], USAGE_ERROR, "ci/lint: no such revision: no-such-revision"),
+    (["ci/lint", "no_such_file.cc"], USAGE_ERROR, "ci/lint: some of these are no files of the tree"),
     (["ci/setup", "--bogus"], USAGE_ERROR, "usage: ci/setup"),
     (["ci/sanitize", "bogus"], USAGE_ERROR, "usage: ci/sanitize"),
 ]
