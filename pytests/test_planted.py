@@ -18,7 +18,7 @@ sys.path.insert(0, str(PLANTED))
 import catalogue  # noqa: E402  # lies with the bugs
 
 BUGS_LEAST = 48
-# Those of CONTRACT.md that hold of the library in simulation; the others are about real processes.
+# Those of faults/contract.md that hold of the library in simulation; the others are about real processes.
 RULES = [*range(1, 31), *range(34, 39)]
 
 FILES = sorted(PLANTED.glob("*.planted"))
