@@ -1,5 +1,5 @@
-"""Documents keep up with the tree: links and paths lead somewhere, commands name programs that there are, the contract has the
-sentences that failure pages show, and the code in them is quoted from compiled files.
+"""Documents keep up with the tree: links and paths lead somewhere, commands name programs that there are, the contract has
+the sentences that failure pages show, and the code in them is quoted from compiled files.
 
 Fails when a file is moved or renamed and a guide still names the old place.
 """
@@ -220,7 +220,7 @@ def test_every_divergence_of_the_simulator_is_in_its_guide() -> None:
     assert [name_of(path) for path in diverging if name_of(path).removeprefix("sim/") not in rows] == []
 
 
-# --- The checks themselves --------------------------------------------------------------------------------------------------
+# --- The checks themselves -------------------------------------------------------------------------------------------
 
 
 def test_a_link_and_an_anchor_that_lead_nowhere_are_found(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PROGRAMS = {
     "lib/razor/wire/changing_types.md": "tests/examples/changing_types.cc",
 }
 # Folders with files that are not the tree's.
-FOREIGN = re.compile(r"(\.deps|\.git|build[^/]*)/")
+FOREIGN = re.compile(r"\.deps|\.git|build.*")
 
 FENCE = re.compile(r"^```(\w*)$")
 QUOTE = re.compile(r"^<!-- quote: (\S+?)(?:#(\w+))? -->$")
@@ -44,8 +44,8 @@ class Block:
 
 
 def documents(root: Path = ROOT) -> list[Path]:
-    paths = (path for path in root.rglob("*.md") if not FOREIGN.match(path.relative_to(root).as_posix()))
-    return sorted(paths)
+    folders = [path for path in root.iterdir() if path.is_dir() and not FOREIGN.fullmatch(path.name)]
+    return sorted([*root.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))])
 
 
 def blocks(document: str) -> Iterator[Block]:
