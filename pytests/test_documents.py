@@ -4,6 +4,7 @@ the sentences that failure pages show, and the code in them is quoted from compi
 Fails when a file is moved or renamed and a guide still names the old place.
 """
 
+import functools
 import operator
 import re
 import sys
@@ -41,10 +42,18 @@ COMING = {
     "lib/razor/wire/control_frame.h",
 }
 
+# Likewise names of the code.
+COMING_WORDS = {"call_queue"}
+
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FILE = re.compile(r"(?:[\w.+-]+/)*[\w+-]+\.(?:h|cc|py|md|txt|json|planted|plan|cmake)\b")
 FOLDER = re.compile(r"(?:lib|sim|faults|tests|pytests|bench|ci)/[\w/.-]*\w(?![\w<*{/-])")
+# Names of the code: of several words, or of the library's namespace.
+WORD = re.compile(r"(?<![\w/-])(?:(?<=razor::)\w+|\w+_\w+|[A-Z][a-z]+[A-Z]\w*)(?![\w./-]*[/.])")
+SOURCES = ("lib", "sim", "faults", "tests", "pytests", "bench", "ci")
+# Words of these are examples, good and bad.
+WITH_WORDS_OF_THEIR_OWN = {".github/style.md", "lib/razor/wire/types.md", "lib/razor/wire/changing_types.md"}
 # Names that stand for any file.
 PLACEHOLDERS = {"x.h", "x.cc", "x_test.cc", "NN_name.planted"}
 MACHINE = re.compile(r"(?<![\w.:/])/(?:home|root|work|tmp|mnt|opt|Users)\b")
@@ -111,6 +120,18 @@ def wrong_paths(path: Path) -> list[str]:
     return sorted(one for one in named if not is_there(one, path.parent, ROOT))
 
 
+@functools.cache
+def words_of_the_code() -> set[str]:
+    files = [path for folder in SOURCES for path in (ROOT / folder).rglob("*") if path.suffix != ".md" and path.is_file()]
+    files = [path for path in files if path != Path(__file__) and "__pycache__" not in path.parts]
+    return {word for path in files for word in re.findall(r"\w+", path.read_text(encoding="utf-8", errors="replace"))}
+
+
+def wrong_words(document: str) -> list[str]:
+    words = {word for span in SPAN.findall(prose(document)) if "/" not in span for word in WORD.findall(span)}
+    return sorted(words - words_of_the_code() - COMING_WORDS)
+
+
 def targets() -> set[str]:
     """Names of programs and tests that the build knows."""
     lists = [*ROOT.glob("*/CMakeLists.txt"), *ROOT.glob("*/*/CMakeLists.txt")]
@@ -151,6 +172,12 @@ def test_links_lead_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_paths_that_are_named_exist(path: Path) -> None:
     assert wrong_paths(path) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_names_of_the_code_are_those_that_it_has(path: Path) -> None:
+    if name_of(path) not in WITH_WORDS_OF_THEIR_OWN:
+        assert wrong_words(path.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -237,6 +264,13 @@ def test_a_path_that_is_not_there_is_found(named: str) -> None:
         assert wrong_paths(guide) == [named.strip("<>")]
     finally:
         guide.unlink()
+
+
+def test_a_name_that_the_code_does_not_have_is_found() -> None:
+    document = (
+        "Of `razor::Reply<int>`, `GonePool`, `pool.gone_for_ever()` and `ClientPool`; `razor::Goneling` and GoneToo.\n"
+    )
+    assert wrong_words(document) == ["GonePool", "Goneling", "gone_for_ever"]
 
 
 def test_a_program_that_is_not_built_is_found() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from node import ROOT
 
-TOOLS = ("clang-format-19", "clang-tidy-19", "clang++-19", "black", "flake8", "mypy")
+TOOLS = ("git", "clang-format-19", "clang-tidy-19", "clang++-19", "black", "flake8", "mypy")
 COPIED = (
     "ci/lint",
     "ci/check_layers.py",
