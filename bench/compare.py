@@ -63,7 +63,8 @@ class Server:
 def load(command: list[str]) -> dict[str, float]:
     """A load process on the second core."""
     done = subprocess.run(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout)
+    report: dict[str, float] = json.loads(done.stdout)
+    return report
 
 
 def main() -> int:
@@ -75,7 +76,9 @@ def main() -> int:
     parser.add_argument("--payload", type=int, default=64)
     parser.add_argument("--ways", default="api:plain,api:coroutine,stream:plain,stream:coroutine")
     parser.add_argument("--spin-us", type=int, default=0)
-    parser.add_argument("--echo-read-bytes", type=int, default=32 << 10, help="as ReadBufferSizes::kMax of wire/frame_reader.h")
+    parser.add_argument(
+        "--echo-read-bytes", type=int, default=32 << 10, help="as ReadBufferSizes::kMax of wire/frame_reader.h"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if (os.cpu_count() or 1) < 2:
@@ -91,43 +94,95 @@ def main() -> int:
     results = []
     with ExitStack() as stack:
         node_server = stack.enter_context(Server([node, "serve", "--listen", "127.0.0.1:0", *spin]))
-        frames = {way: frames_of(*way, options.payload) for way in ways}
+        frames = {way: frames_of(way[0], way[1], options.payload) for way in ways}
         echo_servers = {
             answer: stack.enter_context(
-                Server([echo, "serve", "--listen", "127.0.0.1:0", *buffers, *spin] +
-                       (["--answer-bytes", str(answer)] if answer is not None else [])))
+                Server(
+                    [echo, "serve", "--listen", "127.0.0.1:0", *buffers, *spin]
+                    + (["--answer-bytes", str(answer)] if answer is not None else [])
+                )
+            )
             for answer in sorted({f.answer_bytes for f in frames.values()}, key=str)
         }
 
         def echo_load(sizes: Frames, in_flight: int) -> dict[str, float]:
-            return load([echo, "load", "--connect", echo_servers[sizes.answer_bytes].address, "--in-flight", str(in_flight),
-                         "--payload", str(sizes.msg_bytes), "--action-bytes", str(sizes.action_bytes),
-                         "--blob-bytes", str(sizes.blob_bytes), "--seconds", str(options.seconds), "--json", *buffers, *spin])
+            return load(
+                [
+                    echo,
+                    "load",
+                    "--connect",
+                    echo_servers[sizes.answer_bytes].address,
+                    "--in-flight",
+                    str(in_flight),
+                    "--payload",
+                    str(sizes.msg_bytes),
+                    "--action-bytes",
+                    str(sizes.action_bytes),
+                    "--blob-bytes",
+                    str(sizes.blob_bytes),
+                    "--seconds",
+                    str(options.seconds),
+                    "--json",
+                    *buffers,
+                    *spin,
+                ]
+            )
 
         def node_load(way: tuple[str, ...], in_flight: int) -> dict[str, float]:
-            return load([node, "load", "--connect", node_server.address, "--interface", way[0], "--handler", way[1],
-                         "--in-flight", str(in_flight), "--payload", str(options.payload),
-                         "--seconds", str(options.seconds), "--json", *spin])
+            return load(
+                [
+                    node,
+                    "load",
+                    "--connect",
+                    node_server.address,
+                    "--interface",
+                    way[0],
+                    "--handler",
+                    way[1],
+                    "--in-flight",
+                    str(in_flight),
+                    "--payload",
+                    str(options.payload),
+                    "--seconds",
+                    str(options.seconds),
+                    "--json",
+                    *spin,
+                ]
+            )
 
-        print(f"{'in flight':>9}  {'way':<18} {'calls/s':>12} {'echo/s':>12} {'ratio':>6} {'p50':>8} {'of echo':>8} "
-              f"{'CPU/call':>9} {'echo':>7}")
+        print(
+            f"{'in flight':>9}  {'way':<18} {'calls/s':>12} {'echo/s':>12} {'ratio':>6} {'p50':>8} {'of echo':>8} "
+            f"{'CPU/call':>9} {'echo':>7}"
+        )
         for in_flight in [int(text) for text in options.in_flight.split(",")]:
-            runs: dict[tuple[str, ...], list[tuple[dict, dict]]] = {way: [] for way in ways}
+            runs: dict[tuple[str, ...], list[tuple[dict[str, float], dict[str, float]]]] = {way: [] for way in ways}
             for _ in range(options.runs):
                 measured = {sizes: echo_load(sizes, in_flight) for sizes in dict.fromkeys(frames.values())}
                 for way in ways:
                     runs[way].append((node_load(way, in_flight), measured[frames[way]]))
             for way, pairs in runs.items():
+
                 def middle(key: str, side: int) -> float:
                     return statistics.median(pair[side][key] for pair in pairs)
 
                 ratio = statistics.median(ours["rps"] / theirs["rps"] for ours, theirs in pairs)
                 latency = statistics.median(ours["p50_us"] / theirs["p50_us"] for ours, theirs in pairs)
-                print(f"{in_flight:>9}  {':'.join(way):<18} {middle('rps', 0):>12,.0f} {middle('rps', 1):>12,.0f} {ratio:>6.2f} "
-                      f"{middle('p50_us', 0):>8.1f} {latency:>8.2f} {middle('cpu_us_per_call', 0):>9.3f} "
-                      f"{middle('cpu_us_per_call', 1):>7.3f}", flush=True)
-                results.append({"in_flight": in_flight, "way": ":".join(way), "ratio": ratio, "latency_ratio": latency,
-                                "runs": [{"ours": ours, "echo": theirs} for ours, theirs in pairs]})
+                print(
+                    f"{in_flight:>9}  {':'.join(way):<18} {middle('rps', 0):>12,.0f} {middle('rps', 1):>12,.0f} "
+                    f"{ratio:>6.2f} "
+                    f"{middle('p50_us', 0):>8.1f} {latency:>8.2f} {middle('cpu_us_per_call', 0):>9.3f} "
+                    f"{middle('cpu_us_per_call', 1):>7.3f}",
+                    flush=True,
+                )
+                results.append(
+                    {
+                        "in_flight": in_flight,
+                        "way": ":".join(way),
+                        "ratio": ratio,
+                        "latency_ratio": latency,
+                        "runs": [{"ours": ours, "echo": theirs} for ours, theirs in pairs],
+                    }
+                )
     if options.json:
         options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return 0

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Finds expressions with co_await whose conditional parts g++ 12 may evaluate although they are not chosen.
 
-Where a full expression contains a co_await, g++ 12.2 makes the temporaries of class type of the whole expression, those in
-the branch of `?:` that is not chosen, and behind `&&` and `||`, before it decides anything: `co_await sleep_for(a ? x : draw())`
-always draws. Where such a temporary has a destructor that does something, it is then destroyed without having been made.
-Branches that contain the co_await themselves are compiled rightly.
+Where a full expression contains a co_await, g++ 12.2 makes the temporaries of class type of the whole expression, those
+in the branch of `?:` that is not chosen, and behind `&&` and `||`, before it decides anything: `co_await sleep_for(a ?
+x : draw())` always draws. Where such a temporary has a destructor that does something, it is then destroyed without
+having been made. Branches that contain the co_await themselves are compiled rightly.
 
 The types are not known here, so this refuses more than it must:
   - any `?:` inside the operand of a co_await;
@@ -97,7 +97,9 @@ class Source:
                 continue
             before = self.tokens[index - 1] if index > 0 else None
             subscript = before is not None and (
-                before.text in {")", "]"} or (before.kind == "word" and before.text not in NO_CALLS) or before.kind == "literal"
+                before.text in {")", "]"}
+                or (before.kind == "word" and before.text not in NO_CALLS)
+                or before.kind == "literal"
             )
             if subscript or self.text(index + 1) == "[":
                 continue
@@ -123,7 +125,12 @@ class Source:
                 at = end
             elif token.text in {"::", ".", "->"} or (
                 token.kind in {"word", "literal", "number"}
-                and (at == begin or self.text(at - 1) in {"::", ".", "->"} or at - 1 in self.pairs and self._in_lambda(at, begin))
+                and (
+                    at == begin
+                    or self.text(at - 1) in {"::", ".", "->"}
+                    or at - 1 in self.pairs
+                    and self._in_lambda(at, begin)
+                )
             ):
                 at += 1
             else:
@@ -235,7 +242,9 @@ class Source:
                 if text == "?" or text in {"&&", "||"} and not self._is_reference(at) and not asio:
                     for branch in self._branches(at, end):
                         if self.may_make_temporaries(*branch):
-                            found.add((self.tokens[at].line, f"a call in a branch of `{text}`, in an expression with co_await"))
+                            found.add(
+                                (self.tokens[at].line, f"a call in a branch of `{text}`, in an expression with co_await")
+                            )
         return iter(sorted(found))
 
     def _is_reference(self, at: int) -> bool:

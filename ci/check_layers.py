@@ -53,7 +53,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 def folder_of(path: str) -> str | None:
     """The layer that a file, named from its include root, belongs to."""
     folders = [folder for folder in ALLOWED if path.startswith(folder + "/")]
-    return max(folders, key=len, default=None)
+    return max(folders, key=len) if folders else None
 
 
 def errors_in(path: Path, include_name: str) -> list[str]:
@@ -79,7 +79,13 @@ def errors_in(path: Path, include_name: str) -> list[str]:
 
 
 def main() -> int:
-    roots = {ROOT / "lib": ROOT / "lib", ROOT / "sim": ROOT, ROOT / "faults": ROOT, ROOT / "tests": ROOT, ROOT / "bench": ROOT}
+    roots = {
+        ROOT / "lib": ROOT / "lib",
+        ROOT / "sim": ROOT,
+        ROOT / "faults": ROOT,
+        ROOT / "tests": ROOT,
+        ROOT / "bench": ROOT,
+    }
     errors = []
     files = 0
     for folder, include_root in roots.items():

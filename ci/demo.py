@@ -4,6 +4,7 @@
     demo.py RAZOR_NODE
 """
 
+import io
 import json
 import os
 import signal
@@ -13,8 +14,11 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
+BOLD, DIM, GREEN, RED, PLAIN = (
+    ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
+)
 # Live progress of a load, for a terminal; in a file it would be one endless line.
 PROGRESS = ["--progress"] if sys.stderr.isatty() else []
 
@@ -89,22 +93,34 @@ CALLS: list[tuple[str, str | None, int]] = [
 ]
 
 
-def load(node: Path, address: str, seconds: float, *options: str) -> dict:
+def load(node: Path, address: str, seconds: float, *options: str) -> dict[str, Any]:
     command = [str(node), "load", "--connect", address, "--seconds", str(seconds), "--json", *PROGRESS, *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
-def show_load(name: str, report: dict) -> list[str]:
+def show_load(name: str, report: dict[str, Any]) -> list[str]:
     failed = sum(report["errors"].values())
-    return [name, f"{report['rps']:,.0f}", f"{report['p50_us']:,.0f}", f"{report['p99_us']:,.0f}",
-            f"{report['cpu_us_per_call']:.2f}", f"{failed}"]
+    return [
+        name,
+        f"{report['rps']:,.0f}",
+        f"{report['p50_us']:,.0f}",
+        f"{report['p99_us']:,.0f}",
+        f"{report['cpu_us_per_call']:.2f}",
+        f"{failed}",
+    ]
 
 
 def table(head: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     line = "   ".join
-    print("   " + BOLD + line(f"{cell:<{widths[i]}}" if i == 0 else f"{cell:>{widths[i]}}" for i, cell in enumerate(head)) + PLAIN)
+    print(
+        "   "
+        + BOLD
+        + line(f"{cell:<{widths[i]}}" if i == 0 else f"{cell:>{widths[i]}}" for i, cell in enumerate(head))
+        + PLAIN
+    )
     for row in rows:
         print("   " + line(f"{cell:<{widths[i]}}" if i == 0 else f"{cell:>{widths[i]}}" for i, cell in enumerate(row)))
 
@@ -121,9 +137,9 @@ class Cluster:
 
     node: Path
     servers: list[Server] = field(default_factory=list)
-    samples: list[dict] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[str] = field(default_factory=list)
-    report: dict = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
     avoided_at: float | None = None
     used_at: float | None = None
 
@@ -154,8 +170,21 @@ class Cluster:
 
     def start_load(self) -> subprocess.Popen[str]:
         connect = [word for server in self.servers for word in ("--connect", server.addresses[0])]
-        command = [str(self.node), "load", *connect, "--pool", "--idempotent", "--in-flight", str(CALLS_IN_FLIGHT),
-                   "--seconds", str(ENDED_AT), "--json", "--report-every", str(SAMPLE_EVERY), *PROGRESS]
+        command = [
+            str(self.node),
+            "load",
+            *connect,
+            "--pool",
+            "--idempotent",
+            "--in-flight",
+            str(CALLS_IN_FLIGHT),
+            "--seconds",
+            str(ENDED_AT),
+            "--json",
+            "--report-every",
+            str(SAMPLE_EVERY),
+            *PROGRESS,
+        ]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     @property
@@ -168,14 +197,17 @@ class Cluster:
         if not PROGRESS:
             print(self.timeline[-1])
 
-    def on_sample(self, sample: dict) -> None:
+    def on_sample(self, sample: dict[str, Any]) -> None:
         at, before = sample["at"], self.samples[-1] if self.samples else None
         self.samples.append(sample)
         address = self.victim.addresses[0]
         is_killed = self.victim.process.poll() is not None
         if before is None:
-            self.tell(at, f"{CALLS_IN_FLIGHT} calls in flight, in turn to "
-                          + ", ".join(server.addresses[0] for server in self.servers))
+            self.tell(
+                at,
+                f"{CALLS_IN_FLIGHT} calls in flight, in turn to "
+                + ", ".join(server.addresses[0] for server in self.servers),
+            )
         elif self.avoided_at is None:
             if is_killed and sample["pool"]["addresses"][0]["health"] != "healthy":
                 self.avoided_at = at
@@ -191,7 +223,7 @@ class Cluster:
             self.tell(at, "the pool has found it, and gives it calls: gently, all of its share after 5 s")
 
     @staticmethod
-    def attempts(sample: dict) -> list[int]:
+    def attempts(sample: dict[str, Any]) -> list[int]:
         return [one["attempts"] for one in sample["pool"]["addresses"]]
 
     def rate(self, begin: float, end: float) -> str:
@@ -221,23 +253,37 @@ class Cluster:
         for name, at in marks.items():
             line += " " * (round(at / SAMPLE_EVERY) - 1 - len(line)) + f"^ {name}"
         print(f"   {DIM}{line}{PLAIN}")
-        table(["", "before", "while it was away", "after"],
-              [["calls/s", self.rate(0.3, KILLED_AT), self.rate(self.avoided_at or KILLED_AT, BACK_AT),
-                self.rate(self.used_at or BACK_AT, ENDED_AT)]])
+        table(
+            ["", "before", "while it was away", "after"],
+            [
+                [
+                    "calls/s",
+                    self.rate(0.3, KILLED_AT),
+                    self.rate(self.avoided_at or KILLED_AT, BACK_AT),
+                    self.rate(self.used_at or BACK_AT, ENDED_AT),
+                ]
+            ],
+        )
         cores = os.cpu_count() or 1
         if cores < len(self.servers) + 1:
-            print(f"   {DIM}{len(self.servers) + 1} busy processes share {cores} cores: with one less, all get more done{PLAIN}")
+            print(f"   {DIM}{len(self.servers) + 1} busy processes share {cores} cores: with one less, all do more{PLAIN}")
         shares = self.shares_at_the_end()
         print()
-        table(["address", "share at the end", "attempts", "connects"],
-              [[one["address"], f"{share} %", f"{one['attempts']:,}", f"{one['connects']}"]
-               for one, share in zip(self.report["pool"]["addresses"], shares, strict=True)])
-        print(f"\n   {self.report['submitted']:,} calls submitted, {self.report['ended']:,} ended, {self.failed} failed; "
-              f"{self.retries} sent again; the slowest took {self.report['slowest_ms']:.0f} ms")
+        table(
+            ["address", "share at the end", "attempts", "connects"],
+            [
+                [one["address"], f"{share} %", f"{one['attempts']:,}", f"{one['connects']}"]
+                for one, share in zip(self.report["pool"]["addresses"], shares, strict=True)
+            ],
+        )
+        print(
+            f"\n   {self.report['submitted']:,} calls submitted, {self.report['ended']:,} ended, {self.failed} failed; "
+            f"{self.retries} sent again; the slowest took {self.report['slowest_ms']:.0f} ms"
+        )
 
     @property
     def retries(self) -> int:
-        return self.report["pool"]["totals"]["retries"]
+        return int(self.report["pool"]["totals"]["retries"])
 
     @property
     def failed(self) -> int:
@@ -245,7 +291,7 @@ class Cluster:
 
     @property
     def lost(self) -> int:
-        return self.report["submitted"] - self.report["ended"]
+        return int(self.report["submitted"]) - int(self.report["ended"])
 
     @property
     def is_fine(self) -> bool:
@@ -258,7 +304,8 @@ def main() -> int:
         return 64
     node = Path(sys.argv[1])
     # Line by line, also where it goes to a file that somebody follows; and whatever the terminal can show.
-    sys.stdout.reconfigure(line_buffering=True, errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, errors="replace")
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         server = Server(node, ["127.0.0.1:0", f"unix:{scratch}/razor.sock"]).start()
@@ -286,8 +333,11 @@ def main() -> int:
             cluster.show()
 
             title("7. SIGTERM: the server answers what it has begun, then goes")
-            slow = subprocess.Popen([str(node), "call", server.addresses[0], "CalculatorService.sleep_ms", "400"],
-                                    stdout=subprocess.PIPE, text=True)
+            slow = subprocess.Popen(
+                [str(node), "call", server.addresses[0], "CalculatorService.sleep_ms", "400"],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
             time.sleep(0.2)
             status = server.stop()
             answer = (slow.communicate(timeout=10)[0] or "").strip()
@@ -298,14 +348,17 @@ def main() -> int:
     title("Summary")
     table(["one connection", "calls/s", "p50 us", "p99 us", "CPU us/call", "errors"], rows)
     print()
-    table(["what was shown", "outcome"], [
-        ["calls and errors as expected", f"{right} of {len(CALLS)}"],
-        ["calls through the cluster that lost a server", f"{cluster.report['ended']:,}"],
-        ["calls that it took along, sent again elsewhere", f"{cluster.retries:,}"],
-        ["calls lost, or failed", f"{cluster.lost + cluster.failed:,}"],
-        ["graceful close", "clean" if status == 0 and answer == "null" else "NOT CLEAN"],
-        ["seconds", f"{time.monotonic() - begun:.1f}"],
-    ])
+    table(
+        ["what was shown", "outcome"],
+        [
+            ["calls and errors as expected", f"{right} of {len(CALLS)}"],
+            ["calls through the cluster that lost a server", f"{cluster.report['ended']:,}"],
+            ["calls that it took along, sent again elsewhere", f"{cluster.retries:,}"],
+            ["calls lost, or failed", f"{cluster.lost + cluster.failed:,}"],
+            ["graceful close", "clean" if status == 0 and answer == "null" else "NOT CLEAN"],
+            ["seconds", f"{time.monotonic() - begun:.1f}"],
+        ],
+    )
     fine = right == len(CALLS) and cluster.is_fine and status == 0 and answer == "null"
     return 0 if fine else 1
 

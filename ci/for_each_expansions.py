@@ -45,12 +45,17 @@ def expansions(name: str, arguments_max: int) -> list[str]:
             lines.append(f"#define {name}{arguments}(M, {listed(names)}) {each}")
         else:
             first = f"{name}{most}(M, {listed(names)})"
-            lines.append(f"#define {name}{arguments}(M, {listed(names)}, ...) {first} {name}{arguments - most}(M, __VA_ARGS__)")
+            lines.append(
+                f"#define {name}{arguments}(M, {listed(names)}, ...) {first} {name}{arguments - most}(M, __VA_ARGS__)"
+            )
     return lines
 
 
 def header() -> str:
-    inner = [f"// Inside of another one: up to {INNER_ARGUMENTS_MAX}.", *expansions("RAZOR_FOR_EACH_INNER_", INNER_ARGUMENTS_MAX)]
+    inner = [
+        f"// Inside of another one: up to {INNER_ARGUMENTS_MAX}.",
+        *expansions("RAZOR_FOR_EACH_INNER_", INNER_ARGUMENTS_MAX),
+    ]
     parts = [count(), expansions("RAZOR_FOR_EACH_", ARGUMENTS_MAX), inner]
     return HEAD + "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 

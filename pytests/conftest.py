@@ -13,8 +13,9 @@ import os
 import random
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,8 +61,8 @@ def pytest_sessionstart() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, DESCRIPTORS)), hard))
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item):
+@pytest.hookimpl(hookwrapper=True)  # type: ignore[misc]  # Debian's pluggy has no types
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Adds the logs of the processes to the report of a failed test."""
     outcome = yield
     report = outcome.get_result()

@@ -69,7 +69,8 @@ class Finished:
         """What a call that succeeded printed."""
         assert self.status == OK, self
         assert self.err == "", self
-        return json.loads(self.out)
+        printed: dict[str, Any] = json.loads(self.out)
+        return printed
 
     @property
     def error(self) -> Any:
@@ -90,13 +91,15 @@ class Finished:
     def _printed_error(self) -> dict[str, Any]:
         assert self.out == "", self
         assert self.err.count("\n") == 1, self
-        return json.loads(self.err)
+        printed: dict[str, Any] = json.loads(self.err)
+        return printed
 
     @property
     def report(self) -> dict[str, Any]:
         """What a load printed with --json."""
         assert self.out.count("\n") == 1, self
-        return json.loads(self.out)
+        printed: dict[str, Any] = json.loads(self.out)
+        return printed
 
 
 class Process:
@@ -164,9 +167,7 @@ class Server(Process):
         return self.addresses[0]
 
     def wait_until_listening(self, count: int) -> None:
-        wait_until(
-            f"{self} to listen on {count} addresses", lambda: not self.is_running or self.out.count("\n") >= count
-        )
+        wait_until(f"{self} to listen on {count} addresses", lambda: not self.is_running or self.out.count("\n") >= count)
         assert self.is_running, f"{self} ended with status {self.status}: {self.log}"
         lines = self.out.splitlines()
         assert len(lines) == count, lines
@@ -248,9 +249,7 @@ class Nodes:
 
     def _start(self, kind: type[StartedProcess], *arguments: str) -> StartedProcess:
         stem = f"{next(self._numbers):03}-{arguments[0] if arguments else 'nothing'}".replace("/", "_")
-        process = kind(
-            [str(self.binary), *arguments], self._directory / f"{stem}.out", self._directory / f"{stem}.log"
-        )
+        process = kind([str(self.binary), *arguments], self._directory / f"{stem}.out", self._directory / f"{stem}.log")
         self._processes.append(process)
         return process
 

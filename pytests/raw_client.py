@@ -9,11 +9,8 @@ class RawClient(RawSocket):
     def __init__(self, server: str, receive_buffer: int | None = None):
         super().__init__(address.connect(server, receive_buffer))
         self.last_seq = 0
-        # A server knows it for one of razor's own, by a prompt ping or a format of messages, and may say more of its failures.
+        # A server knows it for one of razor's own, by a prompt ping or a format of messages, and may say more of failures.
         self.takes_details = False
-
-    def __enter__(self) -> "RawClient":
-        return self
 
     def next_seq(self) -> int:
         self.last_seq += 1
@@ -67,7 +64,7 @@ class RawClient(RawSocket):
         return answer
 
     def add(self, a: int, b: int) -> int:
-        return self.call(wire.method("add"), wire.pack([a, b])).value
+        return int(self.call(wire.method("add"), wire.pack([a, b])).value)
 
     def ping(self) -> None:
         assert self.call(wire.PING) == wire.Response(self.last_seq)

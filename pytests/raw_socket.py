@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 from types import TracebackType
+from typing import Self
 
 READ_BYTES = 1 << 16
 
@@ -22,12 +23,10 @@ class RawSocket:
         self.socket = connected
         self._received = bytearray()
 
-    def __enter__(self) -> "RawSocket":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:

@@ -42,7 +42,7 @@ RESULTS: list[tuple[str, Any, Any]] = [
     ("might_fail_with_errno", 0, 0),
     ("echo", "hello", "hello"),
     ("echo", "", ""),
-    ("echo", "quotes \" and \\ and \n and \0", "quotes \" and \\ and \n and \0"),
+    ("echo", 'quotes " and \\ and \n and \0', 'quotes " and \\ and \n and \0'),
     ("echo", "größer 漢字 🎉", "größer 漢字 🎉"),
     ("echo", "x" * 100_000, "x" * 100_000),
     ("echo_coroutine", "hello", "hello"),
@@ -81,9 +81,7 @@ APPLICATION_ERRORS: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize("name, argument, error", APPLICATION_ERRORS, ids=str)
-def test_an_error_of_the_application_is_printed(
-    nodes: Nodes, server: Server, name: str, argument: Any, error: Any
-) -> None:
+def test_an_error_of_the_application_is_printed(nodes: Nodes, server: Server, name: str, argument: Any, error: Any) -> None:
     assert nodes.call(server.address, wire.method(name), json.dumps(argument)).error == error
 
 

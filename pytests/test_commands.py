@@ -69,12 +69,13 @@ WRONG: list[tuple[list[str], str]] = [
         for option in ("--in-flight", "--window", "--connections", "--payload", "--spin-us")
         for number in ("-1", "1.5", "1e3", "nan", "many", "", "18446744073709551617", "99999999999999999999999")
     ),
-    *(
-        (["load", "--connect", NOBODY, option, "0"], option) for option in ("--in-flight", "--window", "--connections")
-    ),
+    *((["load", "--connect", NOBODY, option, "0"], option) for option in ("--in-flight", "--window", "--connections")),
     (["load", "--connect", NOBODY, "--in-flight", "1000001"], "--in-flight"),
     (["load", "--connect", NOBODY, "--connections", "10001"], "--connections"),
-    (["load", "--connect", NOBODY, "--payload", str(16 * 1024 * 1024)], "--payload: 16777216 bytes: above 16777152 requires"),
+    (
+        ["load", "--connect", NOBODY, "--payload", str(16 * 1024 * 1024)],
+        "--payload: 16777216 bytes: above 16777152 requires",
+    ),
     (["load", "--connect", NOBODY, "--payload", str(64 * 1024 * 1024 + 1), "--interface", "stream"], "--payload"),
     *(
         (["load", "--connect", NOBODY, "--rate", number], "--rate")

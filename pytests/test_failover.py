@@ -6,6 +6,7 @@ promised; or when one that is back is not.
 
 import itertools
 import json
+import operator
 import re
 import signal
 import time
@@ -39,7 +40,7 @@ IN_FLIGHT, WINDOW = 16, 5
 REPORT_EVERY = 0.05
 # Longer than any test: it ends its load.
 SECONDS = 120.0
-# How long a busy server's handler holds its thread, and what each load on it does meanwhile: enough to fill its window at once,
+# How long a busy server's handler holds its thread, and what each load on it does meanwhile: enough to fill its window,
 # and not to keep the processors busy.
 BUSY = 10.0
 BUSY_RATE = 200
@@ -55,7 +56,13 @@ class PoolLoad:
     """A load on servers, and what it said last."""
 
     def __init__(self, nodes: Nodes, *servers: Server, **options: object):
-        settings = {"in_flight": IN_FLIGHT, "window": WINDOW, "seconds": SECONDS, "report_every": REPORT_EVERY, **options}
+        settings: dict[str, object] = {
+            "in_flight": IN_FLIGHT,
+            "window": WINDOW,
+            "seconds": SECONDS,
+            "report_every": REPORT_EVERY,
+            **options,
+        }
         self.addresses = [server.address for server in servers]
         self.process: Process = nodes.start_load(*self.addresses, pool=True, **settings)
         self._lines = self.process.out_path.open(encoding="utf-8")
@@ -102,10 +109,14 @@ class PoolLoad:
             seconds,
         )
 
+    def until_full(self, server: Server) -> float:
+        """As many calls as fit are on their way to it."""
+        return self.until("a full window", lambda: bool(self.of(server)["in_flight"] == WINDOW))
+
     def until_calls(self, count: int, seconds: float = address.HANG_SECONDS) -> float:
         """So many more succeed."""
         before = self.now["calls"]
-        return self.until(f"{count} more calls", lambda: self.now["calls"] >= before + count, seconds)
+        return self.until(f"{count} more calls", lambda: bool(self.now["calls"] >= before + count), seconds)
 
     def end(self) -> dict[str, Any]:
         """Ctrl-C, and its report."""
@@ -115,7 +126,7 @@ class PoolLoad:
 
 def checked(finished: Finished) -> dict[str, Any]:
     """The report, whose numbers fit together."""
-    report = json.loads(finished.out.splitlines()[-1])
+    report: dict[str, Any] = json.loads(finished.out.splitlines()[-1])
     assert report["submitted"] == report["ended"], report
     assert report["pool"].keys() >= {"addresses", "totals"}
     totals = report["pool"]["totals"]
@@ -169,10 +180,10 @@ def test_every_balance_fails_over(nodes: Nodes, balance: str) -> None:
     load.until_avoided(killed)
     load.until_used(other)
     attempts = load.of(killed)["attempts"]
-    # Those who lost no call fill the window of the other, and call again as soon as they are answered. Regression: calls that
-    # were to be sent again got no turn as long as that went on.
+    # Those who lost no call fill the window of the other, and call again as soon as they are answered. Regression: calls
+    # that were to be sent again got no turn as long as that went on.
     ends_at = load.now["at"] + PROMPT + 0.5
-    load.until("a while", lambda: load.now["at"] > ends_at)
+    load.until("a while", lambda: bool(load.now["at"] > ends_at))
     assert load.of(killed)["attempts"] == attempts
     report = load.end()
     assert report["errors"] == {}
@@ -201,7 +212,7 @@ def test_a_whole_window_that_is_lost_is_sent_again_or_fails(nodes: Nodes, idempo
     load = PoolLoad(nodes, killed, other, idempotent=idempotent)
     load.until_used(killed, other)
     killed.send_signal(signal.SIGSTOP)
-    load.until("a full window", lambda: load.of(killed)["in_flight"] == WINDOW)
+    load.until_full(killed)
     load.until_used(other)
     killed.kill()
     load.until_avoided(killed)
@@ -255,8 +266,8 @@ def test_a_stopped_server_is_avoided_and_gets_calls_again_when_it_goes_on(nodes:
 
 def test_a_busy_server_loses_no_call_and_runs_none_twice(nodes: Nodes) -> None:
     """Contract 12 and 26: a handler holds its thread for 10 s. What was sent there waits for it, and is run once; idempotent
-    calls are answered by the other server meanwhile. Two loads at the same time, since it takes seconds: every call of theirs
-    that came to a handler is accounted for."""
+    calls are answered by the other server meanwhile. Two loads at the same time, since it takes seconds: every call of
+    theirs that came to a handler is accounted for."""
     busy, other = (nodes.serve(options=("--log", "info")) for _ in range(2))
     once = PoolLoad(nodes, busy, other, rate=BUSY_RATE, timeout=20)
     often = PoolLoad(nodes, busy, other, rate=BUSY_RATE, timeout=20, idempotent=True)
@@ -267,7 +278,7 @@ def test_a_busy_server_loses_no_call_and_runs_none_twice(nodes: Nodes) -> None:
     held_at = time.monotonic()
     holding = nodes.start("call", busy.address, "CalculatorService.hold_ms", str(int(1000 * BUSY)), "--timeout", "30")
     for name, load in (("once", once), ("often", often)):
-        load.until("a full window", lambda load=load: load.of(busy)["in_flight"] == WINDOW)
+        load.until_full(busy)
         load.until_avoided(busy, seconds=limits.at_most(AVOIDED_AFTER))
         print(f"{name}: avoided {time.monotonic() - held_at:.3f} s after it began to compute")
         load.until_used(other)
@@ -302,8 +313,8 @@ def test_a_busy_server_loses_no_call_and_runs_none_twice(nodes: Nodes) -> None:
 
 @pytest.mark.parametrize("is_held", [False, True], ids=["stopped", "busy"])
 def test_short_deadlines_are_kept(nodes: Nodes, is_held: bool) -> None:
-    """Contract 2 and 3: a call ends at most max(10 ms, d/8) late, and never early. The server answers nothing; a pool that has
-    noticed lets calls wait, and ends them no later. All loads at the same time, since it takes seconds."""
+    """Contract 2 and 3: a call ends at most max(10 ms, d/8) late, and never early. The server answers nothing; a pool that
+    has noticed lets calls wait, and ends them no later. All loads at the same time, since it takes seconds."""
     server = nodes.serve()
     loads: dict[str, Process] = {}
     for (interface, handler), pool in itertools.product(WAYS, (True, False)):
@@ -312,7 +323,7 @@ def test_short_deadlines_are_kept(nodes: Nodes, is_held: bool) -> None:
             report_every=REPORT_EVERY,
         )  # fmt: skip
     for name, load in loads.items():
-        wait_until(f"calls of {name} to succeed", lambda load=load: any(line["calls"] > 0 for line in lines_of(load)))
+        until_succeeds(name, load)
     if is_held:
         holding = nodes.start("call", server.address, "CalculatorService.hold_ms", "2500")
     else:
@@ -334,6 +345,10 @@ def test_short_deadlines_are_kept(nodes: Nodes, is_held: bool) -> None:
         assert holding.wait().result is None
 
 
+def until_succeeds(name: str, load: Process) -> None:
+    wait_until(f"calls of {name} to succeed", lambda: any(line["calls"] > 0 for line in lines_of(load)))
+
+
 def lines_of(load: Process) -> list[dict[str, Any]]:
     """What a load has reported so far."""
     return [json.loads(line) for line in load.out.split("\n")[:-1]]
@@ -350,7 +365,7 @@ def test_a_restarted_server_is_in_use_again_soon(nodes: Nodes) -> None:
     killed.kill()
     load.until_avoided(killed)
     before = load.of(killed)["connects"]
-    load.until("a few attempts to connect", lambda: load.of(killed)["connects"] >= before + 7)
+    load.until("a few attempts to connect", lambda: bool(load.of(killed)["connects"] >= before + 7))
     assert load.of(killed)["why"] == "connect: Connection refused"
     nodes.serve(killed.address)
     seconds = load.until_used(killed, seconds=limits.at_most(IN_USE_AFTER))
@@ -367,7 +382,7 @@ def test_calls_wait_while_all_servers_are_dead(nodes: Nodes) -> None:
     for server in servers:
         server.kill()
     load.until_avoided(*servers)
-    load.until("all calls to wait", lambda: load.now["pool"]["waiting"] == IN_FLIGHT)
+    load.until("all calls to wait", lambda: bool(load.now["pool"]["waiting"] == IN_FLIGHT))
     calls = load.now["calls"]
     load.until("3 seconds to pass", lambda: time.monotonic() - killed_at > 3.0)
     assert load.now["calls"] == calls
@@ -385,7 +400,7 @@ def test_calls_wait_while_all_servers_are_dead(nodes: Nodes) -> None:
 # --- Given up --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=lambda how: how.name)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=operator.attrgetter("name"))
 def test_a_signal_ends_a_load_in_mid_outage_with_its_report(nodes: Nodes, how: signal.Signals) -> None:
     """Contract 4: every call that waits, or is under way, ends with the pool, each once."""
     servers = serve_two(nodes)
@@ -398,7 +413,7 @@ def test_a_signal_ends_a_load_in_mid_outage_with_its_report(nodes: Nodes, how: s
         return sum(load.of(server)["in_flight"] for server in servers)
 
     if how == signal.SIGKILL:
-        load.until("all calls to wait", lambda: load.now["pool"]["waiting"] == IN_FLIGHT)
+        load.until("all calls to wait", lambda: bool(load.now["pool"]["waiting"] == IN_FLIGHT))
     else:
         load.until("full windows", lambda: under_way() == 2 * WINDOW)
     report = load.end()

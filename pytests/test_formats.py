@@ -1,4 +1,7 @@
-"""Messages in JSON: what a script without msgpack can say to a server, byte by byte. The C++ clients are in tests/api/formats_test.cc."""
+"""Messages in JSON: what a script without msgpack can say to a server, byte by byte.
+
+The C++ clients are in tests/api/formats_test.cc.
+"""
 
 import json
 
@@ -18,7 +21,7 @@ def fixture_client(nodes: Nodes) -> RawClient:
 
 
 def call(client: RawClient, method: str, message: bytes, format_bits: int = JSON_FORMAT) -> tuple[int, bytes, bytes]:
-    """The flag, message and blob of the answer; unlike RawClient.receive, with the details that only a razor peer is sent."""
+    """The flag, message and blob of the answer; unlike RawClient.receive, with the details that only razor peers get."""
     seq = client.next_seq()
     client.send(wire.Request(seq, wire.method(method), message, format_bits=format_bits).encoded())
     return receive(client, seq)
@@ -37,7 +40,7 @@ def test_results_and_errors(client: RawClient) -> None:
     with client:
         assert call(client, "add", b"[1,2]") == (wire.SUCCESS, b"3", b"")
         assert call(client, "add", b" [ 18 , -20 ] \n") == (wire.SUCCESS, b"-2", b"")
-        text = "\u00fc \"quoted\" \n"
+        text = '\u00fc "quoted" \n'
         flag, message, _ = call(client, "echo", json.dumps(text).encode())
         assert (flag, json.loads(message)) == (wire.SUCCESS, text)
         assert call(client, "noop", b"") == (wire.SUCCESS, b"null", b"")
@@ -55,7 +58,7 @@ def test_both_formats_share_a_connection(client: RawClient) -> None:
     ("message", "why"),
     [
         (b"[1,", "not JSON: parse error at line 1, column 4"),
-        (b"[1,\"2\"]", "expected an integer, found a string"),
+        (b'[1,"2"]', "expected an integer, found a string"),
         (b"[1,2", "not JSON"),
         (b"[1,2,3]", "wrong number of elements"),
         (b"\xff", "not JSON"),

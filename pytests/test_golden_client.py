@@ -5,6 +5,7 @@ connection) and the client_id (which a client chooses) aside, and answers with t
 """
 
 import json
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -115,12 +116,8 @@ def test_every_case_is_covered() -> None:
     assert {case.name for case in golden.CASES} == CALLS.keys() | NOT_CALLS
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in golden.CASES if case.name in CALLS], ids=lambda case: case.id
-)
-def test_a_call_sends_and_understands_the_captured_bytes(
-    nodes: Nodes, raw_server: StartServer, case: golden.Case
-) -> None:
+@pytest.mark.parametrize("case", [case for case in golden.CASES if case.name in CALLS], ids=operator.attrgetter("id"))
+def test_a_call_sends_and_understands_the_captured_bytes(nodes: Nodes, raw_server: StartServer, case: golden.Case) -> None:
     requests: list[bytes] = []
 
     def script(peer: Peer) -> None:

@@ -3,6 +3,7 @@
 Fails when a byte of any answer differs, on TCP or on a Unix socket, however the requests are cut into segments.
 """
 
+import operator
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(params=[0, 1], ids=["tcp", "unix"])
 def address(request: pytest.FixtureRequest, server: Server) -> str:
-    return server.addresses[request.param]
+    return str(server.addresses[request.param])
 
 
 def of_channel(channel: str) -> list[golden.Case]:
@@ -44,7 +45,7 @@ def receive_frames(client: RawClient, cases: list[golden.Case]) -> dict[bytes, b
     return frames
 
 
-@pytest.mark.parametrize("case", golden.CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", golden.CASES, ids=operator.attrgetter("id"))
 def test_a_request_alone_is_answered_byte_for_byte(address: str, case: golden.Case) -> None:
     with RawClient(address) as client:
         client.send(case.request)

@@ -7,6 +7,7 @@ process alive.
 
 import contextlib
 import itertools
+import operator
 import signal
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ def assert_ends(server: Server, told: float, within: float) -> None:
     assert time.monotonic() - told < limits.at_most(within)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=operator.attrgetter("name"))
 def test_calls_that_run_get_their_answers(server: Server, number: signal.Signals) -> None:
     with RawClient(server.address) as client:
         seqs = [client.send_request(SLEEP, wire.pack(SLOW_MS - 50 * index)) for index in range(5)]
@@ -75,7 +76,8 @@ def test_later_requests_are_told_that_they_did_not_run(server: Server) -> None:
         slow = client.send_request(SLEEP, wire.pack(SLOW_MS))
         dispatched(client)
         told = tell(server)
-        late = [client.send_request(action, wire.pack([1, 2])) for action in (ADD, SLEEP, "No.thing", wire.READ)]
+        actions: tuple[int | str, ...] = (ADD, SLEEP, "No.thing", wire.READ)
+        late = [client.send_request(action, wire.pack([1, 2])) for action in actions]
         ping = client.send_ping()
         answers = client.receive_all(len(late) + 2)
         assert answers[slow] == wire.Response(slow, msg=wire.NIL)
@@ -154,6 +156,10 @@ def test_large_answers_reach_peers_that_read_slowly(both: Server) -> None:
     assert_ends(both, told, limits.LINGER + 1)
 
 
+def until_answered(client: RawClient) -> None:
+    wait_until("the first answers", lambda: not client.is_silent_for(0))
+
+
 def test_answers_can_be_read_long_after_the_server_has_gone(both: Server) -> None:
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(RawClient(at)) for at in both.addresses]
@@ -161,7 +167,7 @@ def test_answers_can_be_read_long_after_the_server_has_gone(both: Server) -> Non
             for seq in range(1, 101):
                 client.send_request(ADD, wire.pack([seq, 1]))
             client.send_request(SLEEP, wire.pack(100))
-            wait_until("the first answers", lambda client=client: not client.is_silent_for(0))
+            until_answered(client)
         told = tell(both)
         assert_ends(both, told, 0.1 + limits.LINGER)  # without waiting for these peers to close
         for client in clients:

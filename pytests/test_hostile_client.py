@@ -147,7 +147,7 @@ def test_an_answer_above_the_limit_fails_alone(attacked: Attacked) -> None:
 
 
 def test_format_bits(attacked: Attacked) -> None:
-    """Bits 0 to 5 name what the message is written in, unless bit 7 is set; of these the server knows 0, msgpack, and 1, JSON."""
+    """Bits 0 to 5 name what the message is written in, unless bit 7 is set; of these the server knows 0 (msgpack) and 1."""
     with attacked.attack() as client:
         client.takes_details = True
         for format_bits in range(256):
@@ -243,8 +243,9 @@ WRONG_MESSAGES = [
 
 def test_messages_that_do_not_decode_are_answered_and_do_no_harm(attacked: Attacked) -> None:
     methods = ["add", "echo", "echo_coroutine", "echo_bytes", "noop", "fail_str", "fail_custom", "sleep_ms"]
+    actions: list[int | str] = [*map(wire.method, methods), wire.OPEN, wire.READ, wire.WRITE]
     with attacked.attack() as client:
-        for action in (*map(wire.method, methods), wire.OPEN, wire.READ, wire.WRITE):
+        for action in actions:
             for message in BROKEN_MESSAGES + WRONG_MESSAGES:
                 assert client.call(action, message).error_text == "rpc_decode", (action, message[:20])
 

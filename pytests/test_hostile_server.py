@@ -29,6 +29,10 @@ ANSWER = wire.Response(1, msg=RESULT).encoded()
 SENT_OR_NOT = ("no", "maybe")
 
 
+def name_of(script: Script) -> str:
+    return script.__name__.replace("_", " ")
+
+
 def call(nodes: Nodes, server: RawServer, *command: str, timeout: float = 10.0) -> Finished:
     """The default is a call of add, with a timeout that it must not need."""
     finished = nodes.call(server.address, *(command or ADD_CALL), "--timeout", str(timeout))
@@ -153,9 +157,7 @@ def test_an_answer_that_is_not_as_declared_is_an_error(
 
 
 @pytest.mark.parametrize("text, name", wire.FRAMEWORK_ERRORS.items())
-def test_a_framework_text_is_an_error_of_the_framework(
-    nodes: Nodes, raw_server: StartServer, text: str, name: str
-) -> None:
+def test_a_framework_text_is_an_error_of_the_framework(nodes: Nodes, raw_server: StartServer, text: str, name: str) -> None:
     """Whatever the method declares: here a text, there nothing."""
     server = raw_server(answering(failure(text.encode())))
     assert call(nodes, server, wire.method("fail_str"), '"x"').call_error == (name, "maybe")
@@ -234,11 +236,9 @@ def answers_before_it_is_asked_and_closes(peer: Peer) -> None:
 @pytest.mark.parametrize(
     "script",
     [closes_at_once, resets_at_once, shuts_its_side_at_once, resets_after_a_request, answers_before_it_is_asked_and_closes],
-    ids=lambda script: script.__name__.replace("_", " "),
+    ids=name_of,
 )
-def test_a_connection_that_ends_fails_the_call_at_once(
-    nodes: Nodes, raw_server: StartServer, script: Script
-) -> None:
+def test_a_connection_that_ends_fails_the_call_at_once(nodes: Nodes, raw_server: StartServer, script: Script) -> None:
     for _ in range(5):  # who is first differs
         finished = call(nodes, raw_server(script))
         name, ran = finished.call_error
@@ -391,9 +391,7 @@ def test_a_load_on_a_server_that_is_overloaded_names_it(nodes: Nodes, raw_server
     }
 
 
-def test_a_load_on_a_server_that_reads_nothing_ends_by_its_deadlines(
-    nodes: Nodes, raw_server: StartServer
-) -> None:
+def test_a_load_on_a_server_that_reads_nothing_ends_by_its_deadlines(nodes: Nodes, raw_server: StartServer) -> None:
     """With small calls, and with more bytes than the transport takes."""
     to = raw_server(reads_nothing).address
     load = {"in_flight": 40, "window": 30, "seconds": 0.2, "timeout": DEAD + 1}
@@ -408,15 +406,13 @@ def test_a_load_on_a_server_that_reads_nothing_ends_by_its_deadlines(
 # --- Chance -------------------------------------------------------------------------------------------------------------
 
 
-def test_mutated_golden_answers_end_the_call_in_time(
-    nodes: Nodes, raw_server: StartServer, seeded: random.Random
-) -> None:
+def test_mutated_golden_answers_end_the_call_in_time(nodes: Nodes, raw_server: StartServer, seeded: random.Random) -> None:
     frames: list[bytes] = []
     for _ in range(40):
-        frame = bytearray(golden.with_seq(seeded.choice(golden.CASES).response, seq=1))
+        mutated = bytearray(golden.with_seq(seeded.choice(golden.CASES).response, seq=1))
         for _ in range(seeded.randrange(1, 4)):
-            frame[seeded.randrange(len(frame))] = seeded.randrange(256)
-        frames.append(bytes(frame))
+            mutated[seeded.randrange(len(mutated))] = seeded.randrange(256)
+        frames.append(bytes(mutated))
     todo = iter(frames)
     server = raw_server(lambda peer: closing_after(next(todo))(peer))
     for frame in frames:

@@ -6,6 +6,7 @@ name what went wrong.
 
 import itertools
 import json
+import operator
 import re
 import signal
 import time
@@ -146,7 +147,7 @@ def test_calls_begin_at_the_rate_that_is_asked_for(nodes: Nodes, interface: str,
 
 
 def test_calls_that_could_not_begin_in_time_count_from_when_they_should_have(nodes: Nodes) -> None:
-    """The server stands still for a while. A load that waited for it would see one slow call, and half a second of nothing."""
+    """The server stands still for a while. A load that waited for it would see one slow call, and half a second idle."""
     server = nodes.serve()
     load = nodes.start_load(server.address, rate=100, in_flight=1, seconds=2)
     time.sleep(1)
@@ -186,9 +187,7 @@ def test_never_more_than_the_window_is_unanswered(nodes: Nodes, raw_server: Star
         peer.succeed(request.seq, result)
 
     server = raw_server(script)
-    report = checked(
-        nodes.load(server.address, interface=interface, in_flight=3 * window, window=window, seconds=0.4)
-    )
+    report = checked(nodes.load(server.address, interface=interface, in_flight=3 * window, window=window, seconds=0.4))
     server.close()
     assert unanswered_peak == window
     assert report["errors"] == {}
@@ -244,7 +243,7 @@ def test_a_load_reports_as_often_as_it_is_told(nodes: Nodes) -> None:
     assert report.keys() == KEYS
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=operator.attrgetter("name"))
 @pytest.mark.parametrize("after", [0.2, 0.7], ids=["while it warms up", "while it counts"])
 def test_a_signal_ends_a_load_with_its_report(nodes: Nodes, number: signal.Signals, after: float) -> None:
     server = nodes.serve()
@@ -277,9 +276,7 @@ def test_a_load_that_is_still_connecting_says_so(nodes: Nodes) -> None:
         assert finished.seconds < limits.at_most(0.4)
 
 
-def test_a_server_that_only_breaks_connections_is_not_asked_again_at_once(
-    nodes: Nodes, raw_server: StartServer
-) -> None:
+def test_a_server_that_only_breaks_connections_is_not_asked_again_at_once(nodes: Nodes, raw_server: StartServer) -> None:
     """Regression: what was no razor server got thousands of connections a second."""
     connections, seconds, pause = 2, 0.5, 0.05
     server = raw_server(lambda peer: None)
@@ -346,7 +343,9 @@ def test_a_server_that_closes_gracefully_costs_no_call_that_it_took(nodes: Nodes
     finished = server.stop()
     assert finished.status == OK
     report = checked(load.wait())
-    answers = re.search(r"closed: .* (\d+) dispatched, 0 overloaded, (\d+) draining; (\d+) answers .* (\d+) dropped", server.log)
+    answers = re.search(
+        r"closed: .* (\d+) dispatched, 0 overloaded, (\d+) draining; (\d+) answers .* (\d+) dropped", server.log
+    )
     assert answers is not None, server.log
     dispatched, draining, answered, dropped = map(int, answers.groups())
     assert dropped == 0

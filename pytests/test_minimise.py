@@ -1,4 +1,4 @@
-"""The minimiser as its user sees it: from a seed that failed to a plan that shows only what matters, a command that repeats it,
+"""The minimiser as its user sees it: from a seed that failed to a plan that shows what matters, a command that repeats it,
 and a page about it. toy_scenarios has the bugs.
 
 Fails when what comes out does not fail by itself, or is larger than it has to be; when a crash, a hang or Ctrl-C takes the
@@ -129,7 +129,9 @@ def test_shows_how_far_it_is(toys: Toys) -> None:
 def test_memory_and_time_have_limits(toys: Toys) -> None:
     if not node.is_sanitized(toys.path):
         # Without a limit it fails nowhere, so no seed can be looked for.
-        (toys.directory / "eats.plan").write_text("scenario eats_memory_when_restarted\nseed 9\nat 3s crash server0 for 1s\n")
+        (toys.directory / "eats.plan").write_text(
+            "scenario eats_memory_when_restarted\nseed 9\nat 3s crash server0 for 1s\n"
+        )
         eaten = toys.run("minimise", "--plan", "eats.plan")
         assert eaten.status == OK, eaten
         assert "needs more memory than it may have" in eaten.out
@@ -148,7 +150,9 @@ def test_luck_may_come_from_other_seeds(toys: Toys) -> None:
 
 def test_ctrl_c_ends_with_the_smallest_so_far(toys: Toys) -> None:
     seed = toys.failing_seed("hangs_when_restarted")
-    process = toys.start("minimise", "--scenario", "hangs_when_restarted", "--seed", str(seed), "--time-limit", "1", "--minutes", "5")
+    process = toys.start(
+        "minimise", "--scenario", "hangs_when_restarted", "--seed", str(seed), "--time-limit", "1", "--minutes", "5"
+    )
     assert process.stderr is not None
     process.stderr.readline()  # the search has begun
     os.killpg(process.pid, signal.SIGINT)
@@ -166,14 +170,18 @@ def test_time_that_is_up_ends_it_too(toys: Toys) -> None:
 
 def test_starts_from_a_given_plan(toys: Toys) -> None:
     plan = toys.directory / "my.plan"
-    plan.write_text("# mine\nscenario checks_when_restarted\nseed 9\n\nat 3s crash server0 for 1s\nat 9s pause caller0 for 1s\n")
+    plan.write_text(
+        "# mine\nscenario checks_when_restarted\nseed 9\n\nat 3s crash server0 for 1s\nat 9s pause caller0 for 1s\n"
+    )
     played = toys.run("--plan", str(plan))
     assert played.status == FAILED, played
     assert "checks_when_restarted, seed 9" in played.out
     assert f"--plan {plan}" in played.out
     finished = toys.run("minimise", "--plan", str(plan), "--plan-out", "out.plan")
     assert finished.status == OK, finished
-    assert (toys.directory / "out.plan").read_text() == "scenario checks_when_restarted\nseed 9\n#1 at 0s crash server0 for 1ms\n"
+    assert (
+        toys.directory / "out.plan"
+    ).read_text() == "scenario checks_when_restarted\nseed 9\n#1 at 0s crash server0 for 1ms\n"
 
 
 def test_other_scenarios_and_seeds_may_be_named(toys: Toys) -> None:

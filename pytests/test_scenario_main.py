@@ -137,9 +137,7 @@ def test_shards_share_out_all_seeds(golden: ScenarioProgram, tmp_path: Path, by_
         if by_environment:
             status_file = tmp_path / f"status{shard}"
             variables = {"GTEST_TOTAL_SHARDS": "5", "GTEST_SHARD_INDEX": str(shard)}
-            together += seeds_run(
-                golden, *wanted, environment={**variables, "GTEST_SHARD_STATUS_FILE": str(status_file)}
-            )
+            together += seeds_run(golden, *wanted, environment={**variables, "GTEST_SHARD_STATUS_FILE": str(status_file)})
             assert status_file.exists()
         else:
             together += seeds_run(golden, *wanted, "--shard", f"{shard}/5")
@@ -235,9 +233,7 @@ def test_what_passes_alone_is_told(troubled: ScenarioProgram) -> None:
         ("computes_without_end", "computer", "compute_without_end"),
     ],
 )
-def test_a_run_that_does_not_end_names_who_turns(
-    troubled: ScenarioProgram, scenario: str, host: str, function: str
-) -> None:
+def test_a_run_that_does_not_end_names_who_turns(troubled: ScenarioProgram, scenario: str, host: str, function: str) -> None:
     if node.is_sanitized(troubled.path):
         pytest.skip("a sanitizer keeps signals from a loop without calls, and frames of its own on the stack")
     (hang,) = troubled.run("--scenario", scenario, "--seed", "1", "--time-limit", "0.5").json["failures"]
@@ -427,7 +423,9 @@ def test_a_run_that_hangs_when_the_time_is_up_has_failed(troubled: ScenarioProgr
 
 
 def test_replays_one_in_n_of_each_scenario(troubled: ScenarioProgram) -> None:
-    finished = troubled.run("--scenario", "notes_an_address", "--scenario", "passes", "--seeds", "40", "--replay-one-in", "4")
+    finished = troubled.run(
+        "--scenario", "notes_an_address", "--scenario", "passes", "--seeds", "40", "--replay-one-in", "4"
+    )
     assert finished.json["failed"] == 10
     assert {failure["kind"] for failure in finished.json["failures"]} == {"divergence"}
     all_of_them = troubled.run("--scenario", "notes_an_address", "--seeds", "10", "--replay-one-in", "1")

@@ -3,6 +3,7 @@
 Graceful closing under load has a file of its own, test_graceful.py.
 """
 
+import operator
 import signal
 import socket
 import stat
@@ -122,7 +123,7 @@ def test_a_socket_that_others_put_in_its_place_is_left_alone(nodes: Nodes, socke
         assert file.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=operator.attrgetter("name"))
 def test_a_signal_ends_an_idle_server_at_once(nodes: Nodes, socket_directory: Path, number: signal.Signals) -> None:
     file = socket_directory / "socket"
     server = nodes.serve("127.0.0.1:0", f"unix:{file}")
@@ -137,9 +138,7 @@ def test_a_signal_ends_an_idle_server_at_once(nodes: Nodes, socket_directory: Pa
         RawClient(server.address)
 
 
-def test_a_signal_that_comes_while_it_opens_its_addresses_closes_it_gracefully(
-    nodes: Nodes, socket_directory: Path
-) -> None:
+def test_a_signal_that_comes_while_it_opens_its_addresses_closes_it_gracefully(nodes: Nodes, socket_directory: Path) -> None:
     files = [socket_directory / str(number) for number in range(100)]
     words = [word for file in files for word in ("--listen", f"unix:{file}")]
     server = nodes.start("serve", *words)

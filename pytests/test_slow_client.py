@@ -253,8 +253,7 @@ def test_each_limit_closes_who_exceeds_it_and_nobody_else(nodes: Nodes, socket_d
     resident_peak = 0
     with ThreadPoolExecutor(max_workers=len(runs)) as threads:
         futures = {
-            (scenario.name, transport): threads.submit(scenario.run, addresses[transport])
-            for scenario, transport in runs
+            (scenario.name, transport): threads.submit(scenario.run, addresses[transport]) for scenario, transport in runs
         }
         while not all(future.done() for future in futures.values()):
             attacked.check_service()

@@ -1,4 +1,4 @@
-"""Large messages over a slow link: nothing is lost because a transfer takes longer than the limits of silence and of closing.
+"""Large messages over a slow link: nothing is lost because a transfer takes longer than the limits of silence and closing.
 
 A message takes 3.5 s here, where a connection whose server sends nothing for 3 s used to be given up, and one that a server
 closes used to be reset 1 s after its last byte was written. With --long also the largest that there may be, which take 45 s.
@@ -19,7 +19,7 @@ from waiting import wait_until
 MIB = 1024 * 1024
 RATE = 1_500_000  # bytes a second
 SMALL_RATE = 100  # calls a second
-# They share the link with the large message, and wait for a few chunks of it at most. Behind all of it they would for seconds.
+# They share the link with the large message, and wait for a few chunks of it at most. Behind all of it: for seconds.
 SMALL_P99 = 0.5
 SIZES = [pytest.param(5 * MIB, id="5 MiB"), pytest.param(64 * MIB, id="64 MiB", marks=pytest.mark.long)]
 BESIDE = [pytest.param(True, id="beside small calls"), pytest.param(False, id="alone", marks=pytest.mark.long)]
@@ -59,7 +59,9 @@ class Transfer:
         )
 
     def wait_until_under_way(self, proxy: SlowProxy) -> None:
-        carried = {"up": lambda: proxy.bytes_up, "down": lambda: proxy.bytes_down}[self.direction]
+        def carried() -> int:
+            return proxy.bytes_up if self.direction == "up" else proxy.bytes_down
+
         before = carried()
         wait_until("the transfer to be under way", lambda: carried() > before + self.size / 10, self.seconds_at_most)
 
@@ -76,7 +78,9 @@ def start_small_calls(nodes: Nodes, *to: str) -> Process:
     return nodes.start_load(*to, pool=True, rate=SMALL_RATE, idempotent=True, timeout=20, seconds=1000)
 
 
-def start_both(nodes: Nodes, transfer: Transfer, is_beside: bool, proxy: SlowProxy, *to: str) -> tuple[Process, Process | None]:
+def start_both(
+    nodes: Nodes, transfer: Transfer, is_beside: bool, proxy: SlowProxy, *to: str
+) -> tuple[Process, Process | None]:
     """Returns while the transfer is under way, also once the small calls have begun, if there are any."""
     large = transfer.start(nodes, proxy.address, *to)
     transfer.wait_until_under_way(proxy)

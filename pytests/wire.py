@@ -48,7 +48,7 @@ FRAMEWORK_ERRORS = {
 
 
 def pack(value: Any) -> bytes:
-    return msgpack.packb(value)
+    return bytes(msgpack.packb(value))
 
 
 def unpack(message: bytes) -> Any:

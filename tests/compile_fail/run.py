@@ -3,10 +3,10 @@
 
     run.py FILE COMPILER [OPTION ...]
 
-Each comment `// says: TEXT` in FILE is a text that must appear in the compiler's output, which has at most LINES_MAX lines,
-or as many as `// lines: N` says (N for g++, N for clang++): behind one mistake nobody reads more. `// only: g++` (or clang++) says that the other
-compiler is not asked. A file without `// says:` must compile: it shows that the others fail for their reason, and not for
-another.
+Each comment `// says: TEXT` in FILE is a text that must appear in the compiler's output, which has at most LINES_MAX
+lines, or as many as `// lines: N` says (N for g++, N for clang++): behind one mistake nobody reads more. `// only: g++`
+(or clang++) says that the other compiler is not asked. A file without `// says:` must compile: it shows that the others
+fail for their reason, and not for another.
 """
 
 import re

@@ -1,3 +1,4 @@
+// [quote:program]
 #include <faults/exploration.h>
 #include <faults/rule.h>
 #include <razor/razor.h>
@@ -64,3 +65,4 @@ RAZOR_SCENARIO(no_deposit_is_lost_or_doubled) {
   RAZOR_RULE("money", money.confirmed <= money.stored && money.stored <= money.asked,
              "{} were asked for, {} are stored, {} confirmed", money.asked, money.stored, money.confirmed);
 }
+// [/quote]

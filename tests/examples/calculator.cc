@@ -1,3 +1,4 @@
+// [quote:program]
 #include <razor/razor.h>
 
 #include <cstdio>
@@ -61,3 +62,4 @@ int main() {
   runtime.block_on(talk(runtime, *address));
   runtime.block_on(server.close(1s));
 }
+// [/quote]

@@ -1,3 +1,4 @@
+// [quote:program]
 #include <razor/razor.h>
 
 #include <cstdio>
@@ -72,3 +73,4 @@ int main() {
   }
   runtime.block_on(talk(runtime, addresses, cluster));
 }
+// [/quote]

@@ -1,3 +1,4 @@
+// [quote:program]
 #include <razor/razor.h>
 #include <sim/scenario.h>
 
@@ -46,3 +47,4 @@ RAZOR_SCENARIO(comes_back_after_a_crash) {
   server.restart();
   RAZOR_EXPECT(world.run_until([&] { return sums > before; }, 5s), "no sum 5 s after the server is back");
 }
+// [/quote]

@@ -18,7 +18,9 @@ struct Item {
 };
 
 void structs() {
+  // [quote:structs]
   sends(Item(7, "lamp", {"new"}), R"({"id": 7, "name": "lamp", "tags": ["new"]})");
+  // [/quote]
 }
 
 enum class Priority { low, normal, high };

@@ -10,7 +10,7 @@
       bool has_room() const { return used_ < limit_ + (PLANTED ? 1 : 0); }
     ---
 
-`rule` is a rule of CONTRACT.md, or `harness` for a bug of the simulator or of the faults. `options` are those of the
+`rule` is a rule of faults/contract.md, or `harness` for a bug of the simulator or of the faults. `options` are those of the
 scenario program that are needed to find it, as `--replay`; `idle` names the kind of fault that never acts because of it,
 which is told from the sums of many runs. Blocks follow: of each file any number, of any number of files.
 The old text stands exactly once in its file, lines of it or a part of one line, and no other bug touches it. In the new
@@ -156,5 +156,7 @@ def _with_blocks(text: str, path: str, places: list[tuple[int, int, Bug, Block]]
 
 
 def _with_include(text: str) -> str:
-    first, rest = ("#pragma once\n", text.removeprefix("#pragma once\n")) if text.startswith("#pragma once\n") else ("", text)
+    first, rest = (
+        ("#pragma once\n", text.removeprefix("#pragma once\n")) if text.startswith("#pragma once\n") else ("", text)
+    )
     return f"{first}{INCLUDE}\n{rest}"

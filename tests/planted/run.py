@@ -324,8 +324,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed-seconds", type=float, default=60, help="after which a run is one that hangs (default: 60)")
     parser.add_argument("--search-seconds", type=float, default=900, help="for each search of a bug (default: 900)")
-    parser.add_argument("--program", default=PROGRAM, help=f"a scenario program of tests/CMakeLists.txt (default: {PROGRAM})")
-    parser.add_argument("--dir", type=Path, default=ROOT / "build-planted", help="where it is built (default: build-planted)")
+    parser.add_argument(
+        "--program", default=PROGRAM, help=f"a scenario program of tests/CMakeLists.txt (default: {PROGRAM})"
+    )
+    parser.add_argument(
+        "--dir", type=Path, default=ROOT / "build-planted", help="where it is built (default: build-planted)"
+    )
     parser.add_argument("--json", type=Path, help="write what came of it to this file")
     return parser.parse_args()
 
@@ -355,7 +359,9 @@ def control(runner: Runner, seeds: int, progress: Progress) -> bool:
     return True
 
 
-def search_all(runner: Runner, bugs: list[Bug], given: argparse.Namespace, searched: list[Searched], progress: Progress) -> None:
+def search_all(
+    runner: Runner, bugs: list[Bug], given: argparse.Namespace, searched: list[Searched], progress: Progress
+) -> None:
     """Fills `searched`, so that it is there when this is interrupted."""
     for index, bug in enumerate(bugs, 1):
         one = Searched(bug)
