@@ -17,7 +17,7 @@ enum class Through { stream, client_pool, failover_pool };
 
 struct Fixture {
   Fixture(unsigned calls_in_flight, Through through)
-      : memory(real), server(memory), in_flight(calls_in_flight), done(memory.spawner()) {
+      : memory(real), server(memory), in_flight(calls_in_flight), done(memory.executor()) {
     server.add(std::make_shared<node::Calculator>(memory.clock()));
     server.set_fallback(files);
     (void)server.listen(Address());
@@ -94,7 +94,7 @@ Task<void> stream_caller(Fixture& fixture) {
 
 void stream_call(Fixture& fixture) {
   if (!fixture.take()) return fixture.finish();
-  fixture.stream->submit(ClientTask(node::kWrite, node::IoRequest(1, 0, 64), [&fixture](const Answer& answer) {
+  fixture.stream->submit(ClientTask(node::kWrite, node::IoRequest(1, 0, 64), [&fixture](const Response& answer) {
                            node::IoResponse response;
                            if (!answer.decode(response)) std::abort();
                            stream_call(fixture);
@@ -116,13 +116,13 @@ void api_plain(benchmark::State& state) {
   measure(state, [](Fixture& fixture) { api_call(fixture); });
 }
 void api_coroutine(benchmark::State& state) {
-  measure(state, [](Fixture& fixture) { fixture.memory.spawner().spawn("api caller", api_caller(fixture)); });
+  measure(state, [](Fixture& fixture) { fixture.memory.executor().spawn("api caller", api_caller(fixture)); });
 }
 void stream_plain(benchmark::State& state) {
   measure(state, [](Fixture& fixture) { stream_call(fixture); });
 }
 void stream_coroutine(benchmark::State& state) {
-  measure(state, [](Fixture& fixture) { fixture.memory.spawner().spawn("stream caller", stream_caller(fixture)); });
+  measure(state, [](Fixture& fixture) { fixture.memory.executor().spawn("stream caller", stream_caller(fixture)); });
 }
 
 template <Through through>
@@ -131,7 +131,7 @@ void api_plain_through(benchmark::State& state) {
 }
 template <Through through>
 void api_coroutine_through(benchmark::State& state) {
-  measure(state, [](Fixture& fixture) { fixture.memory.spawner().spawn("api caller", api_caller(fixture)); }, through);
+  measure(state, [](Fixture& fixture) { fixture.memory.executor().spawn("api caller", api_caller(fixture)); }, through);
 }
 
 BENCHMARK(api_plain)->Arg(1)->Arg(128)->Arg(1024);

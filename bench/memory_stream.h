@@ -13,11 +13,11 @@ namespace razor::bench {
 
 class MemoryStream final : public runtime::ByteStream {
  public:
-  static std::pair<std::unique_ptr<MemoryStream>, std::unique_ptr<MemoryStream>> make_pair(runtime::Spawner& spawner) {
+  static std::pair<std::unique_ptr<MemoryStream>, std::unique_ptr<MemoryStream>> make_pair(runtime::Executor& executor) {
     auto to_a = std::make_shared<Pipe>();
     auto to_b = std::make_shared<Pipe>();
-    return {std::unique_ptr<MemoryStream>(new MemoryStream(spawner, to_a, to_b)),
-            std::unique_ptr<MemoryStream>(new MemoryStream(spawner, to_b, to_a))};
+    return {std::unique_ptr<MemoryStream>(new MemoryStream(executor, to_a, to_b)),
+            std::unique_ptr<MemoryStream>(new MemoryStream(executor, to_b, to_a))};
   }
   ~MemoryStream() override { end(); }
 
@@ -41,8 +41,8 @@ class MemoryStream final : public runtime::ByteStream {
     Read* reader = nullptr;
   };
 
-  MemoryStream(runtime::Spawner& spawner, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out)
-      : spawner_(spawner), in_(std::move(in)), out_(std::move(out)) {}
+  MemoryStream(runtime::Executor& executor, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out)
+      : executor_(executor), in_(std::move(in)), out_(std::move(out)) {}
 
   bool start(Read& read) override {
     // Never at once, so that both ends take turns.
@@ -76,7 +76,7 @@ class MemoryStream final : public runtime::ByteStream {
       pipe.taken = 0;
     }
     read.finish(count);
-    spawner_.make_ready(read);
+    executor_.schedule(read);
   }
 
   void end() {
@@ -85,7 +85,7 @@ class MemoryStream final : public runtime::ByteStream {
     if (out_->reader != nullptr) wake(*out_);
   }
 
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   std::shared_ptr<Pipe> in_;
   std::shared_ptr<Pipe> out_;
   runtime::Address address_;
@@ -94,10 +94,10 @@ class MemoryStream final : public runtime::ByteStream {
 /// A Network on which one listener and its clients meet in memory.
 class MemoryNetwork final : public runtime::Network {
  public:
-  explicit MemoryNetwork(runtime::Spawner& spawner) : spawner_(spawner), connected_(spawner) {}
+  explicit MemoryNetwork(runtime::Executor& executor) : executor_(executor), connected_(executor) {}
 
   runtime::Task<base::Result<std::unique_ptr<runtime::ByteStream>>> connect(runtime::Address) override {
-    auto [client, server] = MemoryStream::make_pair(spawner_);
+    auto [client, server] = MemoryStream::make_pair(executor_);
     waiting_.push_back(std::move(server));
     connected_.set();
     co_return std::unique_ptr<runtime::ByteStream>(std::move(client));
@@ -128,7 +128,7 @@ class MemoryNetwork final : public runtime::Network {
     runtime::Address address_;
   };
 
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   runtime::Event connected_;
   std::vector<std::unique_ptr<runtime::ByteStream>> waiting_;
 };
@@ -136,9 +136,9 @@ class MemoryNetwork final : public runtime::Network {
 /// An AsioRuntime whose network is in memory.
 class MemoryRuntime final : public runtime::Runtime {
  public:
-  explicit MemoryRuntime(runtime::Runtime& real) : real_(real), network_(real.spawner()) {}
+  explicit MemoryRuntime(runtime::Runtime& real) : real_(real), network_(real.executor()) {}
   runtime::Clock& clock() override { return real_.clock(); }
-  runtime::Spawner& spawner() override { return real_.spawner(); }
+  runtime::Executor& executor() override { return real_.executor(); }
   runtime::Random& random() override { return real_.random(); }
   runtime::Network& network() override { return network_; }
   base::LogSink& log() override { return real_.log(); }

@@ -119,7 +119,7 @@ Task<void> call(Runtime& runtime, Address server, int in_flight, std::uint64_t& 
   config.window = static_cast<std::uint32_t>(in_flight);
   auto stream = co_await ClientStream::connect(runtime, server, config);
   const Client<Echo> echo(*stream);
-  for (int i = 0; i < in_flight; ++i) runtime.spawner().spawn("caller", call_in_a_loop(echo, calls));
+  for (int i = 0; i < in_flight; ++i) runtime.executor().spawn("caller", call_in_a_loop(echo, calls));
   co_await runtime.clock().sleep_for(Duration::max());
 }
 

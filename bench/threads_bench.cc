@@ -14,10 +14,10 @@ namespace {
 using node::CalculatorService;
 
 // Answers every call with the empty result, in the next turn.
-class InstantChannel final : public stream::Channel, private runtime::Ready {
+class InstantChannel final : public stream::Channel, private runtime::Runnable {
  public:
   explicit InstantChannel(runtime::Runtime& runtime)
-      : Channel(runtime), Ready([](Ready& ready) { static_cast<InstantChannel&>(ready).answer(); }) {
+      : Channel(runtime), Runnable([](Runnable& ready) { static_cast<InstantChannel&>(ready).answer(); }) {
     nil_.head.flag = 0;
     nil_.head.msg_bytes_or_number = 1;
     nil_.msg = kNil;
@@ -30,7 +30,7 @@ class InstantChannel final : public stream::Channel, private runtime::Ready {
   }
   void commit(stream::Exchange& call, base::Blob&&) override {
     calls_.push_back(&call);
-    if (!is_linked()) spawner().make_ready(*this);
+    if (!is_linked()) executor().schedule(*this);
   }
   void refuse(stream::Exchange&, base::CallError) override { std::abort(); }
 
@@ -69,8 +69,8 @@ struct Callers {
     if (--callers.running == 0) callers.done.set();
   }
   static Task<void> run(Runtime& runtime, stream::Channel& channel, std::uint64_t calls, unsigned in_flight) {
-    Callers callers{calls, in_flight, Event(runtime.spawner())};
-    for (unsigned i = 0; i < in_flight; ++i) runtime.spawner().spawn("caller", call(channel, callers));
+    Callers callers{calls, in_flight, Event(runtime.executor())};
+    for (unsigned i = 0; i < in_flight; ++i) runtime.executor().spawn("caller", call(channel, callers));
     co_await callers.done.wait();
   }
 };

@@ -6,7 +6,7 @@ namespace razor::faults {
 namespace {
 
 // What Host::set_drift_ppm takes.
-constexpr std::int64_t kDriftMost = 499'999;
+constexpr std::int64_t kDriftMax = 499'999;
 
 enum class ConditionKind : std::uint8_t { down, killed, paused, cut, drift };
 
@@ -122,7 +122,7 @@ void Conditions::State::set_drift(sim::Host& host) {
   for (const auto& [id, part] : parts) {
     if (part.kind == ConditionKind::drift && &part.host == &host) sum += part.ppm;
   }
-  host.set_drift_ppm(static_cast<std::int32_t>(std::clamp(sum, -kDriftMost, kDriftMost)));
+  host.set_drift_ppm(static_cast<std::int32_t>(std::clamp(sum, -kDriftMax, kDriftMax)));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

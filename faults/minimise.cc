@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kSingleSteps = 16;
 
 // A fault that lasts for less is no simpler to read.
-constexpr base::Duration kLastsLeast = std::chrono::milliseconds(1);
+constexpr base::Duration kLastsMin = std::chrono::milliseconds(1);
 
 std::int64_t power_of_ten_below(std::int64_t value) {
   std::int64_t power = 1;
@@ -108,7 +108,7 @@ Candidates shorter(const Plan& plan, std::size_t index) {
   Candidates candidates;
   const Fault& fault = plan.faults[index];
   for (const base::Duration lasts : steps_to(base::Duration::zero(), fault.lasts)) {
-    if (lasts > base::Duration::zero() && lasts < kLastsLeast) continue;
+    if (lasts > base::Duration::zero() && lasts < kLastsMin) continue;
     Fault changed = fault;
     changed.lasts = lasts;
     add_changed(candidates, plan, index, changed);

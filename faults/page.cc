@@ -21,7 +21,7 @@ using Kind = sim::ScenarioFailure::Kind;
 constexpr std::size_t kSeenLettersMax = 400;
 constexpr std::size_t kMessageBytesMax = 64 * 1024;
 constexpr std::size_t kSettingsShown = 8;
-constexpr std::size_t kCallsMost = 5;
+constexpr std::size_t kCallsMax = 5;
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = std::min(text.find_first_not_of(" \n"), text.size());
@@ -317,7 +317,7 @@ std::vector<CallStory> call_stories(const sim::Texts& texts, const sim::Scenario
     return std::tie(one.place, one.call.stages.front().at, one.call.name) <
            std::tie(other.place, other.call.stages.front().at, other.call.name);
   });
-  candidates.resize(std::min(candidates.size(), kCallsMost));
+  candidates.resize(std::min(candidates.size(), kCallsMax));
   std::vector<CallStory> calls;
   for (Candidate& candidate : candidates) calls.push_back(std::move(candidate.call));
   return calls;

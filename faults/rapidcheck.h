@@ -25,10 +25,10 @@ inline void showValue(const Plan& plan, std::ostream& out) { out << '\n' << plan
 
 namespace detail {
 
-inline Plan draw_plan(const Roles& roles, base::Duration span, std::uint64_t faults_most, base::RandomStream random) {
+inline Plan draw_plan(const Roles& roles, base::Duration span, std::uint64_t faults_max, base::RandomStream random) {
   using std::chrono::milliseconds;
   Plan plan;
-  const std::uint64_t count = random.below(faults_most + 1);
+  const std::uint64_t count = random.below(faults_max + 1);
   const int hardness = 1 + static_cast<int>(random.below(100));
   // Few kinds at a time, so that one does not hide what another would show.
   const std::vector<const FaultKind*>& kinds = catalogue();
@@ -51,14 +51,14 @@ inline Plan draw_plan(const Roles& roles, base::Duration span, std::uint64_t fau
 
 }  // namespace detail
 
-/// Plans of faults that begin and end within `span`, drawn as kinds draw them: more of them as sizes grow, `faults_most` at the
+/// Plans of faults that begin and end within `span`, drawn as kinds draw them: more of them as sizes grow, `faults_max` at the
 /// nominal size. Roles without hosts give plans without faults.
-inline rc::Gen<Plan> gen_plan(Roles roles, base::Duration span, std::uint64_t faults_most = 16) {
-  return rc::Gen<Plan>([roles = std::move(roles), span, faults_most](const rc::Random& random, int size) {
+inline rc::Gen<Plan> gen_plan(Roles roles, base::Duration span, std::uint64_t faults_max = 16) {
+  return rc::Gen<Plan>([roles = std::move(roles), span, faults_max](const rc::Random& random, int size) {
     rc::Random draws = random;
-    const auto most = 1 + faults_most * static_cast<std::uint64_t>(std::max(size, 0)) / rc::kNominalSize;
+    const auto most = 1 + faults_max * static_cast<std::uint64_t>(std::max(size, 0)) / rc::kNominalSize;
     return rc::shrinkable::shrinkRecur(
-        detail::draw_plan(roles, span, std::min(most, faults_most), base::RandomStream(draws.next())),
+        detail::draw_plan(roles, span, std::min(most, faults_max), base::RandomStream(draws.next())),
         [](const Plan& plan) { return rc::seq::fromContainer(simpler_plans(plan)); });
   });
 }

@@ -17,7 +17,7 @@ namespace {
 using Moment = Story::Moment;
 
 // Calls that are over and may yet find their other side.
-constexpr std::size_t kClosedMost = 2000;
+constexpr std::size_t kClosedMax = 2000;
 // A story is for people, who do not read more of a name than this.
 constexpr std::size_t kFieldBytesMax = 1000;
 
@@ -302,7 +302,7 @@ void StoryReader::close_if_over(std::uint64_t id, Known& known) {
   if (known.asks || known.answers || known.is_closed) return;
   known.is_closed = true;
   closed_.push_back(id);
-  if (closed_.size() <= kClosedMost) return;
+  if (closed_.size() <= kClosedMax) return;
   const std::uint64_t oldest = closed_.front();
   closed_.pop_front();
   put_away(oldest);

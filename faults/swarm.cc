@@ -13,9 +13,9 @@ constexpr std::uint64_t kOnOneIn = 3;
 // Of those that are on, one in so many is extreme.
 constexpr std::uint64_t kExtremeOneIn = 6;
 // In ten minutes. An extreme kind has up to four times as many.
-constexpr std::int64_t kFaultsMost = 20;
+constexpr std::int64_t kFaultsMax = 20;
 // Where faults come in bursts, so many moments they gather around.
-constexpr std::uint64_t kBurstsMost = 6;
+constexpr std::uint64_t kBurstsMax = 6;
 
 // When faults happen: anywhere, or around a few moments of the run.
 struct Rhythm {
@@ -32,7 +32,7 @@ struct Rhythm {
 Rhythm draw_rhythm(base::RandomStream random, base::Duration span) {
   Rhythm rhythm{span, {}};
   if (!random.one_in(3)) return rhythm;
-  const std::uint64_t count = 1 + random.below(kBurstsMost);
+  const std::uint64_t count = 1 + random.below(kBurstsMax);
   for (std::uint64_t i = 0; i < count; ++i) rhythm.bursts.push_back(random.between(milliseconds(0), span));
   return rhythm;
 }
@@ -50,7 +50,7 @@ Measure draw_measure(base::RandomStream& random, base::Duration span) {
   const bool extreme = random.one_in(kExtremeOneIn);
   Measure measure;
   measure.hardness = extreme ? 100 : 1 + static_cast<int>(random.below(60));
-  const std::int64_t most = std::max<std::int64_t>(1, kFaultsMost * span / minutes(10));
+  const std::int64_t most = std::max<std::int64_t>(1, kFaultsMax * span / minutes(10));
   const std::int64_t least = std::max<std::int64_t>(1, most / 2);
   measure.count = least + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most - least + 1)));
   if (extreme && random.one_in(2)) measure.count *= 4;

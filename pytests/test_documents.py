@@ -25,20 +25,20 @@ RULES = 39
 
 # Named by guides ahead of the code.
 COMING = {
-    "lib/razor/pool/address_book.h",
-    "lib/razor/pool/call_policy.h",
-    "lib/razor/pool/call_queue.h",
-    "lib/razor/pool/call_report.h",
-    "lib/razor/pool/connect_policy.h",
+    "lib/razor/pool/internal/address_book.h",
+    "lib/razor/pool/internal/call_policy.h",
+    "lib/razor/pool/internal/call_queue.h",
+    "lib/razor/pool/internal/call_report.h",
+    "lib/razor/pool/internal/connect_policy.h",
     "lib/razor/runtime/transport.h",
-    "lib/razor/stream/admission.h",
+    "lib/razor/stream/internal/admission.h",
     "lib/razor/stream/call_hook.h",
-    "lib/razor/stream/client_connection.h",
+    "lib/razor/stream/internal/client_connection.h",
     "lib/razor/stream/deadline_check.h",
-    "lib/razor/stream/drain.h",
+    "lib/razor/stream/internal/drain.h",
     "lib/razor/stream/exchange.h",
-    "lib/razor/stream/send_queue.h",
-    "lib/razor/stream/server_connection.h",
+    "lib/razor/stream/internal/send_queue.h",
+    "lib/razor/stream/internal/server_connection.h",
     "lib/razor/wire/control_frame.h",
 }
 

@@ -229,7 +229,7 @@ class SimListener final : public runtime::Listener {
       }
       if (!from->is_open_) co_return make_error_code(std::errc::operation_canceled);
       if (is_delayed) break;
-      const AcceptTrouble trouble = ask_rules(from->runtime_->host());
+      const AcceptFault trouble = ask_rules(from->runtime_->host());
       if (!trouble.error && trouble.delay <= base::Duration::zero()) break;
       runtime::Clock& clock = from->runtime_->clock();
       const base::TimePoint until = clock.now() + std::max(trouble.delay, kFailedAcceptTakes);
@@ -242,10 +242,10 @@ class SimListener final : public runtime::Listener {
   }
 
   static runtime::Task<void> closing(std::shared_ptr<Listening> from) { co_await from->closed_.wait(); }
-  static AcceptTrouble ask_rules(const Host& host) {
-    AcceptTrouble sum;
+  static AcceptFault ask_rules(const Host& host) {
+    AcceptFault sum;
     for (Rule* rule : host.fabric().rules()) {
-      const AcceptTrouble trouble = rule->on_accept(host);
+      const AcceptFault trouble = rule->on_accept(host);
       sum.delay += trouble.delay;
       if (!sum.error) sum.error = trouble.error;
     }

@@ -31,8 +31,8 @@ class Listening : public std::enable_shared_from_this<Listening> {
         address_(std::move(address)),
         only_from_here_(only_from_here),
         backlog_(backlog),
-        arrived_(runtime.spawner()),
-        closed_(runtime.spawner()) {}
+        arrived_(runtime.executor()),
+        closed_(runtime.executor()) {}
 
   const runtime::Address& address() const { return address_; }
   bool accepts_from(const Host& host) const { return !only_from_here_ || &host == &runtime_->host(); }

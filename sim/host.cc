@@ -61,13 +61,13 @@ class Host::CallTrace final : public runtime::TraceSink {
 };
 
 // Asks the rules of the network what is to go wrong with the requests that the host's servers handle.
-class Host::Trouble final : public runtime::RequestTroubleMaker {
+class Host::Trouble final : public runtime::HandlerFaultRule {
  public:
   explicit Trouble(Host& host) : host_(host) {}
 
-  runtime::RequestTrouble next_request() override {
+  runtime::HandlerFault next_request() override {
     const InSimulator in_simulator;
-    runtime::RequestTrouble trouble;
+    runtime::HandlerFault trouble;
     for (Rule* rule : host_.fabric_.rules()) rule->on_request(host_, trouble);
     return trouble;
   }
@@ -101,7 +101,7 @@ SimRuntime& Host::make_runtime() {
   SimRuntime& made = *runtimes_.emplace_back(
       std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
   if (traces_calls_) made.set_trace(trace_.get());
-  made.set_trouble(trouble_.get());
+  made.set_handler_faults(trouble_.get());
   return made;
 }
 
@@ -129,7 +129,7 @@ void Host::start(Program program) {
 
 void Host::run(const Program& program) {
   SimRuntime& runtime = add_runtime();
-  runtime.spawner().spawn("a program of a simulated host", program(runtime));
+  runtime.executor().spawn("a program of a simulated host", program(runtime));
 }
 
 void Host::crash() {

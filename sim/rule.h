@@ -10,7 +10,7 @@
 #include "razor/base/bytes.h"
 #include "razor/base/time.h"
 #include "razor/runtime/address.h"
-#include "razor/runtime/request_trouble.h"
+#include "razor/runtime/handler_fault.h"
 
 namespace razor::sim {
 
@@ -68,7 +68,7 @@ struct Connected {
 };
 
 /// How an accept that finds a connection goes on. Of several rules, the delays add up, and the first error is reported.
-struct AcceptTrouble {
+struct AcceptFault {
   base::Duration delay{};
   std::error_code error;  ///< the connection stays for the next accept
 };
@@ -91,10 +91,10 @@ class Rule {
   virtual ConnectVerdict on_connect(const Connecting&) { return ConnectVerdict::proceed; }
   /// `sockets`, which are both ends', may be changed.
   virtual void on_connection(const Connected&, SocketConfig& /*sockets*/) {}
-  virtual AcceptTrouble on_accept(const Host&) { return {}; }
+  virtual AcceptFault on_accept(const Host&) { return {}; }
 
   /// A server of the host is about to hand a request to its handler. Adds to what the rules before it want.
-  virtual void on_request(const Host&, runtime::RequestTrouble&) {}
+  virtual void on_request(const Host&, runtime::HandlerFault&) {}
 };
 
 }  // namespace razor::sim

@@ -130,7 +130,7 @@ bool SimRuntime::comes_first() {
   return heads;
 }
 
-void SimRuntime::make_ready(runtime::Ready& work) {
+void SimRuntime::schedule(runtime::Runnable& work) {
   if (killed_) return;
   if (in_turn_) tell_where_it_turns();
   if (ready_.empty()) {
@@ -143,7 +143,7 @@ void SimRuntime::make_ready(runtime::Ready& work) {
   }
 }
 
-void SimRuntime::post(runtime::Posted& work) {
+void SimRuntime::post(runtime::PostedTask& work) {
   switch (foreign_.push(work)) {
     case runtime::ForeignQueue::Pushed::closed: work.drop(); return;
     case runtime::ForeignQueue::Pushed::runtime_knows: return;
@@ -191,16 +191,16 @@ void SimRuntime::run_turn() {
   while (!killed_) {
     if (batch.empty()) break;
     const bool is_last = &batch.front() == &batch.back();
-    runtime::Ready* work = is_last || comes_first() ? batch.pop_front() : batch.pop_back();
+    runtime::Runnable* work = is_last || comes_first() ? batch.pop_front() : batch.pop_back();
     at_once_ = 0;
     work->run();
   }
 }
 
-void SimRuntime::run_soon(runtime::Ready& work) {
+void SimRuntime::run_soon(runtime::Runnable& work) {
   if (killed_) return;
   if (in_turn_ || paused_ || !ready_.empty()) {
-    make_ready(work);
+    schedule(work);
     if (paused_) withhold(turn_is_due_);
     return;
   }

@@ -18,7 +18,7 @@ class Host;
 
 class SimRuntime final : public runtime::Runtime,
                          private runtime::Clock,
-                         private runtime::Spawner,
+                         private runtime::Executor,
                          private runtime::Random,
                          private runtime::Network {
  public:
@@ -26,7 +26,7 @@ class SimRuntime final : public runtime::Runtime,
   ~SimRuntime() override;
 
   runtime::Clock& clock() override { return *this; }
-  runtime::Spawner& spawner() override { return *this; }
+  runtime::Executor& executor() override { return *this; }
   runtime::Random& random() override { return *this; }
   runtime::Network& network() override { return *this; }
   base::LogSink& log() override;
@@ -34,7 +34,7 @@ class SimRuntime final : public runtime::Runtime,
   /// Set by the host, while somebody watches the world.
   using runtime::Runtime::set_trace;
   /// Set by the host.
-  using runtime::Runtime::set_trouble;
+  using runtime::Runtime::set_handler_faults;
 
   Host& host() const { return host_; }
   Engine& engine() const { return engine_; }
@@ -55,8 +55,8 @@ class SimRuntime final : public runtime::Runtime,
   // --- For the parts of the simulator that wake what runs here
   /// Runs `work` in a turn of its own, here and now if nothing else is ready. Not from inside a turn's caller that goes on
   /// to suspend: that is what `queue` is for.
-  void run_soon(runtime::Ready& work);
-  void queue(runtime::Ready& work) { make_ready(work); }
+  void run_soon(runtime::Runnable& work);
+  void queue(runtime::Runnable& work) { schedule(work); }
   /// A write may end at once; after some, the next waits, so that others run.
   bool may_go_on_at_once() { return in_turn_ && ++at_once_ <= kAtOnceMax; }
 
@@ -80,9 +80,9 @@ class SimRuntime final : public runtime::Runtime,
   base::TimePoint now() const override;
   void arm(runtime::Timer& timer, base::TimePoint at) override;
   void disarm(runtime::Timer& timer) override;
-  // Spawner
-  void make_ready(runtime::Ready& work) override;
-  void post(runtime::Posted& work) override;
+  // Executor
+  void schedule(runtime::Runnable& work) override;
+  void post(runtime::PostedTask& work) override;
   bool runs_in_this_thread() const override { return true; }
   std::string why_not_here() const override;
   // Random

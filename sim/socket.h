@@ -66,14 +66,14 @@ class Socket {
   bool has_stream() const { return has_stream_; }
 
  private:
-  struct ReadTurn final : runtime::Ready {
+  struct ReadTurn final : runtime::Runnable {
     explicit ReadTurn(Socket& owner)
-        : Ready([](Ready& ready) { static_cast<ReadTurn&>(ready).socket.run_read(); }), socket(owner) {}
+        : Runnable([](Runnable& ready) { static_cast<ReadTurn&>(ready).socket.run_read(); }), socket(owner) {}
     Socket& socket;
   };
-  struct WriteTurn final : runtime::Ready {
+  struct WriteTurn final : runtime::Runnable {
     explicit WriteTurn(Socket& owner)
-        : Ready([](Ready& ready) { static_cast<WriteTurn&>(ready).socket.run_write(); }), socket(owner) {}
+        : Runnable([](Runnable& ready) { static_cast<WriteTurn&>(ready).socket.run_write(); }), socket(owner) {}
     Socket& socket;
   };
 

@@ -43,7 +43,7 @@ class FailingAccepts final : public RuleFault {
         random_(context.random) {}
 
  private:
-  sim::AcceptTrouble on_accept(const sim::Host& host) override {
+  sim::AcceptFault on_accept(const sim::Host& host) override {
     if (&host != &host_ || !random_.one_in(one_in_)) return {};
     act();
     return {.delay = {}, .error = error_};

@@ -14,7 +14,7 @@ class DelayedHandlers final : public HandlerFault {
       : HandlerFault(fault, context), delay_(fault.duration_of("delay", {})) {}
 
  private:
-  bool change(runtime::RequestTrouble& trouble) override {
+  bool change(runtime::HandlerFault& trouble) override {
     trouble.delay += delay_;
     return true;
   }

@@ -11,7 +11,7 @@ class DroppingHandlers final : public HandlerFault {
   using HandlerFault::HandlerFault;
 
  private:
-  bool change(runtime::RequestTrouble& trouble) override { return !std::exchange(trouble.drops, true); }
+  bool change(runtime::HandlerFault& trouble) override { return !std::exchange(trouble.drops, true); }
 };
 
 class HandlerDrop final : public FaultKind {

@@ -1,6 +1,6 @@
 #pragma once
 // HandlerFault: what goes wrong with one in N requests of a host, in place of its handlers or before them. Servers of the
-// library ask for it by themselves (runtime/request_trouble.h).
+// library ask for it by themselves (runtime/handler_fault.h).
 
 #include "faults/kinds/check.h"
 #include "faults/kinds/rule_fault.h"
@@ -29,10 +29,10 @@ class HandlerFault : public RuleFault {
 
  protected:
   /// What the kind does to one request. False: it changed nothing.
-  virtual bool change(runtime::RequestTrouble& trouble) = 0;
+  virtual bool change(runtime::HandlerFault& trouble) = 0;
 
  private:
-  void on_request(const sim::Host& host, runtime::RequestTrouble& trouble) final {
+  void on_request(const sim::Host& host, runtime::HandlerFault& trouble) final {
     if (&host == &host_ && random_.one_in(one_in_) && change(trouble)) act();
   }
 

@@ -11,7 +11,7 @@ class ThrowingHandlers final : public HandlerFault {
   using HandlerFault::HandlerFault;
 
  private:
-  bool change(runtime::RequestTrouble& trouble) override { return !std::exchange(trouble.throws, true); }
+  bool change(runtime::HandlerFault& trouble) override { return !std::exchange(trouble.throws, true); }
 };
 
 class HandlerThrow final : public FaultKind {

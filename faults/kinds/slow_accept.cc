@@ -17,7 +17,7 @@ class SlowAccepts final : public RuleFault {
         delay_(fault.duration_of("delay", {})) {}
 
  private:
-  sim::AcceptTrouble on_accept(const sim::Host& host) override {
+  sim::AcceptFault on_accept(const sim::Host& host) override {
     if (&host != &host_) return {};
     act();
     return {.delay = delay_, .error = {}};

@@ -29,7 +29,7 @@ using std::chrono::seconds;
 constexpr int kFailed = 1;
 // A run that is slower than the first one by so much does not show what that one showed.
 constexpr int kSlowerTimes = 10;
-constexpr base::Duration kRunLeast = seconds(2);
+constexpr base::Duration kRunMin = seconds(2);
 constexpr base::Duration kProgressOnTerminal = milliseconds(200);
 constexpr base::Duration kProgressElsewhere = seconds(5);
 // A page keeps what happens this near to the failure and to the calls that it is about.
@@ -224,7 +224,7 @@ class Command {
     idle_ = read_effects(first.result.texts);
     TrialsConfig config = options_.trials;
     const bool hangs = first.result.failures.front().kind == sim::ScenarioFailure::Kind::time_limit;
-    if (!hangs) config.limits.real_time = std::min(config.limits.real_time, std::max(kRunLeast, first.real_time * kSlowerTimes));
+    if (!hangs) config.limits.real_time = std::min(config.limits.real_time, std::max(kRunMin, first.real_time * kSlowerTimes));
     trials_.emplace(
         *options_.scenario, cause_, config, [this] { return go_on(); },
         [this](const Failing& smaller) { got_smaller(smaller); });

@@ -51,7 +51,7 @@ void ConnectRules::on_connect(const ConnectFacts& address) const {
 }
 
 void ConnectRules::on_connect_after_refusal(ConnectFacts& address, Duration gap) const {
-  const Duration full = full_delay(address.refusals - 1, limits_.reconnect_least, limits_.reconnect_most);
+  const Duration full = full_delay(address.refusals - 1, limits_.reconnect_min, limits_.reconnect_max);
   RAZOR_RULE(30, gap + kSlack >= full / 2, "{}: an attempt {} behind the one before, after {} that were refused",
              address.name(), to_rounded_text(gap), address.refusals);
   const bool is_drawn = gap != full && gap != full / 2;

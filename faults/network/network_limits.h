@@ -16,8 +16,8 @@ struct NetworkLimits {
   std::uint32_t connections_max = 8;  ///< of one pool to one address
   std::uint32_t pools_per_host = 1;   ///< that know the same address
   std::uint32_t connects_per_minute_max = 90;
-  base::Duration reconnect_least = std::chrono::milliseconds(50);
-  base::Duration reconnect_most = std::chrono::seconds(1);
+  base::Duration reconnect_min = std::chrono::milliseconds(50);
+  base::Duration reconnect_max = std::chrono::seconds(1);
   base::Duration ping_interval = std::chrono::seconds(1);
   base::Duration ping_timeout = std::chrono::seconds(2);
   /// While a ping is out, a client checks acknowledgements only so often, and counts silence from that check.

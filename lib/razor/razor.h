@@ -2,7 +2,7 @@
 // The front door of razor-rpc: everything a service and its callers need.
 //
 //   base/      errors, results, bytes, time, logs
-//   runtime/   the seam: Runtime {Clock, Spawner, Random, Network}; Task, Event, BoundedQueue, when_all, with_deadline
+//   runtime/   the seam: Runtime {Clock, Executor, Random, Network}; Task, Event, BoundedQueue, when_all, with_deadline
 //     asio/    the Runtime of production
 //   wire/      frames and msgpack: pure bytes
 //   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch; RemoteChannel: to another thread's

@@ -123,7 +123,7 @@ class Carry {
   AsioRuntime runtime_;
   Outcome outcome_;
   int left_ = 0;
-  Event all_came_{runtime_.spawner()};
+  Event all_came_{runtime_.executor()};
 };
 
 }  // namespace razor::test

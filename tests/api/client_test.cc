@@ -148,7 +148,7 @@ Task<void> with_timeout(Client<Store>& store, runtime::Clock& clock) {
 TEST_F(ClientTest, EndsACallAtTheDeadlineOfItsOptions) { run(with_timeout(*client, runtime.clock())); }
 
 TEST_F(ClientTest, CompletesByACallbackInsteadOfACoroutine) {
-  Event ended(runtime.spawner());
+  Event ended(runtime.executor());
   std::vector<std::string> seen;
   client->div.start([&seen](const Reply<int, std::string>& reply) { seen.push_back(reply.error()); }, 1, 0);
   client->add(1, 2).then([&](const Reply<int>& reply) {

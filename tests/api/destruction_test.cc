@@ -50,7 +50,7 @@ class Scene {
     const Address address = *server->listen(*Address::parse("127.0.0.1:0"));
     pool = std::make_unique<ClientPool>(*runtime, address);
     failover = std::make_unique<FailoverPool>(*runtime, std::vector{address});
-    runtime->spawner().spawn("connect", connect(*this, address));
+    runtime->executor().spawn("connect", connect(*this, address));
     run_until([this] { return stream != nullptr; });
     call(stream->channel());
     call(pool->channel());
@@ -135,7 +135,7 @@ class Scene {
     client.slow.start([this](const Reply<std::string>& reply) { ended(reply); }, 60'000, "a completion");
     client.slow(60'000, "a completion, later").then([this](const Reply<std::string>& reply) { ended(reply); });
     held.push_back(client.slow(60'000, "held"));
-    runtime->spawner().spawn("awaits", awaits(client, alive.sentinel()));
+    runtime->executor().spawn("awaits", awaits(client, alive.sentinel()));
     net::co_spawn(runtime->context(), awaits_in_asio(client, alive.sentinel()), net::detached);
     net::co_spawn(runtime->context(), loses(*this, client, alive.sentinel()), net::detached);
   }
@@ -378,15 +378,15 @@ TEST(DestructionOfWaits, InEveryOrderAlsoOfWhatWasWokenAndHasNotRun) {
           if (kind == Context::of_the_user) context.emplace();
           std::optional<AsioRuntime> runtime;
           context ? runtime.emplace(*context) : runtime.emplace();
-          std::optional<Event> event(std::in_place, runtime->spawner());
-          std::optional<BoundedQueue<int>> channel(std::in_place, runtime->spawner(), 1);
-          std::optional<BoundedQueue<int>> full(std::in_place, runtime->spawner(), 1);
-          std::optional<runtime::TaskScope> scope(std::in_place, runtime->spawner());
+          std::optional<Event> event(std::in_place, runtime->executor());
+          std::optional<BoundedQueue<int>> channel(std::in_place, runtime->executor(), 1);
+          std::optional<BoundedQueue<int>> full(std::in_place, runtime->executor(), 1);
+          std::optional<runtime::TaskScope> scope(std::in_place, runtime->executor());
           scope->spawn("event", Waits::for_event(*event, alive.sentinel()));
-          runtime->spawner().spawn("event", Waits::for_event(*event, alive.sentinel()));
+          runtime->executor().spawn("event", Waits::for_event(*event, alive.sentinel()));
           scope->spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
-          runtime->spawner().spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
-          runtime->spawner().spawn("send", Waits::to_send(*full, alive.sentinel()));
+          runtime->executor().spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
+          runtime->executor().spawn("send", Waits::to_send(*full, alive.sentinel()));
           scope->spawn("time", Waits::for_time(runtime->clock(), alive.sentinel()));
           for (int i = 0; i < 4; ++i) runtime->context().poll();
           if (woken) {
@@ -413,9 +413,9 @@ TEST(DestructionOfWaits, InEveryOrderAlsoOfWhatWasWokenAndHasNotRun) {
 TEST(DestructionOfWaits, WhoWasWokenByAChannelThatIsGoneFindsItClosed) {
   AsioRuntime runtime;
   LiveCount alive;
-  std::optional<BoundedQueue<int>> channel(std::in_place, runtime.spawner(), 1);
-  std::optional<BoundedQueue<int>> full(std::in_place, runtime.spawner(), 1);
-  runtime.spawner().spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
+  std::optional<BoundedQueue<int>> channel(std::in_place, runtime.executor(), 1);
+  std::optional<BoundedQueue<int>> full(std::in_place, runtime.executor(), 1);
+  runtime.executor().spawn("receive", Waits::to_receive(*channel, alive.sentinel()));
   runtime.context().poll();
   channel->try_send(1);
   channel.reset();

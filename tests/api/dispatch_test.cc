@@ -39,8 +39,8 @@ TEST_F(DispatchDeathTest, ASecondServiceOfTheSameNameEndsTheProgram) {
 }
 
 Task<void> expect_failure(ClientStream& stream, Action action, Errc expected) {
-  const OwnedAnswer answer = co_await stream.call(action, std::tuple(1, 2));
-  CO_ASSERT_TRUE(answer->kind() == Answer::Kind::failed);
+  const OwnedResponse answer = co_await stream.call(action, std::tuple(1, 2));
+  CO_ASSERT_TRUE(answer->kind() == Response::Kind::failed);
   EXPECT_EQ(answer->error().errc(), expected) << action.name();
   EXPECT_EQ(answer->error().ran(), Ran::maybe);
 }
@@ -110,8 +110,8 @@ TEST_F(DispatchDeathTest, AMethodOfTheSameFullNameEndsTheProgram) {
 
 // A peer of another version got rpc_decode for every call, and the server's people saw nothing at all.
 Task<void> call_with_text(ClientStream& stream, Action action) {
-  const OwnedAnswer answer = co_await stream.call(action, std::tuple(1, "two"));
-  CO_ASSERT_TRUE(answer->kind() == Answer::Kind::failed);
+  const OwnedResponse answer = co_await stream.call(action, std::tuple(1, "two"));
+  CO_ASSERT_TRUE(answer->kind() == Response::Kind::failed);
   EXPECT_EQ(answer->error().errc(), Errc::decode);
 }
 
@@ -134,7 +134,7 @@ struct Fallback final : Dispatch {
 };
 
 Task<void> call_plainly(ClientStream& stream, Action action) {
-  const OwnedAnswer answer = co_await stream.call_encoded(action, {});
+  const OwnedResponse answer = co_await stream.call_encoded(action, {});
   EXPECT_TRUE(answer->ok()) << answer->message();
 }
 

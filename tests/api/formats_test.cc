@@ -135,7 +135,7 @@ Task<void> call_with_then(const Client<Store>& store, runtime::Event& done, int&
 }
 
 TEST_P(FormatsTest, CompletionsGetTheirAnswers) {
-  runtime::Event done(runtime.spawner());
+  runtime::Event done(runtime.executor());
   int sum = 0;
   run(call_with_then(Client<Store>(*pool, format()), done, sum));
   EXPECT_EQ(sum, 10);
@@ -218,10 +218,10 @@ class RawFormatsTest : public testing::Test {
   T wait_for(Task<T> task) {
     return runtime.block_on(std::move(task));
   }
-  static Task<OwnedAnswer> raw(ClientStream& stream, std::string message, CallOptions options) {
+  static Task<OwnedResponse> raw(ClientStream& stream, std::string message, CallOptions options) {
     co_return co_await stream.call_encoded(Action("raw"), as_bytes(message), options);
   }
-  static Task<OwnedAnswer> typed(ClientStream& stream, CallOptions options) {
+  static Task<OwnedResponse> typed(ClientStream& stream, CallOptions options) {
     const std::vector<int> numbers{1, 2};
     co_return co_await stream.call(Action(7u), numbers, options);
   }
@@ -236,7 +236,7 @@ class RawFormatsTest : public testing::Test {
 
 TEST_F(RawFormatsTest, BytesAreTheFormatsOwn) {
   server.accept_format(json_format());
-  const OwnedAnswer answer = wait_for(typed(*stream, {.format = &json_format()}));
+  const OwnedResponse answer = wait_for(typed(*stream, {.format = &json_format()}));
   EXPECT_EQ(recorder.message, "[1,2]");
   EXPECT_EQ(recorder.format, "json");
   EXPECT_TRUE(recorder.decoded);
@@ -245,9 +245,9 @@ TEST_F(RawFormatsTest, BytesAreTheFormatsOwn) {
   EXPECT_TRUE(answer->decode(numbers));
   EXPECT_EQ(numbers, (std::vector<int>{1, 2}));
 
-  const OwnedAnswer typed_by_hand = wait_for(raw(*stream, " [ 3 ] ", {.format = &json_format()}));
+  const OwnedResponse typed_by_hand = wait_for(raw(*stream, " [ 3 ] ", {.format = &json_format()}));
   EXPECT_EQ(as_text(typed_by_hand->msg()), "[3]");
-  const OwnedAnswer msgpack = wait_for(typed(*stream, {}));
+  const OwnedResponse msgpack = wait_for(typed(*stream, {}));
   EXPECT_EQ(recorder.format, "msgpack");
   EXPECT_EQ(msgpack->msg().size(), 3u);
 }
@@ -256,8 +256,8 @@ TEST_F(RawFormatsTest, BytesAreTheFormatsOwn) {
 TEST_F(RawFormatsTest, AFormatThatTheServerDoesNotReadIsAnErrorThatNamesIt) {
   for (const bool knows_another : {false, true}) {
     if (knows_another) server.accept_format(kLines);
-    const OwnedAnswer answer = wait_for(typed(*stream, {.format = &json_format()}));
-    ASSERT_EQ(answer->kind(), Answer::Kind::failed);
+    const OwnedResponse answer = wait_for(typed(*stream, {.format = &json_format()}));
+    ASSERT_EQ(answer->kind(), Response::Kind::failed);
     EXPECT_EQ(answer->error().errc(), Errc::decode);
     EXPECT_EQ(answer->error().ran(), Ran::no);
     const std::string expected = std::string("the message is written in format 1, and this server reads 0 (msgpack)") +
@@ -272,7 +272,7 @@ TEST_F(RawFormatsTest, AFormatThatTheServerDoesNotReadIsAnErrorThatNamesIt) {
 
 TEST_F(ServiceTest, WhatIsNotJsonIsRefusedWithWhereAndWhy) {
   server.accept_format(json_format());
-  const auto call = [](ClientStream& to, std::string message) -> Task<OwnedAnswer> {
+  const auto call = [](ClientStream& to, std::string message) -> Task<OwnedResponse> {
     const CallOptions options{.format = &json_format()};
     co_return co_await to.call_encoded(Action("test.Store.add"), as_bytes(message), options);
   };
@@ -283,8 +283,8 @@ TEST_F(ServiceTest, WhatIsNotJsonIsRefusedWithWhereAndWhy) {
       {"{\"$bin\":\"?\"}", "$bin is not base64"},
   };
   for (const auto& [message, why] : whys) {
-    const OwnedAnswer answer = runtime.block_on(call(*stream, message));
-    ASSERT_EQ(answer->kind(), Answer::Kind::failed) << message;
+    const OwnedResponse answer = runtime.block_on(call(*stream, message));
+    ASSERT_EQ(answer->kind(), Response::Kind::failed) << message;
     EXPECT_EQ(answer->error().errc(), Errc::decode);
     EXPECT_EQ(answer->error().ran(), Ran::no);
     EXPECT_NE(answer->error().message().find(why), std::string::npos) << answer->error().message();
@@ -294,18 +294,18 @@ TEST_F(ServiceTest, WhatIsNotJsonIsRefusedWithWhereAndWhy) {
 
 // In msgpack the client is told only if it has shown that it is one of ours: others would take the detail for a broken answer.
 TEST_F(ServiceTest, AClientOfOursIsToldWhichByteDidNotDecode) {
-  const auto call = [](ClientStream& to) -> Task<OwnedAnswer> {
+  const auto call = [](ClientStream& to) -> Task<OwnedResponse> {
     co_return co_await to.call(Action("test.Store.add"), std::tuple(1, "2"));
   };
-  const OwnedAnswer before = runtime.block_on(call(*stream));
-  ASSERT_EQ(before->kind(), Answer::Kind::failed);
+  const OwnedResponse before = runtime.block_on(call(*stream));
+  ASSERT_EQ(before->kind(), Response::Kind::failed);
   EXPECT_EQ(before->error().ran(), Ran::maybe);
   EXPECT_EQ(before->error().message().find("found a string"), std::string::npos);
 
   const auto ping = [](ClientStream& to) -> Task<void> { (void)co_await to.ping(); };
   run(ping(*stream));
-  const OwnedAnswer after = runtime.block_on(call(*stream));
-  ASSERT_EQ(after->kind(), Answer::Kind::failed);
+  const OwnedResponse after = runtime.block_on(call(*stream));
+  ASSERT_EQ(after->kind(), Response::Kind::failed);
   EXPECT_EQ(after->error().errc(), Errc::decode);
   EXPECT_EQ(after->error().ran(), Ran::no);
   EXPECT_NE(after->error().message().find("expected an integer, found a string, at byte 2"), std::string::npos)

@@ -51,7 +51,7 @@ TEST_F(MisuseDeathTest, ATaskIsAwaitedTwice) {
       {
         Task<void> task = nothing();
         runtime.block_on([](Task<void>& awaited) -> Task<void> { co_await awaited; }(task));
-        runtime.spawner().spawn("again", std::move(task));
+        runtime.executor().spawn("again", std::move(task));
         runtime.block_on(sleeps(runtime.clock()));
       },
       "a Task or Call is spawned that was awaited or spawned before");
@@ -87,15 +87,15 @@ TEST_F(MisuseDeathTest, ACallOfAClientIsAwaitedTwice) {
 // --- Threads ---------------------------------------------------------------------------------------------------------------
 
 // Two pieces of work of one runtime, each in a turn, which wait for each other.
-struct MeetsPosted final : runtime::Posted {
+struct MeetsPosted final : runtime::PostedTask {
   explicit MeetsPosted(std::latch& latch) : both(latch) {}
   void run() override { both.arrive_and_wait(); }
   void drop() override {}
   std::latch& both;
 };
-struct MeetsReady final : runtime::Ready {
+struct MeetsReady final : runtime::Runnable {
   explicit MeetsReady(std::latch& latch)
-      : Ready([](Ready& ready) { static_cast<MeetsReady&>(ready).both.arrive_and_wait(); }), both(latch) {}
+      : Runnable([](Runnable& ready) { static_cast<MeetsReady&>(ready).both.arrive_and_wait(); }), both(latch) {}
   std::latch& both;
 };
 
@@ -107,8 +107,8 @@ TEST_F(MisuseDeathTest, AnIoContextIsRunBySeveralThreads) {
         std::latch both(2);
         MeetsPosted posted(both);  // in a turn, until another one begins
         MeetsReady ready(both);
-        runtime.spawner().post(posted);
-        runtime.spawner().make_ready(ready);
+        runtime.executor().post(posted);
+        runtime.executor().schedule(ready);
         std::thread other([&] { context.run(); });
         context.run();
         other.join();
@@ -133,7 +133,7 @@ void while_another_thread_runs_it(Use use) {
       co_await clock.sleep_for(1h);
     }
   };
-  runtime.spawner().spawn("runs", Runs::now(runtime.clock(), runs));
+  runtime.executor().spawn("runs", Runs::now(runtime.clock(), runs));
   std::thread thread([&] { context.run(); });
   runs.wait();
   use(runtime, server, pool);
@@ -147,7 +147,7 @@ TEST_F(MisuseDeathTest, AnObjectIsUsedOnAnotherThreadThanItsRuntimes) {
   expect_death([](AsioRuntime&, Server&, ClientPool& pool) { pool.submit(ClientTask(wire::Action(1u), nullptr)); },
                "the pool of 127.0.0.1:");
   expect_death([](AsioRuntime&, Server&, ClientPool& pool) { (void)Client<Store>(pool).add(1, 2); }, "the pool of 127.0.0.1:");
-  expect_death([](AsioRuntime& runtime, Server&, ClientPool&) { runtime.spawner().spawn("my task", nothing()); }, "my task");
+  expect_death([](AsioRuntime& runtime, Server&, ClientPool&) { runtime.executor().spawn("my task", nothing()); }, "my task");
   expect_death([](AsioRuntime&, Server& server, ClientPool&) { (void)server.listen(*Address::parse("127.0.0.1:0")); },
                "the server on 127.0.0.1:");
   expect_death(

@@ -618,7 +618,7 @@ TEST_F(FaultKinds, ClockStepIsSeenByWhoReadsTheTimeOfDay) {
 // --- The user's code -------------------------------------------------------------------------------------------------
 
 // What a server on this host is told for its next request.
-runtime::RequestTrouble trouble_at(sim::Host& host) { return host.runtime().trouble()->next_request(); }
+runtime::HandlerFault trouble_at(sim::Host& host) { return host.runtime().handler_faults()->next_request(); }
 
 TEST_F(FaultKinds, HandlersAreTroubledOnOneHost) {
   EXPECT_EQ(acted_on_nothing("handler_delay server for 1s delay=1s"), 0u);
@@ -628,15 +628,15 @@ TEST_F(FaultKinds, HandlersAreTroubledOnOneHost) {
   auto more_delay = begin("handler_delay server for 1s delay=2s");
   auto throws = begin("handler_throw server for 1s");
   auto drops = begin("handler_drop server for 1s");
-  const runtime::RequestTrouble trouble = trouble_at(server_);
+  const runtime::HandlerFault trouble = trouble_at(server_);
   EXPECT_EQ(trouble.delay, 3s);
   EXPECT_TRUE(trouble.throws);
   EXPECT_TRUE(trouble.drops);
-  const runtime::RequestTrouble elsewhere = trouble_at(client_);
+  const runtime::HandlerFault elsewhere = trouble_at(client_);
   EXPECT_EQ(elsewhere.delay, 0s);
   EXPECT_FALSE(elsewhere.throws || elsewhere.drops);
   for (auto* fault : {&delay, &more_delay, &throws, &drops}) EXPECT_EQ(end(std::move(*fault)), 1u);
-  const runtime::RequestTrouble healed = trouble_at(server_);
+  const runtime::HandlerFault healed = trouble_at(server_);
   EXPECT_EQ(healed.delay, 0s);
   EXPECT_FALSE(healed.throws || healed.drops);
 }
@@ -657,7 +657,7 @@ class Allocations : public FaultKinds {
     if (!faults::allocations_are_counted()) GTEST_SKIP() << "a sanitizer stands in front of malloc";
   }
   void allocate(sim::Host& host, std::vector<std::size_t> sizes) {
-    host.runtime().spawner().spawn("allocate", allocate_all(std::move(sizes)));
+    host.runtime().executor().spawn("allocate", allocate_all(std::move(sizes)));
     world_.run_for(1ms);
   }
 
@@ -703,7 +703,7 @@ TEST_F(Allocations, OfTheSimulatorAreNotRefused) {
   connect();
   auto failure = begin("allocation_failure client for 1s count=1000 bytes=8193");
   const base::Bytes bytes(200'000);
-  client_.runtime().spawner().spawn("write", write_ours(*streams_[0], bytes));
+  client_.runtime().executor().spawn("write", write_ours(*streams_[0], bytes));
   world_.run_for(1s);
   EXPECT_EQ(received_.size(), 200'000u) << "which its system kept, on their way";
   EXPECT_EQ(end(std::move(failure)), 0u);

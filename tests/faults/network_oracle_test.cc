@@ -57,14 +57,14 @@ struct Talk {
     server.start([this](runtime::Runtime& runtime) { return accept_all(runtime, accepted); });
   }
   void start_connect() { runtime::Runtime& runtime = caller.runtime();
-    runtime.spawner().spawn("connect", connect_one(runtime, made)); }
+    runtime.executor().spawn("connect", connect_one(runtime, made)); }
   void connect() {
     start_connect();
     world.run_for(10ms);
   }
   void write(sim::Host& host, ByteStream& stream) {
     runtime::Runtime& runtime = host.runtime();
-    runtime.spawner().spawn("write", write_one(stream));
+    runtime.executor().spawn("write", write_one(stream));
   }
 
   /// From now on the server's machine acknowledges nothing, and something of the caller's is under way.

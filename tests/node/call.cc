@@ -48,23 +48,23 @@ struct KnownMethods {
   }
 };
 
-wire::ResponseFrame frame_of(const Answer& answer) {
+wire::ResponseFrame frame_of(const Response& answer) {
   wire::ResponseFrame frame;
   switch (answer.kind()) {
-    case Answer::Kind::success: frame.msg = answer.msg(); break;
-    case Answer::Kind::error_number:
+    case Response::Kind::success: frame.msg = answer.msg(); break;
+    case Response::Kind::error_number:
       frame.head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
       frame.head.msg_bytes_or_number = answer.number();
       break;
-    case Answer::Kind::error_bytes: frame.head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes); break;
-    case Answer::Kind::failed: RAZOR_CHECK(false, "no answer: {}", answer.message()); break;
+    case Response::Kind::error_bytes: frame.head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes); break;
+    case Response::Kind::failed: RAZOR_CHECK(false, "no answer: {}", answer.message()); break;
   }
   frame.blob = answer.blob();
   return frame;
 }
 
 /// What is wrong with an answer that has come.
-std::optional<CallError> misfit_of(const Answer& answer, const Action& action, const KnownMethod* known) {
+std::optional<CallError> misfit_of(const Response& answer, const Action& action, const KnownMethod* known) {
   if (known != nullptr) return known->misfit(frame_of(answer), action.name());
   if (!answer.ok()) return std::nullopt;
   // Only a stream action may succeed without a message: a method without a result answers nil.
@@ -91,8 +91,8 @@ void print_call_error(const CallError& error) {
   print_error({{"call_error", base::name_of(error.errc())}, {"ran", base::name_of(error.ran())}, {"detail", error.detail()}});
 }
 
-int report(const Answer& answer, const Action& action, const KnownMethod* known) {
-  if (answer.kind() == Answer::Kind::failed) {
+int report(const Response& answer, const Action& action, const KnownMethod* known) {
+  if (answer.kind() == Response::Kind::failed) {
     print_call_error(answer.error());
     return kFrameworkError;
   }
@@ -102,26 +102,26 @@ int report(const Answer& answer, const Action& action, const KnownMethod* known)
   }
   const api::ErrorForm error_form = known != nullptr ? known->error_form : api::ErrorForm::none;
   switch (answer.kind()) {
-    case Answer::Kind::success: {
+    case Response::Kind::success: {
       json result = message_as_json(answer.msg());
       if (!answer.blob().empty()) result = {{"message", result}, {"blob_bytes", answer.blob().size()}};
       fmt::print("{}\n", text_of(result));
       return kOk;
     }
-    case Answer::Kind::error_number: {
+    case Response::Kind::error_number: {
       json number = answer.number();
       if (error_form == api::ErrorForm::unit) number = nullptr;
       if (known != nullptr && known->error_is_signed) number = static_cast<std::int32_t>(answer.number());
       print_error({{"error", number}});
       return kApplicationError;
     }
-    case Answer::Kind::error_bytes: {
+    case Response::Kind::error_bytes: {
       json error = std::string(as_text(answer.blob()));
       if (error_form == api::ErrorForm::msgpack) error = message_as_json(answer.blob());
       print_error({{"error", error}});
       return kApplicationError;
     }
-    case Answer::Kind::failed: break;
+    case Response::Kind::failed: break;
   }
   return kFrameworkError;
 }
@@ -140,7 +140,7 @@ Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteVi
   CallOptions options;
   options.deadline = deadline;
   options.timeout = timeout;
-  const OwnedAnswer answer = co_await stream->call_encoded(action, message, options);
+  const OwnedResponse answer = co_await stream->call_encoded(action, message, options);
   try {
     co_return report(*answer, action, known);
   } catch (const json::exception& error) {

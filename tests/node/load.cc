@@ -168,11 +168,11 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   const base::Duration total = duration_of(options.seconds);
   Load load(runtime, options);
   Event& stop = load.stop;
-  runtime::TaskScope watchers(runtime.spawner());
+  runtime::TaskScope watchers(runtime.executor());
   watchers.spawn("stop_on_signal", stop_on_signal(runtime, stop));
 
   std::unique_ptr<PoolLoad> pool;
-  runtime::TaskScope callers(runtime.spawner());
+  runtime::TaskScope callers(runtime.executor());
   if (options.pool) {
     pool = std::make_unique<PoolLoad>(load, std::move(addresses));
     callers.spawn("PoolLoad::run", pool->run());

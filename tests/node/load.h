@@ -22,16 +22,16 @@ inline double seconds_of(base::Duration span) { return std::chrono::duration<dou
 
 /// The time, read once for all that happens in one turn of the runtime: a look at the clock for each call would cost a
 /// tenth of what is measured.
-class TurnClock final : public runtime::Ready {
+class TurnClock final : public runtime::Runnable {
  public:
   explicit TurnClock(runtime::Runtime& runtime)
-      : Ready([](Ready& ready) { static_cast<TurnClock&>(ready).is_fresh_ = false; }), runtime_(runtime) {}
+      : Runnable([](Runnable& ready) { static_cast<TurnClock&>(ready).is_fresh_ = false; }), runtime_(runtime) {}
 
   base::TimePoint now() {
     if (!is_fresh_) {
       is_fresh_ = true;
       now_ = runtime_.clock().now();
-      runtime_.spawner().make_ready(*this);
+      runtime_.executor().schedule(*this);
     }
     return now_;
   }
@@ -89,8 +89,8 @@ struct Load {
       : runtime(load_runtime),
         options(load_options),
         clock(load_runtime),
-        stop(load_runtime.spawner()),
-        idle(load_runtime.spawner()) {
+        stop(load_runtime.executor()),
+        idle(load_runtime.executor()) {
     call_options.timeout = duration_of(options.timeout_seconds);
     call_options.idempotent = options.idempotent;
     if (options.interface == "api") payload.assign(options.payload, 'x');

@@ -27,16 +27,16 @@ std::string kind_of(const Reply<T, E>& reply) {
   return reply.has_call_error() ? kind_of(reply.call_error()) : "application_error";
 }
 
-inline std::string kind_of(const Answer& answer) {
-  return answer.kind() == Answer::Kind::failed ? kind_of(answer.error()) : "application_error";
+inline std::string kind_of(const Response& answer) {
+  return answer.kind() == Response::Kind::failed ? kind_of(answer.error()) : "application_error";
 }
 
 template <class T, class E>
 bool is_expired(const Reply<T, E>& reply) {
   return reply.has_call_error() && reply.call_error().errc() == Errc::deadline_exceeded;
 }
-inline bool is_expired(const Answer& answer) {
-  return answer.kind() == Answer::Kind::failed && answer.error().errc() == Errc::deadline_exceeded;
+inline bool is_expired(const Response& answer) {
+  return answer.kind() == Response::Kind::failed && answer.error().errc() == Errc::deadline_exceeded;
 }
 
 // --- Callers ---------------------------------------------------------------------------------------------------------
@@ -52,8 +52,8 @@ class Callers {
       : load_(load),
         through_(through),
         calculator_(Client<CalculatorService>(through).with(load.call_options)),
-        callers_(load.runtime.spawner()),
-        finished_(load.runtime.spawner()) {}
+        callers_(load.runtime.executor()),
+        finished_(load.runtime.executor()) {}
 
   /// As many as calls are to be in flight; done when all have stopped.
   Task<void> run() {
@@ -137,7 +137,7 @@ class Callers {
   std::uint32_t io_action() const { return goes_up() ? kWrite : kRead; }
   IoRequest io_request() const { return IoRequest(1, 0, load_.options.payload); }
 
-  void count(const Answer& answer, base::TimePoint begun) {
+  void count(const Response& answer, base::TimePoint begun) {
     IoResponse response;
     const bool is_whole = goes_up() || is_read_blob(answer.blob(), load_.options.payload);
     if (answer.decode(response) && response.ret_size == load_.options.payload && is_whole) {
@@ -153,7 +153,7 @@ class Callers {
       if (turn) co_await load_.runtime.clock().sleep_until(*turn);
       if (!goes_on()) break;
       const base::TimePoint begun = load_.begin(turn);
-      const OwnedAnswer answer = co_await through_.call(io_action(), io_request(), load_.call_options, load_.blob);
+      const OwnedResponse answer = co_await through_.call(io_action(), io_request(), load_.call_options, load_.blob);
       count(*answer, begun);
     }
     caller_done();
@@ -162,7 +162,7 @@ class Callers {
   void stream_call() { call_in_turn(&Callers::begin_stream_call); }
   void begin_stream_call(base::TimePoint begun) {
     through_.submit(ClientTask(io_action(), io_request(),
-                               [this, begun](const Answer& answer) {
+                               [this, begun](const Response& answer) {
                                  count(answer, begun);
                                  stream_call();
                                })

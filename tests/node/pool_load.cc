@@ -102,7 +102,7 @@ Task<void> PoolLoad::close_in_a_hurry(Event& hurry) {
 }
 
 Task<void> PoolLoad::close(Event& hurry) {
-  runtime::TaskScope beside(load_.runtime.spawner());
+  runtime::TaskScope beside(load_.runtime.executor());
   beside.spawn("close_in_a_hurry", close_in_a_hurry(hurry));
   co_await pool_.close(kCloseLimit);
   // A call that has not ended by then is lost, which the report shows.

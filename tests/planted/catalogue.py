@@ -3,7 +3,7 @@
     rule: 20
     title: the window admits one more
     why: a server that was promised 128 calls at a time gets 129
-    file: lib/razor/stream/window.h
+    file: lib/razor/stream/internal/window.h
     --- old
       bool has_room() const { return used_ < limit_; }
     --- new

@@ -2,7 +2,7 @@
 // carries; one that never forgets grows; one that sends calls to an address that is down, full, or only there for others, loses
 // them; and one that mixes up its two lists gives an address the turns of another.
 
-#include "razor/pool/address_book.h"
+#include "razor/pool/internal/address_book.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

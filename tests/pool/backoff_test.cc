@@ -1,7 +1,7 @@
 // Backoff against its formula. One that does not double or passes `most` leaves the bounds; one that overflows does so
 // for the longest spans; one without chance, or whose chance depends on anything but the seed, shows in the draws.
 
-#include "razor/pool/backoff.h"
+#include "razor/pool/internal/backoff.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,7 +1,7 @@
 // Which calls are refused whatever the pool does. One that is let through moves from connection to connection until its
 // deadline, and fails for a reason that misleads.
 
-#include "razor/pool/call_limits.h"
+#include "razor/pool/internal/call_limits.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 // twice; one that gives up a call that did not run loses it for nothing; one that forgets its limits multiplies the load when
 // everything fails.
 
-#include "razor/pool/call_policy.h"
+#include "razor/pool/internal/call_policy.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "razor/pool/backoff.h"
+#include "razor/pool/internal/backoff.h"
 #include "tests/support/pick.h"
 
 namespace razor::pool {
@@ -80,8 +80,8 @@ TEST_F(CallPolicyTest, WhatMayHaveRunIsRetriedAfterABackOffElsewhereIfItIsIdempo
   const Decision decision = lost();
   EXPECT_EQ(decision.kind, Do::retry);
   ASSERT_TRUE(decision.delay);
-  EXPECT_GE(*decision.delay, config_.pool.retry.backoff_least / 2);
-  EXPECT_LE(*decision.delay, config_.pool.retry.backoff_least);
+  EXPECT_GE(*decision.delay, config_.pool.retry.backoff_min / 2);
+  EXPECT_LE(*decision.delay, config_.pool.retry.backoff_min);
   EXPECT_EQ(call_.avoid, kHere);
   EXPECT_TRUE(CallPolicy::needs_token(call_));
 }
@@ -94,7 +94,7 @@ TEST_F(CallPolicyTest, RetriesHaveALimit) {
 
 TEST_F(CallPolicyTest, ABackOffThatWouldEndBehindTheDeadlineIsNotMade) {
   call_.idempotent = true;
-  call_.deadline = now_ + config_.pool.retry.backoff_least / 2;
+  call_.deadline = now_ + config_.pool.retry.backoff_min / 2;
   EXPECT_EQ(lost().kind, Do::fail);
   EXPECT_EQ(cut_off().kind, Do::move) << "it may go at once";
   now_ = call_.deadline;
@@ -247,8 +247,8 @@ struct PolicyAndModel {
   PolicyAndModel() {
     RetryConfig& retry = config.pool.retry;
     retry.limit = pick(0u, 4u);
-    retry.backoff_least = pick_of<Duration>({1ns, 1ms, 10ms});
-    retry.backoff_most = retry.backoff_least * pick(1, 20);
+    retry.backoff_min = pick_of<Duration>({1ns, 1ms, 10ms});
+    retry.backoff_max = retry.backoff_min * pick(1, 20);
     retry.budget_percent = pick_of({0u, 10u, 100u});
     retry.budget_burst = pick(0u, 4u);
     config.redirects_max = pick(0u, 4u);
@@ -275,7 +275,7 @@ struct PolicyAndModel {
   // Drawn in step with the policy: equal seeds give equal delays.
   Duration next_delay() {
     const auto failures = static_cast<std::uint32_t>(history.tokens) + history.redirects();
-    return Backoff::delay(failures, config.pool.retry.backoff_least, config.pool.retry.backoff_most, jitter);
+    return Backoff::delay(failures, config.pool.retry.backoff_min, config.pool.retry.backoff_max, jitter);
   }
   bool fits(Duration delay) const { return base::saturating_add(now, delay) < call.deadline; }
   bool may_attempt() const { return history.attempts() <= config.pool.retry.limit; }

@@ -2,7 +2,7 @@
 // call overtake starves others; one that counts wrongly refuses calls for nothing, or takes them without end; and one that
 // forgets a deadline when the wait changes lets a call hang.
 
-#include "razor/pool/call_queue.h"
+#include "razor/pool/internal/call_queue.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,7 +1,7 @@
 // The texts of calls that failed. Without a part that is looked for here, whoever reads the log has to guess which server was
 // asked, how often, what it said, or where the time went.
 
-#include "razor/pool/call_report.h"
+#include "razor/pool/internal/call_report.h"
 
 #include <gtest/gtest.h>
 

@@ -118,7 +118,7 @@ TEST_F(ClientPoolTest, WithFailFastCallsSucceedSoonAfterTheServerIsBack) {
   once();
   run_for(10s);
   server().start();
-  run_for(config.reconnect_most + 2 * kRoundTrip);  // probed, though no call waits
+  run_for(config.reconnect_max + 2 * kRoundTrip);  // probed, though no call waits
   const Asked call = once();
   finish(call);
   EXPECT_EQ(call.text(), "done by server 0");
@@ -163,7 +163,7 @@ TEST_F(ClientPoolTest, ACallThatIsAbandonedInFlightFreesItsPlaceInTheWindowWhenI
 }
 
 TEST_F(ClientPoolTest, ACallThatIsAbandonedInItsBackOffIsNotSentAgain) {
-  config.retry.backoff_least = config.retry.backoff_most = 10s;
+  config.retry.backoff_min = config.retry.backoff_max = 10s;
   server().dies_on_calls = true;
   server().dies_so_often = 1;
   std::optional<Awaited> call(client().often(next_id(), 0));
@@ -204,7 +204,7 @@ TEST_F(ClientPoolTest, ACallerThatIsDestroyedWhileItWaitsHearsNothingMore) {
   std::optional<int> waiting_result;
   std::optional<int> in_flight_result;
   {
-    runtime::TaskScope scope(runtime().spawner());
+    runtime::TaskScope scope(runtime().executor());
     scope.run_inline("in flight", Caller::wait(client().once(next_id(), 1000), in_flight_result));
     run_for(500ms);
     server().kill();
@@ -227,7 +227,7 @@ TEST_F(ClientPoolTest, ACallMayBeMovedWhileItWaitsAndWhileItIsInFlight) {
   EXPECT_EQ(state().in_flight, 1u);
   std::optional<Awaited> in_flight(std::move(waiting));
   std::optional<int> result;
-  runtime::TaskScope scope(runtime().spawner());
+  runtime::TaskScope scope(runtime().executor());
   scope.run_inline("a caller", Caller::wait(*std::move(in_flight), result));
   in_flight.reset();
   run_for(1s);

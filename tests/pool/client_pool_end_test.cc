@@ -47,7 +47,7 @@ TEST_F(ClientPoolTest, ACallTimesOutWhileItsServerWorks) {
 }
 
 TEST_F(ClientPoolTest, ACallTimesOutWhileItsServerIsAwayBetweenTwoAttempts) {
-  config.retry.backoff_least = config.retry.backoff_most = 200ms;
+  config.retry.backoff_min = config.retry.backoff_max = 200ms;
   server().dies_on_calls = true;
   server().dies_so_often = 1;
   const Asked call = often(0, {.timeout = 3s});
@@ -172,7 +172,7 @@ TEST_F(ClientPoolTest, WhatIsSubmittedAfterCloseHasBegunFails) {
 TEST_F(ClientPoolTest, DestroyingAPoolEndsAllItsCallsAtOnce) {
   config.stream.window = 1;
   config.connections_max = 1;
-  config.retry.backoff_least = config.retry.backoff_most = 10s;
+  config.retry.backoff_min = config.retry.backoff_max = 10s;
   server().dies_on_calls = true;
   server().dies_so_often = 1;
   const Asked backs_off = often();

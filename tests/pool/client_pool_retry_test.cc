@@ -66,8 +66,8 @@ TEST_F(ClientPoolRetryTest, WithALimitOfZeroNothingIsRetried) {
 
 TEST_F(ClientPoolRetryTest, TheBackOffDoublesFromTheLeastToTheMostAndHalfOfItIsDrawn) {
   config.retry.limit = 4;
-  config.retry.backoff_least = 1s;
-  config.retry.backoff_most = 4s;
+  config.retry.backoff_min = 1s;
+  config.retry.backoff_max = 4s;
   server().dies_on_calls = true;
   const Asked call = often(0, {.timeout = 1min});
   finish(call);
@@ -81,7 +81,7 @@ TEST_F(ClientPoolRetryTest, TheBackOffDoublesFromTheLeastToTheMostAndHalfOfItIsD
 }
 
 TEST_F(ClientPoolRetryTest, ARetryThatWouldComeTooLateIsNotWaitedFor) {
-  config.retry.backoff_least = config.retry.backoff_most = 10s;
+  config.retry.backoff_min = config.retry.backoff_max = 10s;
   server().dies_on_calls = true;
   const Asked call = often(0, {.timeout = 3s});
   finish(call);

@@ -12,18 +12,18 @@ struct Ended {
 };
 
 stream::Completion note_in(const std::shared_ptr<Ended>& ended) {
-  return [ended](const Answer& answer) {
+  return [ended](const Response& answer) {
     ++ended->times;
     switch (answer.kind()) {
-      case Answer::Kind::success: {
+      case Response::Kind::success: {
         std::string message;
         EXPECT_TRUE(answer.decode(message));
         ended->text = fmt::format("'{}' with blob '{}'", message, base::as_text(answer.blob()));
         return;
       }
-      case Answer::Kind::error_number: ended->text = fmt::format("error {}", answer.number()); return;
-      case Answer::Kind::error_bytes: ended->text = fmt::format("error '{}'", base::as_text(answer.blob())); return;
-      case Answer::Kind::failed:
+      case Response::Kind::error_number: ended->text = fmt::format("error {}", answer.number()); return;
+      case Response::Kind::error_bytes: ended->text = fmt::format("error '{}'", base::as_text(answer.blob())); return;
+      case Response::Kind::failed:
         ended->text = fmt::format("{}, ran: {}", name_of(answer.error().errc()), name_of(answer.error().ran()));
         return;
     }
@@ -100,7 +100,7 @@ TEST_F(PoolTasksTest, ATaskThatIsDroppedIsCancelled) {
 
 TEST_F(PoolTasksTest, ACompletionThatThrowsHarmsNobody) {
   std::shared_ptr<Ended> other;
-  pool().submit(ClientTask(wire::Action(kEcho), std::string("a"), [](const Answer&) { throw std::runtime_error("oh"); }));
+  pool().submit(ClientTask(wire::Action(kEcho), std::string("a"), [](const Response&) { throw std::runtime_error("oh"); }));
   other = submit(kEcho, "b");
   run_for(1s);
   EXPECT_EQ(other->text, "'b' with blob ''");
@@ -110,7 +110,7 @@ TEST_F(PoolTasksTest, ACompletionMaySubmitTheNextTask) {
   struct Chain {
     static void next(ClientPool& pool, int left, int& done) {
       if (left == 0) return;
-      pool.submit(ClientTask(wire::Action(kEcho), std::string("again"), [&pool, left, &done](const Answer& answer) {
+      pool.submit(ClientTask(wire::Action(kEcho), std::string("again"), [&pool, left, &done](const Response& answer) {
         EXPECT_TRUE(answer.ok());
         ++done;
         next(pool, left - 1, done);
@@ -131,7 +131,7 @@ TEST_F(PoolTasksTest, ACompletionThatSubmitsAgainAfterAFailureLetsOthersRun) {
   int refused = 0;
   struct Chain {
     static void next(ClientPool& pool, int& refused) {
-      pool.submit(ClientTask(wire::Action(kEcho), std::string("again"), [&pool, &refused](const Answer& answer) {
+      pool.submit(ClientTask(wire::Action(kEcho), std::string("again"), [&pool, &refused](const Response& answer) {
         EXPECT_EQ(answer.error().errc(), Errc::overloaded);
         if (++refused < 1000) next(pool, refused);
       }));
@@ -148,13 +148,13 @@ TEST_F(PoolTasksTest, ACompletionThatSubmitsAgainAfterAFailureLetsOthersRun) {
 TEST_F(PoolTasksTest, AStreamCallIsAwaitedAndGivesTheAnswer) {
   struct Caller {
     static Task<void> call(ClientPool& pool, std::string& got) {
-      const OwnedAnswer answer = co_await pool.call(wire::Action(kEcho), std::string("hello"), {}, blob("blob"));
+      const OwnedResponse answer = co_await pool.call(wire::Action(kEcho), std::string("hello"), {}, blob("blob"));
       EXPECT_TRUE(answer->ok());
       got = base::as_text(answer->blob());
     }
   };
   std::string got;
-  runtime::TaskScope scope(runtime().spawner());
+  runtime::TaskScope scope(runtime().executor());
   scope.run_inline("a caller", Caller::call(pool(), got));
   run_for(1s);
   EXPECT_EQ(got, "blob");

@@ -2,7 +2,7 @@
 // that does not, or waits for the wrong back-off, leaves calls waiting beside a server that is there; one that cuts connections
 // at the cap makes their calls `maybe`.
 
-#include "razor/pool/connect_policy.h"
+#include "razor/pool/internal/connect_policy.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -24,8 +24,8 @@ using Kind = ConnectStep::Kind;
 
 ClientPoolConfig some_config() {
   ClientPoolConfig config;
-  config.reconnect_least = 100ms;
-  config.reconnect_most = 1s;
+  config.reconnect_min = 100ms;
+  config.reconnect_max = 1s;
   config.connects_per_minute_max = 12;  // 2 at once, then one in 6 s
   return config;
 }

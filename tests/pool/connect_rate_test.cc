@@ -1,7 +1,7 @@
 // ConnectRate against the list of all attempts. One that forgets the past, or lets the burst come on top of the rate,
 // has too many in some minute; one that takes more than it should starves an address, or delays a lone attempt.
 
-#include "razor/pool/connect_rate.h"
+#include "razor/pool/internal/connect_rate.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -126,7 +126,7 @@ TEST_F(AddressesTest, ACallThatWaitsForAnAddressThatIsRemovedGoesToAnother) {
 }
 
 TEST_F(AddressesTest, ARetryLeavesAnAddressThatWasRemoved) {
-  limits().retry.backoff_least = limits().retry.backoff_most = 1s;
+  limits().retry.backoff_min = limits().retry.backoff_max = 1s;
   update({0});
   connect_all();
   servers[0].dies_on_calls = true;

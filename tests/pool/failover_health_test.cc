@@ -139,7 +139,7 @@ TEST_F(HealthTest, AnAddressInTroubleIsProbedWithoutACallThatWaitsForIt) {
   EXPECT_GE(address(0).failures, 4u);
   EXPECT_EQ(address(0).why, "connect: Connection refused");
   servers[0].start();
-  run_for(limits().reconnect_most + 2 * kRoundTrip);
+  run_for(limits().reconnect_max + 2 * kRoundTrip);
   EXPECT_EQ(health(0), HealthState::healthy);
 }
 

@@ -101,7 +101,7 @@ TEST_F(ThreeServersTest, AfterTheLastLeaderTheFirstIsNext) {
 // Nothing connects to the other one: such a call waits until its deadline.
 TEST_F(FailoverPoolTest, AnIdempotentCallThatALeaderInOrderHasLostGoesToAnother) {
   config.balance = Balance::leader;
-  limits().retry.backoff_least = limits().retry.backoff_most = 100ms;
+  limits().retry.backoff_min = limits().retry.backoff_max = 100ms;
   finish(once());
   servers[0].dies_on_calls = true;
   servers[0].dies_so_often = 1;

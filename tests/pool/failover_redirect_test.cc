@@ -193,8 +193,8 @@ TEST_F(RedirectTest, WhenNobodyLeadsTheCallerGetsTheErrorAfterAsManyRedirectsAsT
 
 TEST_F(RedirectTest, OnceAroundIsAtOnceAndThenThereAreBackOffs) {
   config.redirects_max = 3;
-  limits().retry.backoff_least = 1s;
-  limits().retry.backoff_most = 8s;
+  limits().retry.backoff_min = 1s;
+  limits().retry.backoff_max = 8s;
   connect_all();
   servers[0].leads = servers[1].leads = false;
   servers[0].names = servers[1].names = "";
@@ -227,16 +227,16 @@ TEST_F(RedirectTest, WithoutRedirectsTheErrorIsJustAnError) {
 
 // --- Tasks of the stream interface -----------------------------------------------------------------------------------
 
-Failover address_in(const Answer& answer) { return Failover::to(std::string(base::as_text(answer.blob()))); }
-Failover throws(const Answer&) { throw std::runtime_error("a rule"); }
+Failover address_in(const Response& answer) { return Failover::to(std::string(base::as_text(answer.blob()))); }
+Failover throws(const Response&) { throw std::runtime_error("a rule"); }
 
 class TaskRedirectTest : public FailoverPoolTest {
  protected:
   /// An error with the address of the other server comes from whoever is asked first.
-  template <Failover (*rule)(const Answer&)>
+  template <Failover (*rule)(const Response&)>
   std::string submit_to(std::uint32_t action) {
     std::string text;
-    pool().submit(ClientTask(wire::Action(action), servers[1].address().to_string(), [&text](const Answer& answer) {
+    pool().submit(ClientTask(wire::Action(action), servers[1].address().to_string(), [&text](const Response& answer) {
                     text = answer.message();
                   }).with_failover<rule>());
     run_for(1s);

@@ -154,7 +154,7 @@ TEST_F(PoolErrorsTest, ACallThatTheBudgetStoppedSaysSo) {
 TEST_F(PoolErrorsTest, ACallThatWasLostOnceAndThenFoundNoServerSaysWhatIsWrongWithTheServerNow) {
   server().dies_on_calls = true;
   server().dies_so_often = 1;
-  config.retry.backoff_least = config.retry.backoff_most = 100ms;
+  config.retry.backoff_min = config.retry.backoff_max = 100ms;
   const Asked call = often(0, {.timeout = 3s});
   run_for(10ms);
   server().kill();

@@ -24,7 +24,7 @@
 #include "razor/api/server.h"
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
-#include "razor/stream/server_stream.h"
+#include "razor/stream/internal/server_stream.h"
 #include "sim/world.h"
 
 namespace razor::test {
@@ -418,7 +418,7 @@ class PoolFixture : public testing::Test {
 
   std::shared_ptr<Closing> close(base::Duration limit) {
     auto closing = std::make_shared<Closing>();
-    runtime().spawner().spawn("close", close_pool(pool(), limit, closing, world));
+    runtime().executor().spawn("close", close_pool(pool(), limit, closing, world));
     return closing;
   }
 

@@ -1,7 +1,7 @@
 // RetryBudget against the list of all calls and takes. One that pays in too much, or fills up too early, has some 10 s
 // with too many takes; one that pays in too little, or forgets to fill up, refuses what the list allows.
 
-#include "razor/pool/retry_budget.h"
+#include "razor/pool/internal/retry_budget.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

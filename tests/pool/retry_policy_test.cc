@@ -1,7 +1,7 @@
 // RetryPolicy against its table. One that retries what ran, or what may have run and is not idempotent, runs a request
 // twice; one that does not move what never ran loses calls that any other connection would have served.
 
-#include "razor/pool/retry_policy.h"
+#include "razor/pool/internal/retry_policy.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

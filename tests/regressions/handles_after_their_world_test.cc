@@ -19,7 +19,7 @@ TEST(HandlesAfterTheirWorld, TheirCallsEndWithIt) {
   SimRuntime& runtime = world->host("client").runtime();
   pool::ClientPool pool(runtime, world->host("server").address(8082));
   pool::FailoverPool failover(runtime, {world->host("server").address(8082), world->host("other").address(8082)});
-  const auto note = [&ends](const stream::Answer& answer) { ends.push_back(answer.error().errc()); };
+  const auto note = [&ends](const stream::Response& answer) { ends.push_back(answer.error().errc()); };
   pool.submit(stream::ClientTask(wire::Action(1u), note));
   failover.submit(stream::ClientTask(wire::Action(1u), note));
   world->run_for(1s);

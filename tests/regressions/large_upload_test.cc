@@ -24,12 +24,12 @@ class LargeUpload : public ClientPoolTest {
   // The server gives the blob back: it crosses the link twice.
   std::shared_ptr<Sent> echo(std::size_t blob_bytes, base::Duration timeout) {
     auto sent = std::make_shared<Sent>();
-    ClientTask task(wire::Action(kEcho), std::string("large"), [this, sent](const Answer& answer) {
+    ClientTask task(wire::Action(kEcho), std::string("large"), [this, sent](const Response& answer) {
       sent->ended = true;
       sent->at = world.now();
-      sent->ok = answer.kind() == Answer::Kind::success;
+      sent->ok = answer.kind() == Response::Kind::success;
       sent->blob_bytes = answer.blob().size();
-      if (answer.kind() == Answer::Kind::failed) sent->error = answer.error().message();
+      if (answer.kind() == Response::Kind::failed) sent->error = answer.error().message();
     });
     CallOptions options;
     options.timeout = timeout;

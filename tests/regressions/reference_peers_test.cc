@@ -54,7 +54,7 @@ class ReferencePeers : public testing::Test {
     Server server(runtime);
     server.add(std::make_shared<SlowService>(runtime));
     EXPECT_TRUE(server.listen(Address::tcp("0.0.0.0", kPort)).ok());
-    runtime::Event never(runtime.spawner());
+    runtime::Event never(runtime.executor());
     co_await never.wait();
   }
 
@@ -63,7 +63,7 @@ class ReferencePeers : public testing::Test {
     const std::unique_ptr<ReferenceClient> client =
         co_await ReferenceClient::connect(runtime, Address::tcp("server", kPort));
     if (client == nullptr) co_return;
-    runtime::TaskScope calls(runtime.spawner());
+    runtime::TaskScope calls(runtime.executor());
     for (const std::uint32_t milliseconds : {5000u, 1500u, 0u}) {
       calls.run_inline("a call", call_one(*this, *client, milliseconds));
     }

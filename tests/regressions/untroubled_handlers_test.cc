@@ -68,7 +68,7 @@ class UntroubledHandlers : public testing::Test {
     server.add(std::make_shared<EchoService>(runtime, entered_));
     server.set_fallback(store);
     EXPECT_TRUE(server.listen(Address::tcp("0.0.0.0", kPort)).ok());
-    runtime::Event never(runtime.spawner());
+    runtime::Event never(runtime.executor());
     co_await never.wait();
   }
 
@@ -156,7 +156,7 @@ TEST_F(UntroubledHandlers, OneInSoManyOnly) {
 TEST_F(UntroubledHandlers, OfTheStreamInterfaceToo) {
   play("handler_delay server for 10s delay=500ms");
   std::string blob;
-  stream::submit(pool_->channel(), ClientTask(kStore, std::string("name"), [&blob](const Answer& answer) {
+  stream::submit(pool_->channel(), ClientTask(kStore, std::string("name"), [&blob](const Response& answer) {
                                      blob = std::string(base::as_text(answer.blob()));
                                    }).with_blob(base::Bytes(3, std::byte{'x'})));
   world_.run_for(400ms);

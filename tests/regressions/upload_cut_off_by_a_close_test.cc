@@ -34,10 +34,10 @@ class UploadCutOffByAClose : public FailoverPoolTest {
 
   std::shared_ptr<Sent> upload(const CallOptions& options, std::size_t blob_bytes = kBlobBytes) {
     auto sent = std::make_shared<Sent>();
-    ClientTask task(wire::Action(kEcho), std::string("large"), [sent](const Answer& answer) {
+    ClientTask task(wire::Action(kEcho), std::string("large"), [sent](const Response& answer) {
       ++sent->times;
       sent->blob_bytes = answer.blob().size();
-      sent->text = answer.kind() == Answer::Kind::failed
+      sent->text = answer.kind() == Response::Kind::failed
                        ? fmt::format("{}, ran: {}", name_of(answer.error().errc()), name_of(answer.error().ran()))
                        : "done";
     });

@@ -18,7 +18,7 @@
 namespace razor::runtime {
 namespace {
 
-using test::ManualSpawner;
+using test::ManualExecutor;
 using test::Running;
 using IntQueue = BoundedQueue<int>;
 
@@ -33,8 +33,8 @@ class BoundedQueueTest : public testing::Test {
   std::unique_ptr<Sending> sending(int value) { return std::make_unique<Sending>(send_to(bounded_, value)); }
   std::unique_ptr<Receiving> receiving() { return std::make_unique<Receiving>(receive_from(bounded_)); }
 
-  ManualSpawner spawner_;
-  IntQueue bounded_{spawner_, 2};
+  ManualExecutor executor_;
+  IntQueue bounded_{executor_, 2};
 };
 
 TEST_F(BoundedQueueTest, ValuesArriveInTheOrderTheyWereSent) {
@@ -51,7 +51,7 @@ TEST_F(BoundedQueueTest, AReceiverWaitsForAValue) {
   EXPECT_FALSE(receiver->finished());
   sending(1);
   EXPECT_FALSE(receiver->finished()) << "woken inside send()";
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(receiver->take(), 1);
 }
 
@@ -62,7 +62,7 @@ TEST_F(BoundedQueueTest, ASenderWaitsForAPlace) {
   EXPECT_FALSE(sender->finished());
   EXPECT_EQ(bounded_.size(), 2u);
   EXPECT_EQ(receiving()->take(), 1);
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(sender->finished());
   EXPECT_TRUE(sender->take());
   EXPECT_EQ(receiving()->take(), 2);
@@ -78,9 +78,9 @@ TEST_F(BoundedQueueTest, NobodyOvertakesASenderThatWaits) {
   EXPECT_FALSE(bounded_.try_send(std::move(late)));
   const auto later = sending(5);
   EXPECT_FALSE(later->finished());
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(bounded_.try_receive(), 2);
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(bounded_.try_receive(), 3);
   EXPECT_EQ(bounded_.try_receive(), 5);
 }
@@ -92,7 +92,7 @@ TEST_F(BoundedQueueTest, APlacePromisedToACancelledSenderGoesToTheNext) {
   const auto second = sending(4);
   (void)bounded_.try_receive();
   first.reset();  // woken, but it has not run
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(second->finished());
   EXPECT_TRUE(second->take());
   EXPECT_EQ(bounded_.try_receive(), 2);
@@ -105,7 +105,7 @@ TEST_F(BoundedQueueTest, AValuePromisedToACancelledReceiverGoesToTheNext) {
   const auto second = receiving();
   sending(1);
   first.reset();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(second->finished());
   EXPECT_EQ(second->take(), 1);
 }
@@ -125,7 +125,7 @@ TEST_F(BoundedQueueTest, AfterCloseWhatIsQueuedIsReceivedAndNothingIsSent) {
   bounded_.close();
   bounded_.close();
   EXPECT_TRUE(bounded_.closed());
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(waits->finished());
   EXPECT_FALSE(waits->take());
   EXPECT_FALSE(sending(4)->take());
@@ -139,7 +139,7 @@ TEST_F(BoundedQueueTest, AfterCloseWhatIsQueuedIsReceivedAndNothingIsSent) {
 TEST_F(BoundedQueueTest, CloseWakesReceiversWithNothing) {
   const auto receiver = receiving();
   bounded_.close();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(receiver->finished());
   EXPECT_EQ(receiver->take(), std::nullopt);
 }
@@ -150,7 +150,7 @@ TEST_F(BoundedQueueTest, ASenderWhosePlaceWasPromisedBeforeTheCloseIsToldFalse) 
   const auto waits = sending(3);
   (void)bounded_.try_receive();
   bounded_.close();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_FALSE(waits->take());
   EXPECT_EQ(bounded_.try_receive(), 2);
   EXPECT_EQ(bounded_.try_receive(), std::nullopt);
@@ -164,7 +164,7 @@ TEST_F(BoundedQueueTest, AReceiverWokenByCloseTakesTheValueThatACancelledOneLeft
   sending(1);
   bounded_.close();
   promised.reset();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(waits->finished());
   EXPECT_EQ(waits->take(), 1);
 }
@@ -179,20 +179,20 @@ Task<int> receive_owned(OwningQueue& queue) {
 }
 
 TEST_F(BoundedQueueTest, PassesOnWhatCanOnlyBeMoved) {
-  OwningQueue queue(spawner_, 1);
+  OwningQueue queue(executor_, 1);
   Running<bool> first(send_owned(queue, 1));
   Running<bool> second(send_owned(queue, 2));
   auto refused = std::make_unique<int>(3);
   EXPECT_FALSE(queue.try_send(std::move(refused)));
   EXPECT_NE(refused, nullptr) << "a refused value is left with its owner";
   EXPECT_EQ(Running<int>(receive_owned(queue)).take(), 1);
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(Running<int>(receive_owned(queue)).take(), 2);
 }
 
 TEST(BoundedQueueDeathTest, WithoutCapacityIsABug) {
-  ManualSpawner spawner;
-  EXPECT_DEATH(IntQueue(spawner, 0), "passes nothing on");
+  ManualExecutor executor;
+  EXPECT_DEATH(IntQueue(executor, 0), "passes nothing on");
 }
 
 // --- A deque with two waiting lines ----------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ TEST(BoundedQueueDeathTest, WithoutCapacityIsABug) {
 // Every turn is run to its end after every step, so each step has one right outcome, which the model computes.
 class BoundedQueueAndDeque {
  public:
-  explicit BoundedQueueAndDeque(std::size_t capacity) : bounded_(spawner_, capacity), capacity_(capacity) {}
+  explicit BoundedQueueAndDeque(std::size_t capacity) : bounded_(executor_, capacity), capacity_(capacity) {}
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{8, 0}, {8, 1}, {3, 2}, {3, 3}, {3, 4}, {3, 5}, {1, 6}})) {
@@ -226,7 +226,7 @@ class BoundedQueueAndDeque {
         close();
         break;
     }
-    spawner_.run_all();
+    executor_.run_all();
     serve_the_lines();
     check();
   }
@@ -304,7 +304,7 @@ class BoundedQueueAndDeque {
     std::erase_if(receivers_, [](const Receiver& receiver) { return receiver.expected.has_value(); });
   }
 
-  ManualSpawner spawner_;
+  ManualExecutor executor_;
   IntQueue bounded_;
   std::size_t capacity_;
   std::deque<int> queue_;
@@ -326,7 +326,7 @@ RC_GTEST_PROP(BoundedQueue, AgreesWithADequeAndTwoWaitingLines, ()) {
 // values are received in the order they were queued, each once; and nobody waits in vain.
 class ChannelBetweenTurns {
  public:
-  explicit ChannelBetweenTurns(std::size_t capacity) : bounded_(spawner_, capacity), capacity_(capacity) {}
+  explicit ChannelBetweenTurns(std::size_t capacity) : bounded_(executor_, capacity), capacity_(capacity) {}
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{6, 0}, {6, 1}, {8, 2}, {3, 3}, {3, 4}, {2, 5}, {2, 6}})) {
@@ -359,12 +359,12 @@ class ChannelBetweenTurns {
 
   // Nobody is cancelled any more: all that can end, ends.
   void settle() {
-    while (spawner_.ready_count() > 0) run_any_ready();
+    while (executor_.ready_count() > 0) run_any_ready();
     const auto waits = [](const auto& running) { return !running->finished(); };
     if (std::ranges::any_of(senders_, waits)) RC_ASSERT(bounded_.size() == capacity_);
     if (std::ranges::any_of(receivers_, waits)) RC_ASSERT(bounded_.size() == 0u);
     bounded_.close();
-    while (spawner_.ready_count() > 0) run_any_ready();
+    while (executor_.ready_count() > 0) run_any_ready();
     RC_ASSERT(std::ranges::none_of(senders_, waits));
     RC_ASSERT(std::ranges::none_of(receivers_, waits));
     while (const std::optional<int> left = bounded_.try_receive()) received_.push_back(*left);
@@ -388,13 +388,13 @@ class ChannelBetweenTurns {
     if (const std::optional<int> value = bounded_.try_receive()) received_.push_back(*value);
   }
   void run_any_ready() {
-    if (spawner_.ready_count() > 0) spawner_.run_nth(*rc::gen::inRange<std::size_t>(0, spawner_.ready_count()));
+    if (executor_.ready_count() > 0) executor_.run_nth(*rc::gen::inRange<std::size_t>(0, executor_.ready_count()));
   }
   void cancel_one_of(std::vector<std::unique_ptr<Running<void>>>& tasks) {
     if (!tasks.empty()) tasks.erase(tasks.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(tasks)));
   }
 
-  ManualSpawner spawner_;
+  ManualExecutor executor_;
   IntQueue bounded_;
   std::size_t capacity_;
   int next_value_ = 1;

@@ -195,12 +195,12 @@ Task<void> cancel_accepts(Conformance& test) {
   std::vector<std::unique_ptr<ByteStream>> servers;
   constexpr int kRounds = 60;
   for (int round = 0; round < kRounds; ++round) {
-    TaskScope scope(test.spawner());
+    TaskScope scope(test.executor());
     scope.run_inline("accept", keep_accepted(*listener, servers));
     Connection connection = co_await test.network().connect(listener->address());
     CO_ASSERT_TRUE(connection.ok());
     clients.push_back(*std::move(connection));
-    co_await turns(test.spawner(), round);  // the accept is woken, and runs, in one of these
+    co_await turns(test.executor(), round);  // the accept is woken, and runs, in one of these
   }
   const base::TimePoint limit = test.clock().now() + 5s;
   while (servers.size() < kRounds) {
@@ -213,15 +213,15 @@ Task<void> cancel_accepts(Conformance& test) {
 
 TEST_P(RuntimeConformance, AnAcceptCancelledAtAnyTurnLosesNoConnection) { run(cancel_accepts(*this)); }
 
-Task<void> destroy_the_listener_later(std::unique_ptr<Listener>& listener, runtime::Spawner& spawner) {
-  co_await turns(spawner, 3);
+Task<void> destroy_the_listener_later(std::unique_ptr<Listener>& listener, runtime::Executor& executor) {
+  co_await turns(executor, 3);
   listener.reset();
 }
 
 Task<void> destroy_under_an_accept(Conformance& test) {
   std::unique_ptr<Listener> listener = test.listen();
   auto [accepted, nothing] =
-      co_await when_all(listener->accept(), destroy_the_listener_later(listener, test.spawner()));
+      co_await when_all(listener->accept(), destroy_the_listener_later(listener, test.executor()));
   EXPECT_EQ(accepted.error(), std::errc::operation_canceled);
 }
 

@@ -89,13 +89,13 @@ TEST_P(RuntimeConformance, AReadTakesWhatFitsAndLeavesTheRest) { run(read_less_t
 Task<void> read_does_not_wait_for_more(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   EXPECT_FALSE(pair.server->input_pending());
-  auto write_two = [](ByteStream& stream, runtime::Spawner& spawner) -> Task<void> {
-    co_await turns(spawner, 3);  // the read waits by then
+  auto write_two = [](ByteStream& stream, runtime::Executor& executor) -> Task<void> {
+    co_await turns(executor, 3);  // the read waits by then
     const Result<void> written = co_await write_owned(stream, Pattern::bytes(2));
     EXPECT_TRUE(written.ok());
   };
   Bytes buffer(1000);
-  auto [got, nothing] = co_await when_all(pair.server->read(buffer), write_two(*pair.client, test.spawner()));
+  auto [got, nothing] = co_await when_all(pair.server->read(buffer), write_two(*pair.client, test.executor()));
   CO_ASSERT_TRUE(got.ok());
   EXPECT_GE(*got, 1u);
   EXPECT_LE(*got, 2u);
@@ -154,7 +154,7 @@ Task<void> talk_to_echo(std::unique_ptr<ByteStream> stream, std::size_t offset) 
 }
 
 Task<void> many_streams(Conformance& test) {
-  TaskScope servers(test.spawner());
+  TaskScope servers(test.executor());
   std::vector<Task<void>> clients;
   for (std::size_t i = 0; i < 50; ++i) {
     StreamPair pair = co_await test.connected_pair();
@@ -202,12 +202,12 @@ TEST_P(RuntimeConformance, AfterShutdownWriteTheOtherDirectionGoesOn) { run(half
 
 Task<void> shut_while_the_peer_reads(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
-  auto shut_later = [](ByteStream& stream, runtime::Spawner& spawner) -> Task<void> {
-    co_await turns(spawner, 3);
+  auto shut_later = [](ByteStream& stream, runtime::Executor& executor) -> Task<void> {
+    co_await turns(executor, 3);
     EXPECT_TRUE(stream.shutdown_write());
   };
   Bytes buffer(10);
-  auto [got, nothing] = co_await when_all(pair.server->read(buffer), shut_later(*pair.client, test.spawner()));
+  auto [got, nothing] = co_await when_all(pair.server->read(buffer), shut_later(*pair.client, test.executor()));
   CO_ASSERT_TRUE(got.ok());
   EXPECT_EQ(*got, 0u);
 }
@@ -238,7 +238,7 @@ Task<void> write_to_a_peer_that_is_gone(Conformance& test) {
           << written.error().message();
       co_return;
     }
-    co_await turns(test.spawner(), 1);
+    co_await turns(test.executor(), 1);
   }
   ADD_FAILURE() << "writes go on without an error";
 }
@@ -260,12 +260,12 @@ TEST_P(RuntimeConformance, BothEndsKnowEachOthersAddresses) { run(addresses(*thi
 
 Task<void> reset_under_a_reading_peer(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
-  auto reset_later = [](ByteStream& stream, runtime::Spawner& spawner) -> Task<void> {
-    co_await turns(spawner, 3);
+  auto reset_later = [](ByteStream& stream, runtime::Executor& executor) -> Task<void> {
+    co_await turns(executor, 3);
     stream.reset();
   };
   Bytes buffer(10);
-  auto [got, nothing] = co_await when_all(pair.server->read(buffer), reset_later(*pair.client, test.spawner()));
+  auto [got, nothing] = co_await when_all(pair.server->read(buffer), reset_later(*pair.client, test.executor()));
   if (test.maker().reset_reaches_the_peer()) {
     EXPECT_EQ(got.error(), std::errc::connection_reset);
   } else {
@@ -375,7 +375,7 @@ Task<void> write_without_reader(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   std::size_t written = 0;
   {
-    TaskScope scope(test.spawner());
+    TaskScope scope(test.executor());
     auto write = [](ByteStream& stream, std::size_t& count) -> Task<void> {
       const std::error_code error = co_await write_until_it_fails(stream, count);
       ADD_FAILURE() << error.message();
@@ -413,13 +413,13 @@ Task<void> cancel_reads(Conformance& test) {
   Bytes all;
   std::size_t written = 0;
   for (int round = 0; round < 100; ++round) {
-    TaskScope scope(test.spawner());
+    TaskScope scope(test.executor());
     scope.run_inline("reader", append_one_read(*pair.server, all));
     const Result<void> result = co_await write_owned(*pair.client, Pattern::bytes(10, written));
     CO_ASSERT_TRUE(result.ok());
     written += 10;
     // The turns in which the bytes are found, and the reader is woken and runs, are among these, whatever they are.
-    co_await turns(test.spawner(), round);
+    co_await turns(test.executor(), round);
   }
   EXPECT_TRUE(pair.client->shutdown_write());
   const Result<Bytes> rest = co_await read_to_end(*pair.server);
@@ -459,7 +459,7 @@ Task<void> cancel_writes(Conformance& test) {
   std::size_t written = 0;
   Bytes all;
   for (int round = 0; round < 3; ++round) {
-    TaskScope scope(test.spawner());
+    TaskScope scope(test.executor());
     scope.spawn("filler", fill_until_no_room(*pair.client, written));
     co_await until_the_writer_waits(test.clock(), written);
     scope.cancel();
@@ -468,7 +468,7 @@ Task<void> cancel_writes(Conformance& test) {
     scope.spawn("reader", append_all_reads(*pair.server, all));
     // Cancelled when its bytes are seen at the other end and it does not know yet; where that cannot be, when it ended.
     while (written == before && all.size() + (pair.server->input_pending() ? 1 : 0) <= before) {
-      co_await turns(test.spawner(), 1);
+      co_await turns(test.executor(), 1);
     }
   }
   EXPECT_TRUE(pair.client->shutdown_write());
@@ -511,7 +511,7 @@ Task<void> nothing_under_way_to_a_full_reader(Conformance& test) {
   const bool has_a_machine = pair.client->peer_address().family() == runtime::Address::Family::tcp;
   std::size_t written = 0;
   Bytes all;
-  TaskScope scope(test.spawner());
+  TaskScope scope(test.executor());
   scope.spawn("filler", fill_until_no_room(*pair.client, written));
   co_await until_the_writer_waits(test.clock(), written);
   const bool waits_here = co_await eventually(test.clock(), [&pair, has_a_machine] {

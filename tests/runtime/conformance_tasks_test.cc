@@ -1,4 +1,4 @@
-// RuntimeConformance, Spawner: what runs when, and what is destroyed when a task, a scope or the Runtime goes. What was
+// RuntimeConformance, Executor: what runs when, and what is destroyed when a task, a scope or the Runtime goes. What was
 // not destroyed would keep its sentinel alive, what was not woken would keep `run` from ending, and what died too early
 // or twice would stop ASan.
 
@@ -30,8 +30,8 @@ using base::TimePoint;
 using runtime::BoundedQueue;
 using runtime::Event;
 using runtime::Listener;
-using runtime::Posted;
-using runtime::Spawner;
+using runtime::PostedTask;
+using runtime::Executor;
 using runtime::Task;
 using runtime::TaskScope;
 using runtime::when_all;
@@ -50,12 +50,12 @@ Task<void> note(std::vector<int>& notes, int number) {
 
 Task<void> spawn_in_order(Conformance& test) {
   std::vector<int> notes;
-  TaskScope scope(test.spawner());
+  TaskScope scope(test.executor());
   for (int i = 0; i < 100; ++i) {
     if (i % 2 == 0) {
       scope.spawn("even", note(notes, i));
     } else {
-      test.spawner().spawn("odd", note(notes, i));
+      test.executor().spawn("odd", note(notes, i));
     }
   }
   EXPECT_TRUE(notes.empty()) << "ran inside spawn()";
@@ -72,24 +72,24 @@ TEST_P(RuntimeConformance, SpawnedTasksStartInTheOrderOfSpawning) {
 TEST_P(RuntimeConformance, WhatIsSpawnedBeforeTheRuntimeRunsStartsInOrderToo) {
   if (!maker().runs_in_order()) GTEST_SKIP() << "the order is another each time";
   std::vector<int> notes;
-  for (int i = 0; i < 3; ++i) spawner().spawn("early", note(notes, i));
+  for (int i = 0; i < 3; ++i) executor().spawn("early", note(notes, i));
   EXPECT_TRUE(notes.empty());
   run(note(notes, 3));
   EXPECT_EQ(notes, (std::vector{0, 1, 2, 3}));
 }
 
-Task<void> spin(Spawner& spawner, const bool& stop, std::size_t& spins) {
+Task<void> spin(Executor& executor, const bool& stop, std::size_t& spins) {
   while (!stop) {
     ++spins;
-    co_await NextTurn(spawner);
+    co_await NextTurn(executor);
   }
 }
 
 Task<void> live_beside_a_spinner(Conformance& test) {
   bool stop = false;
   std::size_t spins = 0;
-  TaskScope scope(test.spawner());
-  scope.spawn("spinner", spin(test.spawner(), stop, spins));
+  TaskScope scope(test.executor());
+  scope.spawn("spinner", spin(test.executor(), stop, spins));
   for (int i = 0; i < 3; ++i) {
     co_await test.clock().sleep_for(1ms);
     const StreamPair pair = co_await test.connected_pair();
@@ -110,9 +110,9 @@ TEST_P(RuntimeConformance, ATaskThatKeepsWakingItselfStarvesNeitherTimersNorSock
 Task<void> spin_side_by_side(Conformance& test) {
   bool stop = false;
   std::vector<std::size_t> spins(5);
-  TaskScope scope(test.spawner());
-  for (std::size_t& count : spins) scope.spawn("spinner", spin(test.spawner(), stop, count));
-  co_await turns(test.spawner(), 1000);
+  TaskScope scope(test.executor());
+  for (std::size_t& count : spins) scope.spawn("spinner", spin(test.executor(), stop, count));
+  co_await turns(test.executor(), 1000);
   stop = true;
   const auto [least, most] = std::ranges::minmax(spins);
   EXPECT_GT(least, 0u);
@@ -134,9 +134,9 @@ struct Things {
   }
 
   Conformance& test;
-  Event event{test.spawner()};
-  BoundedQueue<int> empty_channel{test.spawner(), 1};
-  BoundedQueue<int> full_channel{test.spawner(), 1};
+  Event event{test.executor()};
+  BoundedQueue<int> empty_channel{test.executor(), 1};
+  BoundedQueue<int> full_channel{test.executor(), 1};
   StreamPair idle_pair;  // nothing to read
   StreamPair full_pair;  // nobody reads what its client writes
   std::size_t written = 0;
@@ -151,7 +151,7 @@ Task<std::unique_ptr<Things>> make_things(Conformance& test) {
 
 Task<void> wait_for_event(Things& things) { co_await things.event.wait(); }
 Task<void> use_event(Things& things) {
-  TaskScope scope(things.test.spawner());
+  TaskScope scope(things.test.executor());
   std::vector<int> notes;
   auto note_when_set = [](Event& event, std::vector<int>& list) -> Task<void> {
     co_await event.wait();
@@ -243,7 +243,7 @@ Task<void> wait_with_deadline(Things& things) {
   (void)co_await with_deadline(things.test.clock(), things.test.clock().now() + 1h, wait_for_event(things));
 }
 Task<void> wait_beside_a_scope(Things& things) {
-  TaskScope scope(things.test.spawner());
+  TaskScope scope(things.test.executor());
   scope.spawn("spawned", wait_for_event(things));
   scope.run_inline("inline", wait_in_sleep(things));
   co_await things.event.wait();
@@ -277,11 +277,11 @@ Task<void> hold_while(Sentinel, Task<void> task) { co_await std::move(task); }
 Task<void> destroy_waiting_tasks(Conformance& test) {
   const std::unique_ptr<Things> things = co_await make_things(test);
   LiveCount count;
-  TaskScope scope(test.spawner());
+  TaskScope scope(test.executor());
   for (const int turns_before : {0, 1, 3, 20}) {
     for (const WaitKind& kind : kWaitKinds) {
       scope.spawn(kind.name, hold_while(count.sentinel(), kind.wait(*things)));
-      co_await turns(test.spawner(), turns_before);
+      co_await turns(test.executor(), turns_before);
       EXPECT_EQ(count.alive(), 1) << kind.name << " did not wait";
       scope.cancel();
       EXPECT_EQ(count.alive(), 0) << kind.name;
@@ -301,10 +301,10 @@ TEST_P(RuntimeConformance, ATaskThatWaitsForAnythingCanBeDestroyedAndTheThingSta
 Task<void> own_things_and_waiters(Conformance& test, LiveCount& count, int& waiting, Event& forever) {
   const Sentinel mine = count.sentinel();
   const std::unique_ptr<Things> things = co_await make_things(test);
-  TaskScope scope(test.spawner());
+  TaskScope scope(test.executor());
   for (const WaitKind& kind : kWaitKinds) {
     scope.spawn(kind.name, hold_while(count.sentinel(), kind.wait(*things)));
-    test.spawner().spawn(kind.name, hold_while(count.sentinel(), wait_in_sleep(*things)));
+    test.executor().spawn(kind.name, hold_while(count.sentinel(), wait_in_sleep(*things)));
     ++waiting;
   }
   co_await forever.wait();
@@ -313,16 +313,16 @@ Task<void> own_things_and_waiters(Conformance& test, LiveCount& count, int& wait
 Task<void> until(Conformance& test, const int& value, int expected) {
   const bool reached = co_await eventually(test.clock(), [&] { return value == expected; });
   EXPECT_TRUE(reached);
-  co_await turns(test.spawner(), 20);
+  co_await turns(test.executor(), 20);
 }
 
 TEST_P(RuntimeConformance, DestroyingTheRuntimeDestroysTasksThatWaitForAnything) {
   LiveCount count;
-  auto forever = std::make_unique<Event>(spawner());
+  auto forever = std::make_unique<Event>(executor());
   int waiting = 0;
-  spawner().spawn("owner", own_things_and_waiters(*this, count, waiting, *forever));
+  executor().spawn("owner", own_things_and_waiters(*this, count, waiting, *forever));
   run(until(*this, waiting, static_cast<int>(std::size(kWaitKinds))));
-  spawner().spawn("never started", hold_while(count.sentinel(), turns(spawner(), 1)));
+  executor().spawn("never started", hold_while(count.sentinel(), turns(executor(), 1)));
   EXPECT_EQ(count.alive(), 2 + 2 * static_cast<int>(std::size(kWaitKinds)));
   maker().destroy_runtime();
   EXPECT_EQ(count.alive(), 0);
@@ -338,16 +338,16 @@ Task<void> own_things(Conformance& test, LiveCount& count, Things*& made, Event&
 
 TEST_P(RuntimeConformance, DestroyingTheRuntimeDestroysThingsBeforeThoseWhoWaitForThem) {
   LiveCount count;
-  auto forever = std::make_unique<Event>(spawner());
+  auto forever = std::make_unique<Event>(executor());
   Things* things = nullptr;
-  spawner().spawn("owner", own_things(*this, count, things, *forever));
+  executor().spawn("owner", own_things(*this, count, things, *forever));
   auto spawn_waiters = [](Conformance& test, LiveCount& living, Things*& made) -> Task<void> {
     const bool ready = co_await eventually(test.clock(), [&made] { return made != nullptr; });
     CO_ASSERT_TRUE(ready);
     for (const WaitKind& kind : kWaitKinds) {
-      test.spawner().spawn(kind.name, hold_while(living.sentinel(), kind.wait(*made)));
+      test.executor().spawn(kind.name, hold_while(living.sentinel(), kind.wait(*made)));
     }
-    co_await turns(test.spawner(), 20);
+    co_await turns(test.executor(), 20);
   };
   run(spawn_waiters(*this, count, things));
   EXPECT_EQ(count.alive(), 1 + static_cast<int>(std::size(kWaitKinds)));
@@ -358,17 +358,17 @@ TEST_P(RuntimeConformance, DestroyingTheRuntimeDestroysThingsBeforeThoseWhoWaitF
 // What destructors may do while the Runtime goes: wake others, arm timers, spawn.
 class BusyAtItsEnd {
  public:
-  BusyAtItsEnd(Spawner& spawner, LiveCount& count, Event& event) : spawner_(&spawner), count_(count), event_(event) {}
+  BusyAtItsEnd(Executor& executor, LiveCount& count, Event& event) : executor_(&executor), count_(count), event_(event) {}
   BusyAtItsEnd(BusyAtItsEnd&& other) noexcept
-      : spawner_(std::exchange(other.spawner_, nullptr)), count_(other.count_), event_(other.event_) {}
+      : executor_(std::exchange(other.executor_, nullptr)), count_(other.count_), event_(other.event_) {}
   ~BusyAtItsEnd() {
-    if (spawner_ == nullptr) return;
+    if (executor_ == nullptr) return;
     event_.set();
-    spawner_->spawn("spawned at the end", hold_while(count_.sentinel(), turns(*spawner_, 1)));
+    executor_->spawn("spawned at the end", hold_while(count_.sentinel(), turns(*executor_, 1)));
   }
 
  private:
-  Spawner* spawner_;
+  Executor* executor_;
   LiveCount& count_;
   Event& event_;
 };
@@ -378,11 +378,11 @@ Task<void> hold_forever(Sentinel, Event& event) { co_await event.wait(); }
 
 TEST_P(RuntimeConformance, DestructorsMayWakeAndSpawnWhileTheRuntimeGoes) {
   LiveCount count;
-  auto event = std::make_unique<Event>(spawner());
-  auto woken = std::make_unique<Event>(spawner());
-  spawner().spawn("busy", hold_busy(BusyAtItsEnd(spawner(), count, *woken), *event));
-  spawner().spawn("woken", hold_forever(count.sentinel(), *woken));
-  run(turns(spawner(), 5));
+  auto event = std::make_unique<Event>(executor());
+  auto woken = std::make_unique<Event>(executor());
+  executor().spawn("busy", hold_busy(BusyAtItsEnd(executor(), count, *woken), *event));
+  executor().spawn("woken", hold_forever(count.sentinel(), *woken));
+  run(turns(executor(), 5));
   maker().destroy_runtime();
   EXPECT_EQ(count.alive(), 0);
 }
@@ -393,7 +393,7 @@ Task<void> use_text(TaskScope& scope, Conformance& test, const std::string& text
   co_await test.clock().sleep_for(1us);
   scope.cancel();
   steps.push_back(text);
-  co_await NextTurn(test.spawner());
+  co_await NextTurn(test.executor());
   steps.push_back("ran on after it was destroyed");
 }
 
@@ -407,11 +407,11 @@ Task<void> destroy_own_scope(TaskScope& scope, Conformance& test, LiveCount& cou
 Task<void> destroy_a_running_task(Conformance& test) {
   LiveCount count;
   std::vector<std::string> steps;
-  TaskScope scope(test.spawner());
+  TaskScope scope(test.executor());
   scope.spawn("cancels its scope", destroy_own_scope(scope, test, count, steps));
   const bool gone = co_await eventually(test.clock(), [&] { return !steps.empty() && count.alive() == 0; });
   EXPECT_TRUE(gone);
-  co_await turns(test.spawner(), 20);
+  co_await turns(test.executor(), 20);
   EXPECT_EQ(steps, (std::vector<std::string>{"text of a task that is destroyed, but not yet"}));
 }
 
@@ -422,7 +422,7 @@ TEST_P(RuntimeConformance, ATaskDestroyedWhileItRunsIsDestroyedAtItsNextSuspensi
 
 // --- Other threads ---------------------------------------------------------------------------------------------------
 
-struct PostedItem final : Posted {
+struct PostedItem final : PostedTask {
   void run() override {
     ++runs;
     if (received != nullptr) received->push_back(this);
@@ -443,7 +443,7 @@ Task<void> receive_from_threads(Conformance& test) {
   constexpr std::size_t kThreads = 4;
   constexpr std::size_t kItems = 5000;
   std::vector<PostedItem*> received;
-  Event all_ran(test.spawner());
+  Event all_ran(test.executor());
   std::vector<PostedItem> items(kThreads * kItems);
   for (std::size_t i = 0; i < items.size(); ++i) {
     items[i].received = &received;
@@ -455,7 +455,7 @@ Task<void> receive_from_threads(Conformance& test) {
   std::vector<std::thread> threads;
   for (std::size_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&test, &items, thread] {
-      for (std::size_t i = 0; i < kItems; ++i) test.spawner().post(items[thread * kItems + i]);
+      for (std::size_t i = 0; i < kItems; ++i) test.executor().post(items[thread * kItems + i]);
     });
   }
   co_await all_ran.wait();
@@ -477,13 +477,13 @@ TEST_P(RuntimeConformance, WhatManyThreadsPostRunsOnceEachInTheOrderOfItsThread)
 // One at a time, so that the Runtime has nothing to do between two, and sleeps.
 Task<void> wake_up_again_and_again(Conformance& test) {
   for (int round = 0; round < 200; ++round) {
-    Event posted(test.spawner());
+    Event posted(test.executor());
     std::vector<PostedItem*> received;
     PostedItem item;
     item.received = &received;
     item.expected = 1;
     item.all_ran = &posted;
-    std::thread thread([&test, &item] { test.spawner().post(item); });
+    std::thread thread([&test, &item] { test.executor().post(item); });
     co_await posted.wait();
     thread.join();
   }
@@ -494,7 +494,7 @@ TEST_P(RuntimeConformance, APostWakesARuntimeThatSleeps) {
   run(wake_up_again_and_again(*this));
 }
 
-struct ReportsThread final : Posted {
+struct ReportsThread final : PostedTask {
   explicit ReportsThread(Event& event) : done(event) {}
   void run() override {
     ran_on = std::this_thread::get_id();
@@ -506,13 +506,13 @@ struct ReportsThread final : Posted {
 };
 
 Task<void> which_thread(Conformance& test) {
-  EXPECT_TRUE(test.spawner().runs_in_this_thread());
-  Event done(test.spawner());
+  EXPECT_TRUE(test.executor().runs_in_this_thread());
+  Event done(test.executor());
   ReportsThread item(done);
   bool runs_in_the_other = true;
   std::thread other([&] {
-    runs_in_the_other = test.spawner().runs_in_this_thread();
-    test.spawner().post(item);
+    runs_in_the_other = test.executor().runs_in_this_thread();
+    test.executor().post(item);
   });
   co_await done.wait();
   other.join();
@@ -530,7 +530,7 @@ TEST_P(RuntimeConformance, WhatTheOwnThreadPostsRunsInOrderAndNotInsidePost) {
   std::vector<PostedItem> items(3);
   for (PostedItem& item : items) {
     item.received = &received;
-    spawner().post(item);
+    executor().post(item);
   }
   EXPECT_TRUE(received.empty()) << "ran inside post()";
   auto until_received = [](Conformance& test, std::vector<PostedItem*>& list) -> Task<void> {
@@ -544,10 +544,10 @@ TEST_P(RuntimeConformance, WhatTheOwnThreadPostsRunsInOrderAndNotInsidePost) {
 // Posts from another thread until it is destroyed: a root that holds it posts while the Runtime goes.
 class PostsUntilItsEnd {
  public:
-  PostsUntilItsEnd(Spawner& spawner, std::vector<PostedItem>& items) : state_(std::make_unique<State>()) {
-    state_->thread = std::thread([&spawner, &items, &state = *state_] {
+  PostsUntilItsEnd(Executor& executor, std::vector<PostedItem>& items) : state_(std::make_unique<State>()) {
+    state_->thread = std::thread([&executor, &items, &state = *state_] {
       for (std::size_t i = 0; i < items.size() && !state.stop; ++i) {
-        spawner.post(items[i]);
+        executor.post(items[i]);
         ++state.posted;
         // No more than a few at a time, so that there are some left when the Runtime goes.
         while (i >= 50 && items[i - 50].runs + items[i - 50].drops == 0) std::this_thread::yield();
@@ -585,8 +585,8 @@ Task<void> until_some_ran(Conformance& test, std::vector<PostedItem>& items) {
 TEST_P(RuntimeConformance, WhatIsPostedWhileTheRuntimeGoesIsDroppedExactlyOnce) {
   if (!maker().has_foreign_threads()) GTEST_SKIP() << "there are no other threads";
   std::vector<PostedItem> items(PostsUntilItsEnd::kItems);
-  auto forever = std::make_unique<Event>(spawner());
-  spawner().spawn("poster", hold_poster(PostsUntilItsEnd(spawner(), items), *forever));
+  auto forever = std::make_unique<Event>(executor());
+  executor().spawn("poster", hold_poster(PostsUntilItsEnd(executor(), items), *forever));
   run(until_some_ran(*this, items));
   maker().destroy_runtime();
   // A run of items that ran, then a run of items that were dropped, then those that were not posted any more.
@@ -605,7 +605,7 @@ TEST_P(RuntimeConformance, WhatIsPostedWhileTheRuntimeGoesIsDroppedExactlyOnce) 
 
 TEST_P(RuntimeConformance, WhatWasPostedAndDidNotRunIsDroppedWithTheRuntime) {
   std::vector<PostedItem> items(10);
-  for (PostedItem& item : items) spawner().post(item);
+  for (PostedItem& item : items) executor().post(item);
   maker().destroy_runtime();
   for (const PostedItem& item : items) {
     EXPECT_EQ(item.runs, 0);

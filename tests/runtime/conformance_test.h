@@ -134,7 +134,7 @@ class RuntimeConformance : public testing::TestWithParam<RuntimeKind> {
  public:
   RuntimeMaker& maker() { return *maker_; }
   runtime::Clock& clock() { return maker_->runtime().clock(); }
-  runtime::Spawner& spawner() { return maker_->runtime().spawner(); }
+  runtime::Executor& executor() { return maker_->runtime().executor(); }
   runtime::Transport& network() { return maker_->transport(); }
 
   /// A listener on an address of its own.

@@ -133,7 +133,7 @@ TEST_P(RuntimeConformance, AnArmedTimerCanBeMovedAndDisarmed) { run(move_timers(
 
 Task<void> arm_when_firing(Conformance& test) {
   int fired = 0;
-  runtime::Event done(test.spawner());
+  runtime::Event done(test.executor());
   std::unique_ptr<CallingTimer> again;
   again = std::make_unique<CallingTimer>(test.clock(), [&] {
     if (++fired < 10) {
@@ -221,7 +221,7 @@ TEST_P(RuntimeConformance, SleepersWakeInOrderAndNeverEarly) { run(sleep_in_orde
 
 Task<void> sleep_for_ever(Conformance& test) {
   std::vector<int> notes;
-  runtime::TaskScope scope(test.spawner());
+  runtime::TaskScope scope(test.executor());
   scope.spawn("sleeper", note_after_sleep(test.clock(), TimePoint::max(), notes, 1));
   auto sleep_for = [](Clock& clock, std::vector<int>& list) -> Task<void> {
     co_await clock.sleep_for(Duration::max());

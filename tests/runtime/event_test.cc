@@ -14,7 +14,7 @@
 namespace razor::runtime {
 namespace {
 
-using test::ManualSpawner;
+using test::ManualExecutor;
 using test::Running;
 
 Task<void> note_when_set(Event& event, std::vector<int>& notes, int number) {
@@ -29,8 +29,8 @@ class EventTest : public testing::Test {
   }
 
   std::vector<int> notes_;
-  ManualSpawner spawner_;
-  Event event_{spawner_};
+  ManualExecutor executor_;
+  Event event_{executor_};
 };
 
 TEST_F(EventTest, WakesAllWhoWaitInTheOrderTheyCame) {
@@ -39,7 +39,7 @@ TEST_F(EventTest, WakesAllWhoWaitInTheOrderTheyCame) {
   event_.set();
   EXPECT_TRUE(event_.is_set());
   EXPECT_TRUE(notes_.empty()) << "woken inside set()";
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1, 2, 3}));
 }
 
@@ -50,10 +50,10 @@ TEST_F(EventTest, StaysSetUntilItIsReset) {
   EXPECT_EQ(notes_, (std::vector{1}));
   event_.reset();
   const auto waits = waiter(2);
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1}));
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1, 2}));
 }
 
@@ -61,7 +61,7 @@ TEST_F(EventTest, WhoWasWokenBeforeTheResetIsWokenStill) {
   const auto one = waiter(1);
   event_.set();
   event_.reset();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1}));
 }
 
@@ -73,24 +73,24 @@ TEST_F(EventTest, AWaiterThatIsDestroyedLeavesTheOthersInOrder) {
   two.reset();
   event_.set();
   four.reset();  // woken, but it has not run
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1, 3}));
 }
 
 TEST_F(EventTest, MayBeDestroyedOnceTheWaitersAreWoken) {
-  std::optional<Event> event(spawner_);
+  std::optional<Event> event(executor_);
   const Running<void> running(note_when_set(*event, notes_, 1));
   event->set();
   event.reset();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1}));
 }
 
 TEST_F(EventTest, WhoWaitsForADestroyedEventIsNeverWoken) {
-  std::optional<Event> event(spawner_);
+  std::optional<Event> event(executor_);
   std::optional<Running<void>> running(std::in_place, note_when_set(*event, notes_, 1));
   event.reset();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_FALSE(running->finished());
   running.reset();
   EXPECT_TRUE(notes_.empty());

@@ -16,7 +16,7 @@
 namespace razor::runtime {
 namespace {
 
-class NotedItem final : public Posted {
+class NotedItem final : public PostedTask {
  public:
   NotedItem(std::vector<int>& ran, std::vector<int>& dropped, int number)
       : ran_(ran), dropped_(dropped), number_(number) {}
@@ -95,7 +95,7 @@ TEST_F(ForeignQueueTest, CloseDropsWhatIsQueuedInOrderAndTakesNoMore) {
 constexpr int kThreads = 4;
 constexpr int kItems = 20'000;
 
-struct ThreadsItem final : Posted {
+struct ThreadsItem final : PostedTask {
   void run() override { received->push_back(this); }
   void drop() override { ++drops; }
   std::vector<ThreadsItem*>* received = nullptr;

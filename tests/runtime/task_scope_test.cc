@@ -1,4 +1,4 @@
-// TaskScope and Spawner::spawn: who runs when, and who is destroyed with whom. A task that outlived its scope would
+// TaskScope and Executor::spawn: who runs when, and who is destroyed with whom. A task that outlived its scope would
 // keep its sentinel alive; one destroyed twice would stop ASan.
 
 #include "razor/runtime/task_scope.h"
@@ -18,7 +18,7 @@ namespace razor::runtime {
 namespace {
 
 using test::LiveCount;
-using test::ManualSpawner;
+using test::ManualExecutor;
 
 class TaskScopeTest : public testing::Test {
  protected:
@@ -36,70 +36,70 @@ class TaskScopeTest : public testing::Test {
 
   LiveCount count_;
   std::vector<int> notes_;
-  ManualSpawner spawner_;
-  Event event_{spawner_};
+  ManualExecutor executor_;
+  Event event_{executor_};
 };
 
 TEST_F(TaskScopeTest, SpawnedTasksRunInLaterTurnsInTheOrderOfSpawning) {
-  TaskScope scope(spawner_);
+  TaskScope scope(executor_);
   scope.spawn("one", note(1));
-  spawner_.spawn("two", note(2));
+  executor_.spawn("two", note(2));
   scope.spawn("three", note(3));
   EXPECT_TRUE(notes_.empty());
-  spawner_.run_one();
+  executor_.run_one();
   EXPECT_EQ(notes_, (std::vector{1}));
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1, 2, 3}));
   EXPECT_TRUE(scope.empty());
 }
 
 TEST_F(TaskScopeTest, RunInlineRunsToTheFirstSuspensionHere) {
-  TaskScope scope(spawner_);
+  TaskScope scope(executor_);
   scope.run_inline("waits", note_around(notes_, event_, 1, 3));
   scope.run_inline("ends", note(2));
   EXPECT_EQ(notes_, (std::vector{1, 2}));
   EXPECT_FALSE(scope.empty());
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1, 2, 3}));
   EXPECT_TRUE(scope.empty());
 }
 
 TEST_F(TaskScopeTest, DestroyingTheScopeDestroysItsTasksAndNoOthers) {
-  spawner_.spawn("outside", hold(count_.sentinel(), event_));
-  std::optional<TaskScope> scope(spawner_);
+  executor_.spawn("outside", hold(count_.sentinel(), event_));
+  std::optional<TaskScope> scope(executor_);
   scope->spawn("waits", hold(count_.sentinel(), event_));
-  spawner_.run_all();
+  executor_.run_all();
   scope->spawn("not started", hold(count_.sentinel(), event_));
   EXPECT_EQ(count_.alive(), 3);
   scope.reset();
   EXPECT_EQ(count_.alive(), 1);
-  EXPECT_EQ(spawner_.ready_count(), 0u);
+  EXPECT_EQ(executor_.ready_count(), 0u);
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(count_.alive(), 0);
 }
 
 TEST_F(TaskScopeTest, IsUsableAfterItWasCancelled) {
-  TaskScope scope(spawner_);
+  TaskScope scope(executor_);
   scope.spawn("waits", hold(count_.sentinel(), event_));
   scope.cancel();
   EXPECT_TRUE(scope.empty());
   EXPECT_EQ(count_.alive(), 0);
   scope.spawn("again", note(1));
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1}));
 }
 
-TEST_F(TaskScopeTest, TheSpawnerDestroysWhatIsLeftWhenItGoes) {
+TEST_F(TaskScopeTest, TheExecutorDestroysWhatIsLeftWhenItGoes) {
   LiveCount count;
   std::optional<Event> event;
   {
-    ManualSpawner spawner;
-    event.emplace(spawner);
-    spawner.spawn("waits", hold(count.sentinel(), *event));
-    spawner.run_all();
-    spawner.spawn("not started", hold(count.sentinel(), *event));
+    ManualExecutor executor;
+    event.emplace(executor);
+    executor.spawn("waits", hold(count.sentinel(), *event));
+    executor.run_all();
+    executor.spawn("not started", hold(count.sentinel(), *event));
     EXPECT_EQ(count.alive(), 2);
   }
   EXPECT_EQ(count.alive(), 0);
@@ -116,19 +116,19 @@ Task<void> cancel_own_scope(std::optional<TaskScope>& scope, LiveCount& count, E
 
 TEST_F(TaskScopeTest, ATaskThatDestroysItsScopeIsDestroyedAtItsNextSuspension) {
   for (const bool run_inline : {false, true}) {
-    std::optional<TaskScope> scope(spawner_);
+    std::optional<TaskScope> scope(executor_);
     notes_.clear();
     if (run_inline) {
       scope->run_inline("inline", cancel_own_scope(scope, count_, event_, notes_));
     } else {
       scope->spawn("spawned", cancel_own_scope(scope, count_, event_, notes_));
-      spawner_.run_all();
+      executor_.run_all();
     }
     EXPECT_EQ(count_.alive(), 0);
     EXPECT_EQ(notes_, (std::vector{1}));
   }
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes_, (std::vector{1}));
 }
 
@@ -154,26 +154,26 @@ Task<void> cancel_scope_from_a_local(TaskScope& scope, LiveCount::Sentinel, Even
 // Regression: a task stayed in its scope while its frame was being destroyed. A destructor in that frame that cancelled
 // the scope destroyed the task a second time.
 TEST_F(TaskScopeTest, ATaskWhoseDestructorsCancelItsScopeIsDestroyedOnce) {
-  TaskScope scope(spawner_);
+  TaskScope scope(executor_);
   scope.spawn("argument", cancel_scope_at_end(CancelsScope(scope), count_.sentinel(), event_));
   scope.spawn("local", cancel_scope_from_a_local(scope, count_.sentinel(), event_));
   scope.spawn("another", hold(count_.sentinel(), event_));
-  spawner_.run_all();
+  executor_.run_all();
   scope.cancel();
   EXPECT_EQ(count_.alive(), 0);
   EXPECT_TRUE(scope.empty());
 
-  Event never(spawner_);
+  Event never(executor_);
   scope.spawn("another", hold(count_.sentinel(), never));
   scope.spawn("ends", cancel_scope_at_end(CancelsScope(scope), count_.sentinel(), event_));
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(count_.alive(), 0);
   EXPECT_TRUE(scope.empty());
 }
 
 struct OwnsScope {
-  OwnsScope(Spawner& spawner, LiveCount& count) : scope(spawner), alive(count.sentinel()) {}
+  OwnsScope(Executor& executor, LiveCount& count) : scope(executor), alive(count.sentinel()) {}
   TaskScope scope;
   LiveCount::Sentinel alive;
 };
@@ -185,24 +185,24 @@ Task<void> own_the_scope(std::shared_ptr<OwnsScope> owner, Event& event) {
 TEST(TaskScope, ATaskMayOwnTheScopeThatItRunsIn) {
   LiveCount count;
   {
-    ManualSpawner spawner;
-    Event event(spawner);
-    auto ends = std::make_shared<OwnsScope>(spawner, count);
+    ManualExecutor executor;
+    Event event(executor);
+    auto ends = std::make_shared<OwnsScope>(executor, count);
     ends->scope.spawn("ends", own_the_scope(ends, event));
     ends.reset();
-    spawner.run_all();
+    executor.run_all();
     event.set();
-    spawner.run_all();
+    executor.run_all();
     EXPECT_EQ(count.alive(), 0) << "the task ended, and its scope with it";
 
     event.reset();
-    auto waits = std::make_shared<OwnsScope>(spawner, count);
+    auto waits = std::make_shared<OwnsScope>(executor, count);
     waits->scope.spawn("waits", own_the_scope(waits, event));
     waits.reset();
-    spawner.run_all();
+    executor.run_all();
     EXPECT_EQ(count.alive(), 1);
   }
-  EXPECT_EQ(count.alive(), 0) << "the spawner went, the task with it, and the scope with that";
+  EXPECT_EQ(count.alive(), 0) << "the executor went, the task with it, and the scope with that";
 }
 
 class SpawnsAtEnd {
@@ -221,9 +221,9 @@ class SpawnsAtEnd {
 Task<void> spawn_at_end(SpawnsAtEnd, Event& event) { co_await event.wait(); }
 
 TEST_F(TaskScopeTest, WhatIsSpawnedWhileItIsCancelledIsDestroyedToo) {
-  TaskScope scope(spawner_);
+  TaskScope scope(executor_);
   scope.spawn("spawns", spawn_at_end(SpawnsAtEnd(scope, hold(count_.sentinel(), event_)), event_));
-  spawner_.run_all();
+  executor_.run_all();
   scope.cancel();
   EXPECT_EQ(count_.alive(), 0);
   EXPECT_TRUE(scope.empty());
@@ -239,19 +239,19 @@ Task<void> throw_number() {
 }
 
 TEST(TaskScopeDeathTest, AnExceptionThatEscapesARootEndsTheProgramWithItsName) {
-  ManualSpawner spawner;
-  TaskScope scope(spawner);
+  ManualExecutor executor;
+  TaskScope scope(executor);
   EXPECT_DEATH(
       {
-        spawner.spawn("tea maker", throw_text());
-        spawner.run_all();
+        executor.spawn("tea maker", throw_text());
+        executor.run_all();
       },
       "an exception escaped the task 'tea maker': no more tea");
   EXPECT_DEATH(scope.run_inline("five thrower", throw_number()), "an exception escaped the task 'five thrower'");
 }
 
 // A root that is no Task, as a pending call is.
-class CountedRoot final : public Root {
+class CountedRoot final : public RootTask {
  public:
   explicit CountedRoot(int& cancelled) : cancelled_(cancelled) {}
   void cancel() override {
@@ -263,21 +263,21 @@ class CountedRoot final : public Root {
   int& cancelled_;
 };
 
-TEST_F(TaskScopeTest, AdoptedRootsAreCancelledOnceWithTheScopeOrTheSpawner) {
+TEST_F(TaskScopeTest, AdoptedRootsAreCancelledOnceWithTheScopeOrTheExecutor) {
   int cancelled = 0;
   CountedRoot with_scope(cancelled);
   {
-    TaskScope scope(spawner_);
+    TaskScope scope(executor_);
     scope.adopt(with_scope);
   }
   EXPECT_EQ(cancelled, 1);
 
-  CountedRoot with_spawner(cancelled);
+  CountedRoot with_executor(cancelled);
   std::optional<TaskScope> scope;
   {
-    ManualSpawner spawner;
-    scope.emplace(spawner);
-    scope->adopt(with_spawner);
+    ManualExecutor executor;
+    scope.emplace(executor);
+    scope->adopt(with_executor);
   }
   EXPECT_EQ(cancelled, 2);
   scope.reset();

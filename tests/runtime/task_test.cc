@@ -25,7 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::LiveCount;
 using test::ManualClock;
-using test::ManualSpawner;
+using test::ManualExecutor;
 using test::Running;
 
 Task<int> give(int value) { co_return value; }
@@ -49,13 +49,13 @@ TEST(Task, GivesItsResultToTheOneThatAwaitsIt) {
 }
 
 TEST(Task, GivesItsResultAlsoWhenItSuspends) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   Running<int> sum(sum_of(give_later(event, 1), give_later(event, 2)));
   EXPECT_FALSE(sum.finished());
   event.set();
   EXPECT_FALSE(sum.finished()) << "woken inside set() instead of in a turn of its own";
-  spawner.run_all();
+  executor.run_all();
   ASSERT_TRUE(sum.finished());
   EXPECT_EQ(sum.take(), 3);
 }
@@ -127,8 +127,8 @@ Task<std::string> catch_from(Task<int> failing) {
 Task<int> pass_through(Task<int> failing) { co_return co_await std::move(failing); }
 
 TEST(Task, AnExceptionIsThrownAgainWhereTheTaskIsAwaited) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   event.set();
   Running<std::string> at_once(catch_from(pass_through(fail_later(event))));
   EXPECT_EQ(at_once.take(), "from below");
@@ -136,7 +136,7 @@ TEST(Task, AnExceptionIsThrownAgainWhereTheTaskIsAwaited) {
   event.reset();
   Running<std::string> later(catch_from(pass_through(fail_later(event))));
   event.set();
-  spawner.run_all();
+  executor.run_all();
   ASSERT_TRUE(later.finished());
   EXPECT_EQ(later.take(), "from below");
 }
@@ -166,28 +166,28 @@ Task<int> depth_of(int levels, Event& event) {
 }
 
 TEST(Task, NestsTenThousandDeepWhenNobodySuspends) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   event.set();
   EXPECT_EQ(Running<int>(depth_of(kDepth, event)).take(), kDepth);
 }
 
 TEST(Task, NestsTenThousandDeepWhenTheInnermostSuspends) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   Running<int> running(depth_of(kDepth, event));
   event.set();
-  spawner.run_all();
+  executor.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take(), kDepth);
 }
 
 TEST(Task, TenThousandThatWaitForEachOtherAreDestroyedTogether) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   { Running<int> running(depth_of(kDepth, event)); }
   event.set();
-  EXPECT_EQ(spawner.ready_count(), 0u);
+  EXPECT_EQ(executor.ready_count(), 0u);
 }
 
 Task<int> count_up_to(int limit) {
@@ -207,8 +207,8 @@ Task<void> hold_below(LiveCount& count, Event& event) {
 }
 
 TEST(Task, DestroyedBeforeItStartedItFreesItsArguments) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   LiveCount count;
   {
     const Task<void> task = hold(count.sentinel(), event);
@@ -218,8 +218,8 @@ TEST(Task, DestroyedBeforeItStartedItFreesItsArguments) {
 }
 
 TEST(Task, DestroyedWhileItWaitsItLeavesTheListItWaitsIn) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   LiveCount count;
   Running<void> first(hold_below(count, event));
   Running<void> second(hold_below(count, event));
@@ -227,18 +227,18 @@ TEST(Task, DestroyedWhileItWaitsItLeavesTheListItWaitsIn) {
   first.cancel();
   EXPECT_EQ(count.alive(), 2);
   event.set();
-  EXPECT_EQ(spawner.ready_count(), 1u);
+  EXPECT_EQ(executor.ready_count(), 1u);
   second.cancel();
   EXPECT_EQ(count.alive(), 0);
-  EXPECT_EQ(spawner.ready_count(), 0u) << "a destroyed coroutine is still in the ready queue";
-  spawner.run_all();
+  EXPECT_EQ(executor.ready_count(), 0u) << "a destroyed coroutine is still in the ready queue";
+  executor.run_all();
   EXPECT_FALSE(first.finished());
   EXPECT_FALSE(second.finished());
 }
 
 TEST(Task, MoveAssignmentDestroysWhatWasThereAtTheEndOfTheStatement) {
-  ManualSpawner spawner;
-  Event event(spawner);
+  ManualExecutor executor;
+  Event event(executor);
   LiveCount count;
   Task<void> task = hold(count.sentinel(), event);
   task = Task<void>();
@@ -257,7 +257,7 @@ TEST(TaskDeathTest, UseOfAnEmptyTaskIsABug) {
 // Owns a running Task, and lets what runs inside it destroy it.
 class Owner {
  public:
-  explicit Owner(ManualSpawner& spawner) : event(spawner), later(spawner) {}
+  explicit Owner(ManualExecutor& executor) : event(executor), later(executor) {}
 
   void start(Task<void> task) { running.emplace(std::move(task)); }
   void destroy_task() { running->cancel(); }
@@ -279,12 +279,12 @@ Task<void> destroy_itself_then_wait(Owner& owner) {
 }
 
 TEST(Task, DestroyedWhileItRunsItGoesOnToItsNextSuspension) {
-  ManualSpawner spawner;
-  Owner owner(spawner);
+  ManualExecutor executor;
+  Owner owner(executor);
   owner.start(destroy_itself_then_wait(owner));
   EXPECT_EQ(owner.count.alive(), 0);
   owner.later.set();
-  spawner.run_all();
+  executor.run_all();
   EXPECT_EQ(owner.steps, (std::vector<std::string>{"still runs"}));
 }
 
@@ -296,8 +296,8 @@ Task<void> destroy_itself_then_finish(Owner& owner) {
 }
 
 TEST(Task, DestroyedWhileItRunsItMayReachItsEndButTellsNobody) {
-  ManualSpawner spawner;
-  Owner owner(spawner);
+  ManualExecutor executor;
+  Owner owner(executor);
   owner.start(destroy_itself_then_finish(owner));
   EXPECT_EQ(owner.count.alive(), 0);
   EXPECT_EQ(owner.steps, (std::vector<std::string>{"reached its end"}));
@@ -366,15 +366,15 @@ class TaskDestroyedFromBelow : public testing::TestWithParam<WayToWait> {
  protected:
   // Destroys the outermost Task from inside the innermost, and gives what ran from then on.
   std::vector<std::string> steps_when_destroyed(bool suspend_before, bool suspend_after) {
-    ManualSpawner spawner;
-    Owner owner(spawner);
+    ManualExecutor executor;
+    Owner owner(executor);
     const Middle middle = GetParam().middle;
     owner.start(call_with_own_text(owner, middle, suspend_before, suspend_after));
     owner.event.set();
-    spawner.run_all();
+    executor.run_all();
     EXPECT_EQ(owner.count.alive(), 0) << "not destroyed when all of it was suspended";
     owner.later.set();
-    spawner.run_all();
+    executor.run_all();
     EXPECT_FALSE(owner.running->finished());
     return owner.steps;
   }

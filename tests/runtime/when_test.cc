@@ -24,7 +24,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::LiveCount;
 using test::ManualClock;
-using test::ManualSpawner;
+using test::ManualExecutor;
 using test::Running;
 
 class WhenTest : public testing::Test {
@@ -41,9 +41,9 @@ class WhenTest : public testing::Test {
 
   LiveCount count_;
   ManualClock clock_;
-  ManualSpawner spawner_;
-  Event first_{spawner_};
-  Event second_{spawner_};
+  ManualExecutor executor_;
+  Event first_{executor_};
+  Event second_{executor_};
 };
 
 using WhenAll = WhenTest;
@@ -59,10 +59,10 @@ Task<std::vector<int>> all_of_two(Task<int> a, Task<int> b) {
 TEST_F(WhenAll, WaitsForTheLastAndKeepsTheOrder) {
   Running<std::vector<int>> running(all_of_two(number(first_, 1), number(second_, 2)));
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_FALSE(running.finished());
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take(), (std::vector{1, 2}));
   EXPECT_EQ(count_.alive(), 0);
@@ -94,7 +94,7 @@ TEST_F(WhenAll, StartsItsTasksOneAfterTheOtherWhereItIsAwaited) {
   const Running<void> running(all_in_order(first_, notes));
   EXPECT_EQ(notes, (std::vector{1, 2}));
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(notes, (std::vector{1, 2, 3}));
   EXPECT_TRUE(running.finished());
 }
@@ -115,10 +115,10 @@ TEST_F(WhenAll, OfManyGivesTheirResultsInOrder) {
   for (int i = 0; i < 1000; ++i) tasks.push_back(number(i % 3 == 0 ? first_ : second_, i));
   Running<std::vector<int>> running(all_of(std::move(tasks)));
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_FALSE(running.finished());
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   const std::vector<int> results = running.take();
   ASSERT_EQ(results.size(), 1000u);
@@ -128,10 +128,10 @@ TEST_F(WhenAll, OfManyGivesTheirResultsInOrder) {
 TEST_F(WhenAll, ThrowsTheFirstExceptionWhenAllHaveFinished) {
   Running<std::vector<int>> running(all_of_two(fail(first_, "one"), fail(second_, "two")));
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_FALSE(running.finished());
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   try {
     running.take();
@@ -145,11 +145,11 @@ TEST_F(WhenAll, DestroyingTheAwaitDestroysAll) {
   std::optional<Running<std::vector<int>>> running;
   running.emplace(all_of_two(number(first_, 1), number(second_, 2)));
   first_.set();
-  spawner_.run_all();  // one has finished, one waits
+  executor_.run_all();  // one has finished, one waits
   running.reset();
   EXPECT_EQ(count_.alive(), 0);
   second_.set();
-  EXPECT_EQ(spawner_.ready_count(), 0u);
+  EXPECT_EQ(executor_.ready_count(), 0u);
 }
 
 Task<std::unique_ptr<int>> give_owned(int value) { co_return std::make_unique<int>(value); }
@@ -177,12 +177,12 @@ TEST_F(WhenAny, EndsWithTheFirstAndDestroysTheOthers) {
   Running<std::pair<std::size_t, int>> running(any_of_two(number(first_, 1), number(second_, 2)));
   EXPECT_FALSE(running.finished());
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take(), std::pair(std::size_t{1}, 2));
   EXPECT_EQ(count_.alive(), 0);
   first_.set();
-  EXPECT_EQ(spawner_.ready_count(), 0u) << "the other one still waits";
+  EXPECT_EQ(executor_.ready_count(), 0u) << "the other one still waits";
 }
 
 TEST_F(WhenAny, ATaskThatFinishesAtOnceWinsAndTheNextIsNotStarted) {
@@ -199,7 +199,7 @@ TEST_F(WhenAny, OfTwoThatAreWokenTogetherTheFirstToRunWins) {
   Running<std::pair<std::size_t, int>> running(any_of_two(number(first_, 1), number(second_, 2)));
   second_.set();
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(running.take(), std::pair(std::size_t{1}, 2));
 }
 
@@ -208,7 +208,7 @@ TEST_F(WhenAny, OfManyGivesTheIndexToo) {
   for (int i = 0; i < 100; ++i) tasks.push_back(number(i == 42 ? second_ : first_, i));
   Running<std::pair<std::size_t, int>> running(any_of(std::move(tasks)));
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take(), std::pair(std::size_t{42}, 42));
   EXPECT_EQ(count_.alive(), 0);
@@ -217,7 +217,7 @@ TEST_F(WhenAny, OfManyGivesTheIndexToo) {
 TEST_F(WhenAny, ThrowsWhatTheFirstThrew) {
   Running<std::pair<std::size_t, int>> running(any_of_two(number(first_, 1), fail(second_, "first to end")));
   second_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_THROW((void)running.take(), std::runtime_error);
   EXPECT_EQ(count_.alive(), 0);
@@ -242,11 +242,11 @@ Task<std::pair<std::size_t, int>> any_of_all(Task<int> a, Task<int> b, Task<int>
 }
 
 TEST_F(WhenAny, MayContainAWhenAll) {
-  Event never(spawner_);
+  Event never(executor_);
   Running<std::pair<std::size_t, int>> running(any_of_all(number(first_, 1), number(second_, 2), number(never, 3)));
   second_.set();
   first_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take(), std::pair(std::size_t{0}, 12));
   EXPECT_EQ(count_.alive(), 0);
@@ -266,8 +266,8 @@ Task<std::size_t> first_of_all_kinds(Clock& clock, Event& event, BoundedQueue<in
 }
 
 TEST_F(WhenAny, TakesAnythingThatCanBeAwaited) {
-  BoundedQueue<int> empty(spawner_, 1);
-  BoundedQueue<int> full(spawner_, 1);
+  BoundedQueue<int> empty(executor_, 1);
+  BoundedQueue<int> full(executor_, 1);
   full.try_send(1);
   Running<std::size_t> timed(first_of_all_kinds(clock_, first_, empty, full));
   clock_.advance(3ms);
@@ -277,13 +277,13 @@ TEST_F(WhenAny, TakesAnythingThatCanBeAwaited) {
 
   Running<std::size_t> received(first_of_all_kinds(clock_, first_, empty, full));
   empty.try_send(1);
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(received.finished());
   EXPECT_EQ(received.take(), 1u);
 
   Running<std::size_t> sent(first_of_all_kinds(clock_, first_, empty, full));
   (void)full.try_receive();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(sent.finished());
   EXPECT_EQ(sent.take(), 2u);
   EXPECT_EQ(full.try_receive(), 2);

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 using base::Result;
 using test::LiveCount;
 using test::ManualClock;
-using test::ManualSpawner;
+using test::ManualExecutor;
 using test::Running;
 
 class WithDeadlineTest : public testing::Test {
@@ -37,15 +37,15 @@ class WithDeadlineTest : public testing::Test {
 
   LiveCount count_;
   ManualClock clock_;
-  ManualSpawner spawner_;
-  Event event_{spawner_};
+  ManualExecutor executor_;
+  Event event_{executor_};
 };
 
 TEST_F(WithDeadlineTest, GivesTheResultOfATaskThatFinishesInTime) {
   Running<Result<int>> running(within(clock_, clock_.now() + 10ms, number_once_set()));
   clock_.advance(10ms - 1ns);
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take().value(), 7);
   EXPECT_EQ(clock_.timers_armed(), 0u);
@@ -61,14 +61,14 @@ TEST_F(WithDeadlineTest, DestroysTheTaskAtTheDeadlineAndNotBefore) {
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take().error(), std::errc::timed_out);
   event_.set();
-  EXPECT_EQ(spawner_.ready_count(), 0u) << "the task still waits";
+  EXPECT_EQ(executor_.ready_count(), 0u) << "the task still waits";
 }
 
 TEST_F(WithDeadlineTest, ATaskThatWasWokenButDidNotRunByTheDeadlineIsGivenUp) {
   Running<Result<int>> running(within(clock_, clock_.now() + 10ms, number_once_set()));
   event_.set();
   clock_.advance(10ms);
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_EQ(running.take().error(), std::errc::timed_out);
 }
@@ -93,7 +93,7 @@ TEST_F(WithDeadlineTest, NoDeadlineIsTheEndOfTime) {
   clock_.advance(std::chrono::hours(1'000'000));
   EXPECT_FALSE(running.finished());
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   EXPECT_EQ(running.take().value(), 7);
 }
 
@@ -147,7 +147,7 @@ Task<int> fail_once_set(Event& event) {
 TEST_F(WithDeadlineTest, ThrowsWhatEscapesTheTask) {
   Running<Result<int>> running(within(clock_, clock_.now() + 1s, fail_once_set(event_)));
   event_.set();
-  spawner_.run_all();
+  executor_.run_all();
   ASSERT_TRUE(running.finished());
   EXPECT_THROW((void)running.take(), std::runtime_error);
 }

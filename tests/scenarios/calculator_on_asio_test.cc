@@ -14,7 +14,7 @@ TEST(CalculatorOnAsio, TheCodeThatRunsInSimulationRunsOnSockets) {
   const TempDirectory directory;
   const Address address = Address::unix_socket(directory / "calculator");
   AsioRuntime runtime;
-  runtime::TaskScope server(runtime.spawner());
+  runtime::TaskScope server(runtime.executor());
   server.spawn("server", serve_calculator(runtime, address));
   EXPECT_EQ(runtime.block_on(ask_calculator(runtime, address)), expected_answers());
 }

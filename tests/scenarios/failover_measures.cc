@@ -21,9 +21,9 @@ PoolLoadConfig idempotent_load() {
   config.stop_after = 1h;
   config.idempotent = 10;
   config.in_flight = 16;
-  config.pause_most = 10ms;
-  config.handler_ms_most = 10;
-  config.timeout_least = config.timeout_most = 20s;
+  config.pause_max = 10ms;
+  config.handler_ms_max = 10;
+  config.timeout_min = config.timeout_max = 20s;
   return config;
 }
 
@@ -97,7 +97,7 @@ base::Duration all_lost_and_back(sim::World& world, base::Duration span) {
 
 RetryMeasure everything_fails(sim::World& world) {
   PoolLoadConfig config = idempotent_load();
-  config.timeout_least = config.timeout_most = 2s;
+  config.timeout_min = config.timeout_max = 2s;
   Measured test(world, 2, config);
   for (const auto& member : test.cluster.members) member->broken = true;
   world.run_for(1min);
@@ -109,10 +109,10 @@ std::uint64_t false_alarms_under_full_load(sim::World& world) {
   PoolLoadConfig config = idempotent_load();
   config.idempotent = 5;
   config.in_flight = 400;
-  config.pause_most = 0ns;
-  config.handler_ms_most = 400;
-  config.timeout_least = 100ms;
-  config.timeout_most = 2s;
+  config.pause_max = 0ns;
+  config.handler_ms_max = 400;
+  config.timeout_min = 100ms;
+  config.timeout_max = 2s;
   config.pool.pool.stream.window = 16;
   config.pool.pool.connections_max = 2;
   Measured test(world, 2, config);

@@ -12,15 +12,15 @@ namespace {
 using namespace std::chrono_literals;
 
 // Silence is noticed within ping_interval + ping_timeout.
-constexpr base::Duration kAvoidedMost = 3500ms;
-constexpr base::Duration kUsedAgainMost = 1500ms;
+constexpr base::Duration kAvoidedMax = 3500ms;
+constexpr base::Duration kUsedAgainMax = 1500ms;
 
 void check_loss(sim::World& world, Loss loss, base::Duration span) {
   const LossMeasure measure = lose_one_of_two(world, loss, span);
   RAZOR_EXPECT(measure.failed == 0, "{} idempotent calls failed", measure.failed);
-  RAZOR_EXPECT(measure.avoided_after <= kAvoidedMost, "calls were sent to it for {} ns", measure.avoided_after.count());
-  RAZOR_EXPECT(measure.used_again_after <= kUsedAgainMost, "used again after {} ns", measure.used_again_after.count());
-  RAZOR_EXPECT(measure.slowest <= measure.usual + kAvoidedMost, "the slowest call took {} ns", measure.slowest.count());
+  RAZOR_EXPECT(measure.avoided_after <= kAvoidedMax, "calls were sent to it for {} ns", measure.avoided_after.count());
+  RAZOR_EXPECT(measure.used_again_after <= kUsedAgainMax, "used again after {} ns", measure.used_again_after.count());
+  RAZOR_EXPECT(measure.slowest <= measure.usual + kAvoidedMax, "the slowest call took {} ns", measure.slowest.count());
 }
 
 RAZOR_SCENARIO(one_of_two_is_killed) { check_loss(world, Loss::killed, world.random("span").between(1s, 70s)); }

@@ -47,10 +47,10 @@ struct LoadServer {
 struct LoadConfig {
   int in_flight = 8;
   base::Duration stop_after = 20s;  ///< makes no more calls then, and waits for the last
-  base::Duration timeout_least = 500ms;
-  base::Duration timeout_most = 5s;
-  std::uint64_t handler_ms_most = 50;
-  std::uint64_t payload_most = 2000;
+  base::Duration timeout_min = 500ms;
+  base::Duration timeout_max = 5s;
+  std::uint64_t handler_ms_max = 50;
+  std::uint64_t payload_max = 2000;
   ClientStreamConfig stream{};
 };
 
@@ -69,7 +69,7 @@ class LoadCaller {
  private:
   // Owned by the coroutine that makes the calls and by their completions, which come after it when its host crashes.
   struct UnderWay {
-    explicit UnderWay(runtime::Spawner& spawner) : one_ended(spawner) {}
+    explicit UnderWay(runtime::Executor& executor) : one_ended(executor) {}
     int count = 0;
     runtime::Event one_ended;
   };
@@ -91,13 +91,13 @@ class LoadCaller {
 
   Task<void> call_on(Runtime& runtime, ClientStream& stream, base::TimePoint until, sim::RandomStream& random) {
     const Client<Work> client(stream);
-    const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
+    const auto under_way = std::make_shared<UnderWay>(runtime.executor());
     while ((stream.is_open() && runtime.clock().now() < until) || under_way->count > 0) {
       while (stream.is_open() && runtime.clock().now() < until && under_way->count < config_.in_flight) {
         ++under_way->count;
-        const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
-        const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
-        const std::size_t size = random.below(config_.payload_most + 1);
+        const base::Duration timeout = random.between(config_.timeout_min, config_.timeout_max);
+        const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_max + 1));
+        const std::size_t size = random.below(config_.payload_max + 1);
         Order order = order_of(milliseconds, std::string(size, static_cast<char>('a' + ledger_.calls() % 26)));
         faults::CallTerms terms{.name = "Work.once", .caller = this_host(), .timeout = timeout};
         terms.tick = stream::tick_of(timeout, config_.stream.tick);

@@ -72,8 +72,8 @@ RAZOR_SCENARIO(windows_are_kept) {
   config.in_flight = static_cast<int>(1 + draw.below(40));
   config.stream.window = static_cast<std::uint32_t>(1 + draw.below(20));
   config.stop_after = 5s;
-  config.timeout_least = 20s;  // nobody times out: all that waits for the window has its turn
-  config.timeout_most = 20s;
+  config.timeout_min = 20s;  // nobody times out: all that waits for the window has its turn
+  config.timeout_max = 20s;
   load.start(1, config);
   load.finish(60s);
   const int window = std::min(static_cast<int>(config.stream.window), config.in_flight);
@@ -89,9 +89,9 @@ RAZOR_SCENARIO(deadlines_are_kept) {
   const CrashAtEnd at_end(world);
   sim::RandomStream draw = world.random("deadlines");
   LoadConfig config;
-  config.timeout_least = 1ms;
-  config.timeout_most = 3s;
-  config.handler_ms_most = 2000;
+  config.timeout_min = 1ms;
+  config.timeout_max = 3s;
+  config.handler_ms_max = 2000;
   config.in_flight = 20;
   config.stream.window = 10;
   if (draw.one_in(2)) config.stream.tick = draw.between(10ms, 1s);
@@ -109,11 +109,11 @@ RAZOR_SCENARIO(slow_reader) {
   Load load(world);
   const CrashAtEnd at_end(world);
   LoadConfig config;
-  config.payload_most = 50'000;
-  config.handler_ms_most = 0;  // so that nothing is answered once the queue is full
+  config.payload_max = 50'000;
+  config.handler_ms_max = 0;  // so that nothing is answered once the queue is full
   config.in_flight = 64;
   config.stop_after = 10s;
-  config.timeout_least = config.timeout_most = 60s;
+  config.timeout_min = config.timeout_max = 60s;
   world.fabric().set_socket_config({.send_buffer = 65'536, .receive_buffer = 65'536});
   load.server.config.write_queue_max = kQueueMax;
   load.start(1, config);
@@ -121,19 +121,19 @@ RAZOR_SCENARIO(slow_reader) {
   sim::LinkConfig slow;
   slow.bytes_per_second = 300'000;
   world.fabric().link(load.server_host, reader).set_config(slow);
-  std::size_t queued_most = 0;
+  std::size_t queued_max = 0;
   for (int i = 0; i < 100; ++i) {
     world.run_for(100ms);
     if (i % 20 == 10) reader.pause();
     if (i % 20 == 19) reader.resume();
     for (const ConnectionStats& connection : load.server.serving->connections()) {
-      queued_most = std::max<std::size_t>(queued_most, connection.bytes_queued);
+      queued_max = std::max<std::size_t>(queued_max, connection.bytes_queued);
     }
   }
   reader.resume();
   load.finish(120s);
-  RAZOR_EXPECT(queued_most <= kQueueMax + kFrameMax, "{} B wait for a slow reader", queued_most);
-  RAZOR_EXPECT(queued_most >= kQueueMax, "the queue was never full: {} B", queued_most);
+  RAZOR_EXPECT(queued_max <= kQueueMax + kFrameMax, "{} B wait for a slow reader", queued_max);
+  RAZOR_EXPECT(queued_max >= kQueueMax, "the queue was never full: {} B", queued_max);
   RAZOR_EXPECT(load.ledger.succeeded_count() == load.ledger.calls(), "{} of {} calls succeeded",
                load.ledger.succeeded_count(), load.ledger.calls());
 }
@@ -175,8 +175,8 @@ RAZOR_SCENARIO(silent_server_is_noticed) {
   Load load(world);
   const CrashAtEnd at_end(world);
   LoadConfig config;
-  config.timeout_least = config.timeout_most = 60s;
-  config.handler_ms_most = 20'000;
+  config.timeout_min = config.timeout_max = 60s;
+  config.handler_ms_max = 20'000;
   load.start(3, config);
   world.run_for(world.random("crash").between(500ms, 5s));
   RAZOR_REQUIRE(load.ledger.under_way() > 0);
@@ -218,7 +218,7 @@ RAZOR_SCENARIO(everything_during_load) {
   LoadConfig config;
   config.stream.window = static_cast<std::uint32_t>(1 + draw.below(16));
   if (draw.one_in(2)) config.stream.tick = draw.between(10ms, 1s);
-  config.payload_most = draw.below(20'000);
+  config.payload_max = draw.below(20'000);
   load.start(3, config);
   world.host("caller1").set_drift_ppm(100);
   for (int i = 0; i < 10; ++i) {

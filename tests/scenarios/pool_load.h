@@ -77,11 +77,11 @@ struct PoolLoadConfig {
   FailoverPoolConfig pool{};
   int in_flight = 8;
   base::Duration stop_after = 20s;  ///< makes no more calls then, and waits for the last
-  base::Duration pause_most = 20ms;  ///< between the end of one call and the beginning of the next
-  base::Duration timeout_least = 500ms;
-  base::Duration timeout_most = 5s;
-  std::uint64_t handler_ms_most = 30;
-  std::uint64_t payload_most = 500;
+  base::Duration pause_max = 20ms;  ///< between the end of one call and the beginning of the next
+  base::Duration timeout_min = 500ms;
+  base::Duration timeout_max = 5s;
+  std::uint64_t handler_ms_max = 30;
+  std::uint64_t payload_max = 500;
   /// Of ten calls.
   std::uint64_t idempotent = 5;
   std::uint64_t led = 0;
@@ -154,7 +154,7 @@ class PoolCaller {
   };
   // While calls are under way; their completions may come when the coroutine is gone.
   struct UnderWay {
-    explicit UnderWay(runtime::Spawner& spawner) : one_ended(spawner) {}
+    explicit UnderWay(runtime::Executor& executor) : one_ended(executor) {}
     int count = 0;
     runtime::Event one_ended;
   };
@@ -175,7 +175,7 @@ class PoolCaller {
     ledger_.opened(host_.name());
     sim::RandomStream random(runtime.random().seed_for("pool load"));
     runtime::Clock& clock = runtime.clock();
-    const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
+    const auto under_way = std::make_shared<UnderWay>(runtime.executor());
     Runtime& network = config_.remote ? host_.add_runtime() : runtime;
     FailoverPool pool(network, addresses_, config_.pool);
     RemoteChannel remote(runtime, pool);
@@ -186,7 +186,7 @@ class PoolCaller {
       while (!stopping_ && under_way->count < config_.in_flight) start(clock, client, random, under_way);
       under_way->one_ended.reset();
       co_await under_way->one_ended.wait();
-      if (config_.pause_most > 0ns) co_await clock.sleep_for(random.between(0ns, config_.pause_most));
+      if (config_.pause_max > 0ns) co_await clock.sleep_for(random.between(0ns, config_.pause_max));
     }
     while (!close_now_ && under_way->count > 0) {
       under_way->one_ended.reset();
@@ -202,9 +202,9 @@ class PoolCaller {
 
   void start(runtime::Clock& clock, const Client<Work>& client, sim::RandomStream& random,
              const std::shared_ptr<UnderWay>& under_way) {
-    const base::Duration timeout = random.between(config_.timeout_least, config_.timeout_most);
-    const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_most + 1));
-    const std::size_t size = random.below(config_.payload_most + 1);
+    const base::Duration timeout = random.between(config_.timeout_min, config_.timeout_max);
+    const auto milliseconds = static_cast<std::uint32_t>(random.below(config_.handler_ms_max + 1));
+    const std::size_t size = random.below(config_.payload_max + 1);
     const std::uint64_t kind = random.below(10);
     const bool idempotent = kind < config_.idempotent;
     const bool is_led = !idempotent && kind < config_.idempotent + config_.led;

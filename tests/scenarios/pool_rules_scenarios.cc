@@ -138,7 +138,7 @@ void draw_latency(sim::World& world, sim::RandomStream& draw) {
 PoolLoadConfig endless_load() {
   PoolLoadConfig config;
   config.stop_after = 1h;
-  config.timeout_least = config.timeout_most = 20s;
+  config.timeout_min = config.timeout_max = 20s;
   return config;
 }
 
@@ -154,15 +154,15 @@ RAZOR_SCENARIO(retries_go_elsewhere_and_wait) {
   config.idempotent = 8;
   RetryConfig& retry = config.pool.pool.retry;
   retry.limit = static_cast<std::uint32_t>(1 + draw.below(4));
-  retry.backoff_least = draw.between(5ms, 50ms);
-  retry.backoff_most = draw.between(retry.backoff_least, 400ms);
+  retry.backoff_min = draw.between(5ms, 50ms);
+  retry.backoff_max = draw.between(retry.backoff_min, 400ms);
   retry.budget_burst = 1'000'000;
   MoodyTest test(world, static_cast<int>(2 + draw.below(3)), config);
   for (std::uint64_t& fails : test.servers.fails_of_100) fails = draw.below(100);
   const auto least_delay = [&](std::size_t nth) {
-    base::Duration full = retry.backoff_least;
-    for (; nth > 0; --nth) full = std::min(2 * full, retry.backoff_most);
-    return std::min(full, retry.backoff_most) / 2;
+    base::Duration full = retry.backoff_min;
+    for (; nth > 0; --nth) full = std::min(2 * full, retry.backoff_max);
+    return std::min(full, retry.backoff_max) / 2;
   };
   test.servers.on_run = [&](std::uint64_t id) {
     const std::vector<Run>& runs = test.servers.runs_of(id);
@@ -195,12 +195,12 @@ RAZOR_SCENARIO(calls_that_ran_and_failed) {
   PoolLoadConfig config = endless_load();
   config.pool.balance = static_cast<Balance>(draw.below(3));
   config.in_flight = static_cast<int>(8 + draw.below(24));
-  config.pause_most = draw.between(0ns, 5ms);
-  config.handler_ms_most = 1 + draw.below(200);
-  config.timeout_least = 20ms;
-  config.timeout_most = draw.between(50ms, 1s);
+  config.pause_max = draw.between(0ns, 5ms);
+  config.handler_ms_max = 1 + draw.below(200);
+  config.timeout_min = 20ms;
+  config.timeout_max = draw.between(50ms, 1s);
   config.idempotent = 8;
-  config.payload_most = draw.one_in(2) ? 500 : 500'000;  // more than a system takes at once
+  config.payload_max = draw.one_in(2) ? 500 : 500'000;  // more than a system takes at once
   config.pool.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(16));
   config.pool.pool.stream.tick = draw.between(10ms, 100ms);
   config.pool.pool.connections_max = static_cast<std::uint32_t>(1 + draw.below(2));
@@ -234,7 +234,7 @@ RAZOR_SCENARIO(slow_calls_are_hedged) {
   PoolLoadConfig config = endless_load();
   config.pool.balance = draw.one_in(2) ? Balance::round_robin : Balance::least_in_flight;
   config.idempotent = 10;
-  config.handler_ms_most = 100;
+  config.handler_ms_max = 100;
   config.pool.hedge_after = draw.between(1ms, 30ms);
   config.pool.pool.retry.budget_burst = 1'000'000;
   MoodyTest test(world, static_cast<int>(2 + draw.below(3)), config);
@@ -261,8 +261,8 @@ RAZOR_SCENARIO(moved_calls_keep_their_retries) {
   PoolLoadConfig config = endless_load();
   config.idempotent = 10;
   config.in_flight = 24;
-  config.pause_most = 1ms;
-  config.payload_most = 400'000;  // more than a system takes at once: some are never sent
+  config.pause_max = 1ms;
+  config.payload_max = 400'000;  // more than a system takes at once: some are never sent
   config.pool.pool.retry.limit = static_cast<std::uint32_t>(1 + draw.below(2));
   config.pool.pool.retry.budget_burst = 1'000'000;
   MoodyTest test(world, 2, config);
@@ -294,7 +294,7 @@ RAZOR_SCENARIO(attempts_under_way_may_do_better) {
   PoolLoadConfig config = endless_load();
   config.idempotent = 10;
   config.in_flight = 4;
-  config.handler_ms_most = 100;
+  config.handler_ms_max = 100;
   config.pool.hedge_after = 10ms;
   RetryConfig& retry = config.pool.pool.retry;
   retry.limit = static_cast<std::uint32_t>(1 + draw.below(3));
@@ -319,13 +319,13 @@ RAZOR_SCENARIO(limits_of_calls_and_bytes) {
   draw_latency(world, draw);
   PoolLoadConfig config = endless_load();
   config.in_flight = 64;
-  config.timeout_least = config.timeout_most = 5s;
+  config.timeout_min = config.timeout_max = 5s;
   config.idempotent = draw.below(11);
-  config.payload_most = 2'000;
+  config.payload_max = 2'000;
   config.pool.pool.stream.window = 64;
   config.pool.pool.queue_calls_max = static_cast<std::uint32_t>(2 + draw.below(10));
   if (draw.one_in(3)) config.pool.pool.bytes_max = 1'000 + draw.below(20'000);
-  config.pool.pool.retry.backoff_least = 300ms;
+  config.pool.pool.retry.backoff_min = 300ms;
   config.pool.pool.retry.budget_burst = 1'000'000;
   MoodyTest test(world, 2, config);
   const auto watched = [&test](base::Duration span) {
@@ -348,7 +348,7 @@ RAZOR_SCENARIO(closing_waits_for_answers) {
   sim::RandomStream draw = world.random("closing");
   draw_latency(world, draw);
   PoolLoadConfig config = endless_load();
-  config.handler_ms_most = 500;
+  config.handler_ms_max = 500;
   config.in_flight = static_cast<int>(1 + draw.below(50));
   config.pool.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(8));
   config.idempotent = 8;
@@ -456,7 +456,7 @@ RAZOR_SCENARIO(server_that_is_stuck) {
   PoolLoadConfig config = endless_load();
   config.pool.balance = Balance::round_robin;
   config.idempotent = draw.below(11);
-  config.timeout_least = config.timeout_most = 500ms;
+  config.timeout_min = config.timeout_max = 500ms;
   MoodyTest test(world, 2, config);
   test.run_for(1s);
   test.servers.stuck = 0;
@@ -501,7 +501,7 @@ RAZOR_SCENARIO(calls_that_fit_share_a_connection) {
   PoolLoadConfig config = endless_load();
   config.pool.balance = static_cast<Balance>(draw.below(3));
   config.in_flight = static_cast<int>(1 + draw.below(16));
-  config.pause_most = draw.between(0ns, 5ms);
+  config.pause_max = draw.between(0ns, 5ms);
   config.idempotent = 8;
   config.pool.pool.stream.window = static_cast<std::uint32_t>(config.in_flight);
   config.pool.pool.retry.budget_burst = 1'000'000;
@@ -535,7 +535,7 @@ RAZOR_SCENARIO(nobody_leads) {
     const std::vector<base::TimePoint>& asked = test.servers.asked_to_lead[id];
     RAZOR_EXPECT(asked.size() == 1 + config.pool.redirects_max, "call {} was sent {} times", id, asked.size());
     for (std::size_t i = count; i < asked.size(); ++i) {
-      RAZOR_EXPECT(asked[i] - asked[i - 1] >= config.pool.pool.retry.backoff_least / 2, "call {}: sent again after {} ns", id,
+      RAZOR_EXPECT(asked[i] - asked[i - 1] >= config.pool.pool.retry.backoff_min / 2, "call {}: sent again after {} ns", id,
                    (asked[i] - asked[i - 1]).count());
     }
   };
@@ -553,7 +553,7 @@ RAZOR_SCENARIO(errors_that_name_unknown_hosts) {
   config.pool.balance = static_cast<Balance>(draw.below(3));
   config.idempotent = 0;
   config.led = 10;
-  config.timeout_least = config.timeout_most = 3s;
+  config.timeout_min = config.timeout_max = 3s;
   config.pool.redirect_addresses_max = static_cast<std::uint32_t>(draw.below(5));
   MoodyTest test(world, 2, config);
   test.servers.names_unknown_hosts = true;
@@ -681,7 +681,7 @@ struct Impatient {
     FailoverPool pool(remote ? world.host("caller").add_runtime() : runtime, servers.addresses(), config);
     RemoteChannel channel(runtime, pool);
     const Client<Work> client(remote ? channel.channel() : pool.channel());
-    runtime::TaskScope callers(runtime.spawner());
+    runtime::TaskScope callers(runtime.executor());
     for (int i = 0; i < 2000; ++i) {
       callers.spawn("ask", ask(runtime, client, random));
       if (random.one_in(5)) co_await runtime.clock().sleep_for(random.between(0ns, 50ms));
@@ -707,7 +707,7 @@ RAZOR_SCENARIO(callers_that_stop_waiting) {
   test.config.pool.stream.window = static_cast<std::uint32_t>(1 + draw.below(4));
   test.config.pool.connections_max = 1;
   test.config.pool.retry.budget_burst = static_cast<std::uint32_t>(draw.below(200));
-  test.config.pool.retry.backoff_least = 20ms;
+  test.config.pool.retry.backoff_min = 20ms;
   if (draw.one_in(2)) test.config.hedge_after = 20ms;
   servers.on_run = [&](std::uint64_t id) {
     const auto found = test.given_up.find(id);

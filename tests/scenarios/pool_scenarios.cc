@@ -202,7 +202,7 @@ RAZOR_SCENARIO(address_updates_lose_no_call) {
   sim::RandomStream draw = world.random("updates");
   draw_network(world, draw);
   PoolLoadConfig config = drawn_config(draw);
-  config.timeout_least = config.timeout_most = 30s;
+  config.timeout_min = config.timeout_max = 30s;
   config.led = 0;
   config.pool.pool.queue_calls_max = 1024;
   config.pool.pool.fail_fast = false;
@@ -240,7 +240,7 @@ RAZOR_SCENARIO(redirects_to_an_unknown_leader) {
   config.pool.redirect_address_timeout = 5s;
   config.idempotent = 0;
   config.led = 10;
-  config.timeout_least = config.timeout_most = 10s;
+  config.timeout_min = config.timeout_max = 10s;
   PoolTest test(world, 2, config);
   test.expect_all_succeed();
   test.cluster.add("hidden");
@@ -261,10 +261,10 @@ RAZOR_SCENARIO(pool_grows_and_shrinks) {
   draw_network(world, draw);
   PoolLoadConfig config;
   config.stop_after = 1h;
-  config.pause_most = 0ns;
+  config.pause_max = 0ns;
   config.in_flight = 64;
-  config.handler_ms_most = 100;
-  config.timeout_least = config.timeout_most = 20s;
+  config.handler_ms_max = 100;
+  config.timeout_min = config.timeout_max = 20s;
   config.pool.pool.stream.window = static_cast<std::uint32_t>(2 + draw.below(8));
   config.pool.pool.connections_max = static_cast<std::uint32_t>(2 + draw.below(7));
   config.pool.pool.idle_timeout = draw.between(2s, 20s);

@@ -34,7 +34,7 @@ Task<void> serve_echo(Runtime& runtime) {
   while (true) {
     auto stream = co_await (*listener)->accept();
     if (!stream) co_return;
-    runtime.spawner().spawn("echo", echo(std::move(*stream)));
+    runtime.executor().spawn("echo", echo(std::move(*stream)));
   }
 }
 

@@ -27,9 +27,9 @@ class HostAndLinkTest : public testing::Test {
 
   /// A connection from `client_` to `server_`, both of whose ends are here.
   void connect() {
-    server_.runtime().spawner().spawn("accept", accept_all(server_.runtime()));
+    server_.runtime().executor().spawn("accept", accept_all(server_.runtime()));
     world_.run_for(1ms);
-    client_.runtime().spawner().spawn("connect", connect_one(client_.runtime()));
+    client_.runtime().executor().spawn("connect", connect_one(client_.runtime()));
     ASSERT_TRUE(world_.run_until([this] { return near_ && !accepted_.empty(); }, 1s));
     far_ = std::move(accepted_.back());
   }
@@ -76,7 +76,7 @@ class HostAndLinkTest : public testing::Test {
       read_ += *count;
     }
   }
-  void spawn(sim::Host& host, runtime::Task<void> task) { host.runtime().spawner().spawn("test", std::move(task)); }
+  void spawn(sim::Host& host, runtime::Task<void> task) { host.runtime().executor().spawn("test", std::move(task)); }
 
   sim::World world_{1};
   sim::Host& client_ = world_.host("client");
@@ -350,7 +350,7 @@ TEST_F(HostAndLinkTest, ACodeThatNeverWaitsDoesNotStopTime) {
   struct Spinner {
     static runtime::Task<void> run(runtime::Runtime& runtime, sim::World& world) {
       const Duration until = world.elapsed() + 1ms;
-      runtime::Event again(runtime.spawner());
+      runtime::Event again(runtime.executor());
       while (world.elapsed() < until) co_await runtime.clock().sleep_until(TimePoint::min());
     }
   };

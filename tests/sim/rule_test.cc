@@ -38,7 +38,7 @@ struct TestRule final : sim::Rule {
     connection = made.connection;
     if (buffer > 0) sockets = {buffer, buffer};
   }
-  sim::AcceptTrouble on_accept(const sim::Host&) override { return accepts-- > 0 ? trouble : sim::AcceptTrouble{}; }
+  sim::AcceptFault on_accept(const sim::Host&) override { return accepts-- > 0 ? trouble : sim::AcceptFault{}; }
 
   sim::World& world;
   std::string delayed_from;
@@ -53,7 +53,7 @@ struct TestRule final : sim::Rule {
   int connects = 1'000;
   std::uint64_t connection = 0;
   std::size_t buffer = 0;
-  sim::AcceptTrouble trouble;
+  sim::AcceptFault trouble;
   int accepts = 1'000;
 };
 
@@ -222,8 +222,8 @@ TEST_F(RuleTest, AnAcceptThatIsDelayedEndsWithItsListener) {
   const auto connect_there = [](sim::Host& from, const sim::Host& to) -> runtime::Task<void> {
     (void)co_await from.runtime().network().connect(to.address(8000));
   };
-  other_.runtime().spawner().spawn("accept", accept(other_, listener, accept_error));
-  client_.runtime().spawner().spawn("connect", connect_there(client_, other_));
+  other_.runtime().executor().spawn("accept", accept(other_, listener, accept_error));
+  client_.runtime().executor().spawn("connect", connect_there(client_, other_));
   world_.run_for(1min);
   EXPECT_FALSE(accept_error);
   listener.reset();

@@ -17,7 +17,7 @@ class SimMaker final : public RuntimeMaker {
   runtime::Runtime& runtime() override { return *runtime_; }
   bool run(Task<void> task) override {
     bool finished = false;
-    runtime_->spawner().spawn("conformance test", and_note(std::move(task), finished));
+    runtime_->executor().spawn("conformance test", and_note(std::move(task), finished));
     return world_.run_until([&finished] { return finished; }, 1h);
   }
   void destroy_runtime() override { runtime_->kill(); }

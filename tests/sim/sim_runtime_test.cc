@@ -21,8 +21,8 @@ runtime::Task<void> note(char name, std::string& order) {
 std::string order_of_three(std::uint64_t seed) {
   sim::World world(seed);
   std::string order;
-  runtime::Spawner& spawner = world.host("here").runtime().spawner();
-  for (const char name : {'a', 'b', 'c'}) spawner.spawn("note", note(name, order));
+  runtime::Executor& executor = world.host("here").runtime().executor();
+  for (const char name : {'a', 'b', 'c'}) executor.spawn("note", note(name, order));
   world.run_for(std::chrono::seconds(1));
   return order;
 }
@@ -60,8 +60,8 @@ TEST(SimRuntime, TimeCreepsForALoopThatNeverWaits) {
     bool done = false;
     std::uint64_t turns = 0;
     Runtime& runtime = world.host("here").runtime();
-    runtime.spawner().spawn("set", set_later(runtime, done));
-    runtime.spawner().spawn("loop", sleep_until_done(runtime, span, done, turns));
+    runtime.executor().spawn("set", set_later(runtime, done));
+    runtime.executor().spawn("loop", sleep_until_done(runtime, span, done, turns));
     world.run_events(kEventsEnough);
     EXPECT_TRUE(done) << span.count() << " ns";
     EXPECT_GT(turns, 50'000u);
@@ -83,11 +83,11 @@ TEST(SimRuntime, TimeCreepsForTasksThatWakeEachOther) {
   sim::World world(1);
   bool done = false;
   Runtime& runtime = world.host("here").runtime();
-  runtime::Event one(runtime.spawner());
-  runtime::Event other(runtime.spawner());
-  runtime.spawner().spawn("set", set_later(runtime, done));
-  runtime.spawner().spawn("one", hand_on(one, other, done));
-  runtime.spawner().spawn("other", hand_on(other, one, done));
+  runtime::Event one(runtime.executor());
+  runtime::Event other(runtime.executor());
+  runtime.executor().spawn("set", set_later(runtime, done));
+  runtime.executor().spawn("one", hand_on(one, other, done));
+  runtime.executor().spawn("other", hand_on(other, one, done));
   world.run_events(kEventsEnough);
   EXPECT_TRUE(done);
 }
@@ -104,7 +104,7 @@ TEST(SimRuntime, TimeDoesNotCreepForCodeThatWaits) {
   sim::World world(1);
   bool exactly = true;
   Runtime& runtime = world.host("here").runtime();
-  runtime.spawner().spawn("sleep", sleep_exactly(runtime, 5000, exactly));
+  runtime.executor().spawn("sleep", sleep_exactly(runtime, 5000, exactly));
   world.run_for(std::chrono::seconds(1));
   EXPECT_TRUE(exactly);
 }

@@ -134,21 +134,21 @@ class RealPair {
 class SimPair {
  public:
   explicit SimPair(std::uint64_t seed) : world_(seed) {
-    server_.spawner().spawn("accept", accept());
+    server_.executor().spawn("accept", accept());
     world_.run_for(1ms);
-    client_.spawner().spawn("connect", connect());
+    client_.executor().spawn("connect", connect());
     RC_ASSERT(world_.run_until([this] { return streams_[0] && streams_[1]; }, 1s));
   }
 
   Seen read(int end, std::size_t count) {
     Seen outcome = "waits";
-    runtime(end).spawner().spawn("read", read_some(end, count, outcome));
+    runtime(end).executor().spawn("read", read_some(end, count, outcome));
     settle();
     return outcome;
   }
   Seen write(int end, std::size_t count) {
     Seen outcome = "waits";
-    runtime(end).spawner().spawn("write", write_some(end, count, outcome));
+    runtime(end).executor().spawn("write", write_some(end, count, outcome));
     settle();
     return outcome;
   }

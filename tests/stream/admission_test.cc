@@ -1,6 +1,6 @@
 // Admission: every limit at its edge, and that more load never admits more.
 
-#include "razor/stream/admission.h"
+#include "razor/stream/internal/admission.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -17,7 +17,7 @@ class AdmissionTest : public testing::Test {
   AdmissionTest() {
     config_.handlers_per_connection_max = 4;
     config_.handlers_max = 10;
-    config_.control_answers_max = 3;
+    config_.control_responses_max = 3;
     config_.write_queue_max = 1000;
     config_.write_queue_hard_max = 5000;
   }
@@ -68,7 +68,7 @@ RC_GTEST_PROP(Admission, MoreLoadNeverAdmitsMore, ()) {
   ServerConfig config;
   config.handlers_per_connection_max = test::pick<std::uint32_t>(1, 6);
   config.handlers_max = test::pick<std::uint32_t>(1, 12);
-  config.control_answers_max = test::pick<std::uint32_t>(1, 5);
+  config.control_responses_max = test::pick<std::uint32_t>(1, 5);
   config.write_queue_max = test::pick<base::ByteCount>(1, 50);
   const Admission admission(config);
   Admission::Load load{true, test::pick<std::uint32_t>(0, 8), test::pick<std::uint64_t>(0, 14)};

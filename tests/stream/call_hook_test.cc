@@ -87,12 +87,12 @@ class CallHookTest : public testing::Test {
     world_.run();
   }
 
-  Answer::Kind call(const char* action, std::string_view msg = {}) {
-    Answer::Kind kind{};
-    stream_->submit(ClientTask::with_encoded(action, base::as_bytes(msg), [&](const Answer& answer) {
+  Response::Kind call(const char* action, std::string_view msg = {}) {
+    Response::Kind kind{};
+    stream_->submit(ClientTask::with_encoded(action, base::as_bytes(msg), [&](const Response& answer) {
       kind = answer.kind();
       number_ = answer.number();
-      error_ = kind == Answer::Kind::failed ? answer.error().message() : std::string(base::as_text(answer.blob()));
+      error_ = kind == Response::Kind::failed ? answer.error().message() : std::string(base::as_text(answer.blob()));
     }));
     world_.run();
     return kind;
@@ -111,21 +111,21 @@ class CallHookTest : public testing::Test {
 using Lines = std::vector<std::string>;
 
 TEST_F(CallHookTest, ACallIsToldOnceAtEachEndWithItsSizes) {
-  EXPECT_EQ(call("Store.get", "12345"), Answer::Kind::success);
+  EXPECT_EQ(call("Store.get", "12345"), Response::Kind::success);
   EXPECT_EQ(client_notes_.lines, (Lines{"start Store.get 5", "end Store.get success 5"}));
   EXPECT_EQ(server_notes_.lines, (Lines{"start Store.get 5", "end Store.get success 5"}));
 }
 
 TEST_F(CallHookTest, AnErrorOfTheHandlerIsNoFailureOfTheFramework) {
-  EXPECT_EQ(call("fail"), Answer::Kind::error_number);
+  EXPECT_EQ(call("fail"), Response::Kind::error_number);
   EXPECT_EQ(client_notes_.lines.back(), "end fail error 0");
   EXPECT_EQ(server_notes_.lines.back(), "end fail error 0");
 }
 
 TEST_F(CallHookTest, TimingsTellWaitingFromRunning) {
-  stream_->submit(ClientTask("hold", [](const Answer&) {}));
-  stream_->submit(ClientTask("hold", [](const Answer&) {}));
-  stream_->submit(ClientTask("hold", [](const Answer&) {}));  // above the window: it waits
+  stream_->submit(ClientTask("hold", [](const Response&) {}));
+  stream_->submit(ClientTask("hold", [](const Response&) {}));
+  stream_->submit(ClientTask("hold", [](const Response&) {}));  // above the window: it waits
   world_.run();
   world_.advance(100ms);
   dispatch_.held.at(0).reply();
@@ -144,7 +144,7 @@ TEST_F(CallHookTest, TimingsTellWaitingFromRunning) {
 TEST_F(CallHookTest, AFailureSaysWhetherItMayHaveRun) {
   CallOptions options;
   options.timeout = 100ms;
-  stream_->submit(ClientTask("hold", [](const Answer&) {}).with_options(options));
+  stream_->submit(ClientTask("hold", [](const Response&) {}).with_options(options));
   world_.run();
   world_.advance(1s);
   ASSERT_EQ(client_notes_.lines.size(), 2u);
@@ -164,7 +164,7 @@ TEST_F(CallHookTest, ACancelledCallEndsOnceThoughItsResponseComesLater) {
 }
 
 TEST_F(CallHookTest, AResponseThatNobodyWaitsForIsToldSo) {
-  stream_->submit(ClientTask("hold", [](const Answer&) {}));
+  stream_->submit(ClientTask("hold", [](const Response&) {}));
   world_.run();
   stream_.reset();
   world_.run();
@@ -184,22 +184,22 @@ TEST_F(CallHookTest, PingsAreNoCalls) {
 
 TEST_F(CallHookTest, ARefusedRequestIsNotDispatched) {
   server_notes_.refusal = Refusal(Errc::overloaded, "too many calls of 10.0.0.9");
-  EXPECT_EQ(call("Store.get", "12345"), Answer::Kind::failed);
+  EXPECT_EQ(call("Store.get", "12345"), Response::Kind::failed);
   EXPECT_EQ(dispatch_.dispatched, 0);
   EXPECT_EQ(server_notes_.lines,
             (Lines{"start Store.get 5", "end Store.get overloaded (ran: no): too many calls of 10.0.0.9 0"}));
   EXPECT_EQ(server_->stats().refused, 1u);
   EXPECT_EQ(server_->stats().handlers, 0u);
   server_notes_.refusal.reset();
-  EXPECT_EQ(call("Store.get", "12345"), Answer::Kind::success);
+  EXPECT_EQ(call("Store.get", "12345"), Response::Kind::success);
 }
 
 TEST_F(CallHookTest, ARefusalMayBeAnErrorAsTheHandlersAre) {
   server_notes_.refusal = Refusal::with_number(13);
-  EXPECT_EQ(call("Store.get"), Answer::Kind::error_number);
+  EXPECT_EQ(call("Store.get"), Response::Kind::error_number);
   EXPECT_EQ(number_, 13u);
   server_notes_.refusal = Refusal::with_bytes(base::to_bytes(base::as_bytes("not allowed")));
-  EXPECT_EQ(call("Store.get"), Answer::Kind::error_bytes);
+  EXPECT_EQ(call("Store.get"), Response::Kind::error_bytes);
   EXPECT_EQ(error_, "not allowed");
   EXPECT_EQ(server_notes_.lines.back(), "end Store.get error 0");
   EXPECT_EQ(dispatch_.dispatched, 0);
@@ -207,14 +207,14 @@ TEST_F(CallHookTest, ARefusalMayBeAnErrorAsTheHandlersAre) {
 
 TEST_F(CallHookTest, AHookThatThrowsLetsNothingPass) {
   server_notes_.throws = true;
-  EXPECT_EQ(call("Store.get"), Answer::Kind::failed);
+  EXPECT_EQ(call("Store.get"), Response::Kind::failed);
   EXPECT_EQ(dispatch_.dispatched, 0);
   EXPECT_EQ(world_.log().errors.size(), 1u);
 }
 
 TEST_F(CallHookTest, AClientsHookThatThrowsChangesNothing) {
   client_notes_.throws = true;
-  EXPECT_EQ(call("Store.get", "12345"), Answer::Kind::success);
+  EXPECT_EQ(call("Store.get", "12345"), Response::Kind::success);
   EXPECT_EQ(world_.log().errors.size(), 1u);
 }
 

@@ -85,7 +85,7 @@ TEST(CallTrace, TellsHowEachCallWentAndWhichRequestItBecame) {
   RpcServer server(server_runtime, answerer);
   const auto address = server.listen(*runtime::Address::parse("127.0.0.1:0"));
   ASSERT_TRUE(address.ok());
-  client_runtime.spawner().spawn("caller", call(client_runtime, *address));
+  client_runtime.executor().spawn("caller", call(client_runtime, *address));
   const auto all_ended = [&] { return calls.spans.size() == 5 && calls.spans[4].find(';') != std::string::npos; };
   while (!all_ended()) ASSERT_GT(context.run_one_for(10s), 0u);
 

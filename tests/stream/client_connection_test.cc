@@ -1,7 +1,7 @@
 // ClientConnection without a Runtime: what goes out, what comes back, who waits, and how everything ends, byte by byte and
 // nanosecond by nanosecond.
 
-#include "razor/stream/client_connection.h"
+#include "razor/stream/internal/client_connection.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -147,7 +147,7 @@ TEST(ClientConnection, AtItsDeadlineACallSaysWhetherItMayHaveRun) {
   EXPECT_EQ(waits.error->ran(), Ran::no);
   one.receive(test::answer(1));
   EXPECT_EQ(sent.answers, 0);
-  EXPECT_EQ(one.connection.stats().answers_late, 1u);
+  EXPECT_EQ(one.connection.stats().responses_late, 1u);
 }
 
 // Only what the transport took whole can have run; what it took a part of is cut off, and what it took nothing of was not sent.

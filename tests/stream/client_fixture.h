@@ -28,7 +28,7 @@ using base::TimePoint;
 struct Outcome {
   int times = 0;
   TimePoint at{};
-  std::optional<Answer::Kind> kind;
+  std::optional<Response::Kind> kind;
   std::string msg;
   std::string blob;
   std::uint32_t number = 0;
@@ -38,17 +38,17 @@ struct Outcome {
   std::function<void()> then = [] {};  // what its completion does
 
   bool ended() const { return times > 0; }
-  bool succeeded_with(std::string_view text) const { return times == 1 && kind == Answer::Kind::success && msg == text; }
+  bool succeeded_with(std::string_view text) const { return times == 1 && kind == Response::Kind::success && msg == text; }
   bool failed_with(Errc with, Ran and_ran) const { return times == 1 && errc == with && ran == and_ran; }
 
-  void note(const Answer& answer, TimePoint now) {
+  void note(const Response& answer, TimePoint now) {
     ++times;
     at = now;
     kind = answer.kind();
     msg = base::as_text(answer.msg());
     blob = base::as_text(answer.blob());
     number = answer.number();
-    if (kind == Answer::Kind::failed) {
+    if (kind == Response::Kind::failed) {
       errc = answer.error().errc();
       ran = answer.error().ran();
       detail = answer.error().message();
@@ -109,7 +109,7 @@ class ClientStreamFixture : public testing::Test {
     stream_.reset();
     world_.run();
     EXPECT_EQ(world_.clock().timers_armed(), 0u);
-    EXPECT_EQ(world_.spawner().roots_count(), 0u);
+    EXPECT_EQ(world_.executor().roots_count(), 0u);
     for (const Outcome& outcome : outcomes_) EXPECT_EQ(outcome.times, 1) << outcome;
   }
 
@@ -145,7 +145,7 @@ class ClientStreamFixture : public testing::Test {
 
   ClientTask task(const wire::Action& action, std::string_view msg, Outcome& outcome) {
     return ClientTask::with_encoded(action, base::as_bytes(msg),
-                                    [this, &outcome](const Answer& answer) { outcome.note(answer, world_.now()); });
+                                    [this, &outcome](const Response& answer) { outcome.note(answer, world_.now()); });
   }
   /// Submits a call and lets the loops run.
   Outcome& submit(std::string_view msg = {}, const CallOptions& options = {}) {
@@ -162,11 +162,11 @@ class ClientStreamFixture : public testing::Test {
 
   /// Awaits `call` in a coroutine of its own.
   void await(StreamCall call, Outcome& outcome) {
-    world_.spawner().spawn("await", await_one(std::move(call), outcome, world_));
+    world_.executor().spawn("await", await_one(std::move(call), outcome, world_));
   }
 
   static runtime::Task<void> await_one(StreamCall call, Outcome& outcome, test::ManualWorld& world) {
-    const OwnedAnswer answer = co_await call;
+    const OwnedResponse answer = co_await call;
     outcome.note(*answer, world.now());
   }
 

@@ -334,8 +334,8 @@ TEST_F(ClientStreamEndTest, NothingIsLeftBehind) {
   stream_.reset();
   run();
   EXPECT_EQ(world_.clock().timers_armed(), 0u);
-  EXPECT_EQ(world_.spawner().roots_count(), 0u);
-  EXPECT_EQ(world_.spawner().ready_count(), 0u);
+  EXPECT_EQ(world_.executor().roots_count(), 0u);
+  EXPECT_EQ(world_.executor().ready_count(), 0u);
   EXPECT_TRUE(server_->peer().sees_end() || server_->peer().in().ended());
 }
 

@@ -163,8 +163,8 @@ TEST_F(ClientStreamHostileTest, AFloodOfAnswersThatNobodyAskedForChangesNothing)
     run();
   }
   EXPECT_TRUE(stream_->is_open());
-  EXPECT_EQ(stream_->stats().answers_late, 100'000u);
-  EXPECT_EQ(stream_->stats().answers_control, 100'000u);
+  EXPECT_EQ(stream_->stats().responses_late, 100'000u);
+  EXPECT_EQ(stream_->stats().responses_control, 100'000u);
   server_->answer(1, "fine");
   run();
   EXPECT_TRUE(outcomes_[1].succeeded_with("fine"));

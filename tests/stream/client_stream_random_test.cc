@@ -83,8 +83,8 @@ class ClientScript {
     world_.run();
     closings_.clear();
     MUST(world_.clock().timers_armed() == 0u);
-    MUST(world_.spawner().roots_count() == 0u);
-    MUST(world_.spawner().ready_count() == 0u);
+    MUST(world_.executor().roots_count() == 0u);
+    MUST(world_.executor().ready_count() == 0u);
     check_what_ran();
   }
 
@@ -131,7 +131,7 @@ class ClientScript {
     Outcome& outcome = calls_[id].outcome;
     base::Bytes blob(one_in(10) ? pick<std::size_t>(0, 40'000) : 0);
     return ClientTask::with_encoded(kAction, base::as_bytes(msg),
-                                    [this, &outcome](const Answer& answer) { outcome.note(answer, world_.now()); })
+                                    [this, &outcome](const Response& answer) { outcome.note(answer, world_.now()); })
         .with_blob(std::move(blob))
         .with_options(options);
   }
@@ -178,10 +178,10 @@ class ClientScript {
     if (!held) return;
     Known& known = calls_[held->id];
     known.awaited = true;
-    world_.spawner().spawn("await", await_one(std::move(held->call), known.outcome, world_));
+    world_.executor().spawn("await", await_one(std::move(held->call), known.outcome, world_));
   }
   static runtime::Task<void> await_one(StreamCall call, Outcome& outcome, test::ManualWorld& world) {
-    const OwnedAnswer answer = co_await call;
+    const OwnedResponse answer = co_await call;
     outcome.note(*answer, world.now());
   }
   // Those that are done, whether or not somebody awaits them.
@@ -298,7 +298,7 @@ class ClientScript {
     }
   }
   void run_some_turns() {
-    for (int turns = pick(0, 10); turns > 0 && world_.spawner().run_one(); --turns) check_after_turn();
+    for (int turns = pick(0, 10); turns > 0 && world_.executor().run_one(); --turns) check_after_turn();
   }
   void advance(Duration span) {
     run();
@@ -350,7 +350,7 @@ class ClientScript {
       const Known& known = calls_[id];
       const Outcome& outcome = known.outcome;
       if (!outcome.ended()) continue;
-      if (outcome.kind == Answer::Kind::success) {
+      if (outcome.kind == Response::Kind::success) {
         MUST(known.answered && outcome.msg == *known.answered);  // CONTRACT 6, 7: its own answer, and the first
         continue;
       }

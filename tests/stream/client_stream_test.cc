@@ -272,7 +272,7 @@ namespace {
 TEST_F(ClientStreamTest, ATaskThatCannotBeEncodedFailsAloneWhateverItsAdaptorThrows) {
   connect(with_window(2));
   Outcome& odd = outcomes_.emplace_back();
-  stream_->submit(ClientTask(kAction, OddlyUnencodable(), [&odd](const Answer& answer) { odd.note(answer, {}); }));
+  stream_->submit(ClientTask(kAction, OddlyUnencodable(), [&odd](const Response& answer) { odd.note(answer, {}); }));
   run();
   EXPECT_TRUE(odd.failed_with(Errc::encode, Ran::no)) << odd;
   submit("after");
@@ -316,11 +316,11 @@ TEST_F(ClientStreamTest, AnErrorOfTheHandlerArrivesExactly) {
   server_->send(error_text(5, ""));
   server_->send(error_text(6, "rpc_something_else"));
   run();
-  for (const std::size_t i : {0u, 1u, 2u}) EXPECT_EQ(outcomes_[i].kind, Answer::Kind::error_number);
+  for (const std::size_t i : {0u, 1u, 2u}) EXPECT_EQ(outcomes_[i].kind, Response::Kind::error_number);
   EXPECT_EQ(outcomes_[0].number, 0u);
   EXPECT_EQ(outcomes_[1].number, 42u);
   EXPECT_EQ(static_cast<std::int32_t>(outcomes_[2].number), -1);
-  for (const std::size_t i : {3u, 4u, 5u}) EXPECT_EQ(outcomes_[i].kind, Answer::Kind::error_bytes);
+  for (const std::size_t i : {3u, 4u, 5u}) EXPECT_EQ(outcomes_[i].kind, Response::Kind::error_bytes);
   EXPECT_EQ(outcomes_[3].blob, "no such file");
   EXPECT_EQ(outcomes_[4].blob, "");
   EXPECT_EQ(outcomes_[5].blob, "rpc_something_else");
@@ -351,12 +351,12 @@ TEST_F(ClientStreamTest, LateAndDoubleAnswersChangeNothingButACounter) {
   server_->answer(0, "two");
   run();
   EXPECT_TRUE(outcomes_[0].succeeded_with("one"));
-  EXPECT_EQ(stream_->stats().answers_late, 1u);
+  EXPECT_EQ(stream_->stats().responses_late, 1u);
   advance(2s);
   EXPECT_TRUE(outcomes_[1].failed_with(Errc::deadline_exceeded, Ran::maybe)) << outcomes_[1];
   server_->answer(1, "too late");
   run();
-  EXPECT_EQ(stream_->stats().answers_late, 2u);
+  EXPECT_EQ(stream_->stats().responses_late, 2u);
   EXPECT_TRUE(stream_->is_open());
   Outcome& after = submit("after");
   server_->answer(2, "fine");
@@ -368,7 +368,7 @@ TEST_F(ClientStreamTest, AnswersWithSeqZeroAreForOthers) {
   submit();
   server_->send(error_text(0, "rpc_draining:7"));
   run();
-  EXPECT_EQ(stream_->stats().answers_control, 1u);
+  EXPECT_EQ(stream_->stats().responses_control, 1u);
   server_->answer(0);
   run();
   EXPECT_TRUE(outcomes_[0].succeeded_with(""));
@@ -380,15 +380,15 @@ runtime::Task<void> three_at_once(ClientStream& stream, std::string& said) {
   StreamCall one = stream.call_encoded(1u, base::as_bytes("1"));
   StreamCall two = stream.call_encoded(2u, base::as_bytes("2"));
   StreamCall three = stream.call_encoded(3u, base::as_bytes("3"));
-  const OwnedAnswer third = co_await three;
-  const OwnedAnswer first = co_await one;
-  const OwnedAnswer second = co_await two;
-  for (const OwnedAnswer* answer : {&first, &second, &third}) said += base::as_text((*answer)->msg());
+  const OwnedResponse third = co_await three;
+  const OwnedResponse first = co_await one;
+  const OwnedResponse second = co_await two;
+  for (const OwnedResponse* answer : {&first, &second, &third}) said += base::as_text((*answer)->msg());
 }
 
 TEST_F(ClientStreamTest, CallsThatAreMadeBeforeTheyAreAwaitedArePipelined) {
   std::string said;
-  world_.spawner().spawn("test", three_at_once(*stream_, said));
+  world_.executor().spawn("test", three_at_once(*stream_, said));
   run();
   ASSERT_EQ(server_->calls.size(), 3u);
   server_->answer(1, "b");
@@ -499,7 +499,7 @@ TEST_F(ClientStreamTest, ATaskThatMovesCompletesOnce) {
 }
 
 TEST_F(ClientStreamTest, ACompletionThatThrowsIsReported) {
-  stream_->submit(ClientTask(kAction, [](const Answer&) { throw std::runtime_error("out of luck"); }));
+  stream_->submit(ClientTask(kAction, [](const Response&) { throw std::runtime_error("out of luck"); }));
   Outcome& second = outcomes_.emplace_back();
   second.then = [] { throw 7; };
   stream_->submit(task("Some.name", "", second));

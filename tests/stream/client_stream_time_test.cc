@@ -149,7 +149,7 @@ TEST_F(ClientStreamTimeTest, AnAnswerThatStopsHalfWayDoesNotKeepACallFromEnding)
   server_->answer(1, "fine");
   run();
   EXPECT_TRUE(next.succeeded_with("fine"));
-  EXPECT_EQ(stream_->stats().answers_late, 1u);
+  EXPECT_EQ(stream_->stats().responses_late, 1u);
 }
 
 TEST_F(ClientStreamTimeTest, AnAnswerThatDripsDoesNotKeepACallFromEnding) {

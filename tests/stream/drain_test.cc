@@ -1,7 +1,7 @@
 // Drain: a connection ends only when nothing is owed any more, and always once nothing is. A step too early resets a peer that
 // is owed a response; one that never comes keeps the connection for ever.
 
-#include "razor/stream/drain.h"
+#include "razor/stream/internal/drain.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,7 +1,7 @@
 // HeldPongs against a model that keeps the set of requests before each ping. A pong too early makes a reference client stop
 // reading; one that is never released makes it time out.
 
-#include "razor/stream/held_pongs.h"
+#include "razor/stream/internal/held_pongs.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,7 +1,7 @@
 // InFlight against std::map. A ring that grows wrongly loses calls or gives one to another's seq; one that does not push
 // slow calls aside grows without end or overwrites them.
 
-#include "razor/stream/in_flight.h"
+#include "razor/stream/internal/in_flight.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -3,7 +3,7 @@
 // One that forgets to look at acknowledgements says dead of a machine that lives, or never; one that goes on while nothing is
 // owed, or reckons from a planned time instead of the real one, says it falsely.
 
-#include "razor/stream/keepalive.h"
+#include "razor/stream/internal/keepalive.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

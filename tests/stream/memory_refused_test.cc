@@ -158,7 +158,7 @@ class Exchange {
     FailoverPoolConfig config;
     config.pool.stream = stream_config();
     config.pool.connections_max = 2;
-    config.pool.retry.backoff_least = 10ms;
+    config.pool.retry.backoff_min = 10ms;
     pool_.emplace(client.runtime(), std::vector{server.address(kPort)}, config);
     other_ = &client.add_runtime();
     remote_.emplace(*other_, *pool_);
@@ -244,7 +244,7 @@ class Exchange {
       }
     };
     single_.reset();
-    client.runtime().spawner().spawn("connect", Connecting::run(*this));
+    client.runtime().executor().spawn("connect", Connecting::run(*this));
     world_.run_until([this] { return single_.has_value(); }, 10s);
   }
 
@@ -303,26 +303,26 @@ class Exchange {
     const TestsOwn own(nullptr);
     return Bytes(size, std::byte{7});
   }
-  void note(const Answer& answer, std::uint32_t id, std::size_t size) {
-    const bool failed = answer.kind() == Answer::Kind::failed;
+  void note(const Response& answer, std::uint32_t id, std::size_t size) {
+    const bool failed = answer.kind() == Response::Kind::failed;
     ledger_.ended(id, failed ? answer.error().ran() : Ran::yes, failed ? std::optional(answer.error().errc()) : std::nullopt,
                  failed || answer.blob().size() == size);
   }
   void send_blob(stream::Channel& channel, std::uint32_t id, std::size_t size) {
-    stream::submit(channel, ClientTask(wire::Action(kEchoBlob), id, [this, id, size](const Answer& answer) {
+    stream::submit(channel, ClientTask(wire::Action(kEchoBlob), id, [this, id, size](const Response& answer) {
                               note(answer, id, size);
                             }).with_blob(blob_of(size)));
   }
   void await_blob(std::uint32_t id, std::size_t size) {
     struct Awaiting {
       static Task<void> run(Exchange& self, stream::StreamCall call, std::uint32_t id, std::size_t size) {
-        const stream::OwnedAnswer answer = co_await std::move(call);
+        const stream::OwnedResponse answer = co_await std::move(call);
         self.note(*answer, id, size);
       }
     };
     stream::StreamCall call = single_->call(wire::Action(kEchoBlob), id, {}, blob_of(size));
     const TestsOwn own(nullptr);
-    client.runtime().spawner().spawn("await a blob", Awaiting::run(*this, std::move(call), id, size));
+    client.runtime().executor().spawn("await a blob", Awaiting::run(*this, std::move(call), id, size));
   }
 
   void finish(std::string_view where) {

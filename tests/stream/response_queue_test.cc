@@ -2,7 +2,7 @@
 // and each prompt pong before every response that was not begun when the pong was next to be written. A queue that forgets
 // where frames end puts a pong into the middle of one.
 
-#include "razor/stream/response_queue.h"
+#include "razor/stream/internal/response_queue.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

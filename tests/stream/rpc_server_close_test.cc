@@ -270,7 +270,7 @@ TEST_F(RpcServerCloseTest, DestroyingItWithEverythingUnderWay) {
     EXPECT_FALSE(client.sees_open());
   }
   EXPECT_EQ(world_.clock().timers_armed(), 0u);
-  EXPECT_EQ(world_.spawner().roots_count(), 0u);
+  EXPECT_EQ(world_.executor().roots_count(), 0u);
 }
 
 }  // namespace

@@ -224,7 +224,7 @@ TEST_F(RpcServerLimitsTest, HandlersThatRanAlreadyMayAddToAFullQueueUpToAHardLim
   answer_held(std::string(1000, 'x'));
   EXPECT_EQ(server_->stats().connections, 0u);
   while (!dispatch_.held.empty()) answer_held(std::string(1000, 'x'));
-  EXPECT_EQ(server_->stats().answers_dropped, 10u);
+  EXPECT_EQ(server_->stats().responses_dropped, 10u);
   EXPECT_EQ(server_->stats().handlers, 0u);
 }
 

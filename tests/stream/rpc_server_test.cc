@@ -220,7 +220,7 @@ TEST_F(RpcServerTest, OfSeveralAnswersTheFirstCounts) {
   send(client, joined(request(1, kOther), request(2, kEcho)));
   EXPECT_EQ(client.seqs(), (std::vector<std::uint64_t>{1, 2}));
   EXPECT_EQ(client.answer(1).msg, "first");
-  EXPECT_EQ(server_->stats().answers_repeated, 5u);
+  EXPECT_EQ(server_->stats().responses_repeated, 5u);
   EXPECT_EQ(server_->stats().handlers, 0u);
 }
 
@@ -274,7 +274,7 @@ TEST_F(RpcServerTest, AnAnswerToAPeerThatIsGoneIsDropped) {
   EXPECT_EQ(server_->stats().connections, 0u);
   dispatch_.held[0].reply_encoded(base::as_bytes("nobody reads this"));
   dispatch_.held[1].fail(7);
-  EXPECT_EQ(server_->stats().answers_dropped, 2u);
+  EXPECT_EQ(server_->stats().responses_dropped, 2u);
   EXPECT_EQ(server_->stats().handlers, 0u);
   run();
 }
@@ -468,7 +468,7 @@ TEST_F(RpcServerTest, CountersAgreeWithWhatHappened) {
   EXPECT_EQ(stats.pings, 1u);
   EXPECT_EQ(stats.dispatched, 2u);
   EXPECT_EQ(stats.handlers, 1u);
-  EXPECT_EQ(stats.answers, 2u);
+  EXPECT_EQ(stats.responses, 2u);
   EXPECT_EQ(stats.bytes_received, 37u + 32 + 32);
   EXPECT_EQ(stats.bytes_sent, 25u + 20);
   ASSERT_EQ(server_->connections().size(), 1u);

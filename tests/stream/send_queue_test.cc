@@ -1,7 +1,7 @@
 // SendQueue against a deque: order, limits by calls and by bytes, and what a call that leaves from the middle gives back. A queue
 // that miscounts refuses calls for ever, or takes memory without end.
 
-#include "razor/stream/send_queue.h"
+#include "razor/stream/internal/send_queue.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

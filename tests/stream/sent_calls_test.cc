@@ -1,7 +1,7 @@
 // SentCalls against a model of what was sent: which seq is owed, finished, a ping's, or was never sent. A class that
 // mixes these up gives an answer to the wrong call, counts the window wrongly, or takes a hostile answer for a late one.
 
-#include "razor/stream/sent_calls.h"
+#include "razor/stream/internal/sent_calls.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

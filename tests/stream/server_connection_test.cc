@@ -1,6 +1,6 @@
 // ServerConnection without a Runtime: which requests are dispatched, wait or are refused, what is written, and how it ends.
 
-#include "razor/stream/server_connection.h"
+#include "razor/stream/internal/server_connection.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -194,7 +194,7 @@ TEST(ServerConnection, WhatIsAnsweredToNobodyIsDroppedAndCounted) {
   (void)one.receive(test::request(1, 5));
   one.connection.close("the test says so");
   one.answer(1);
-  EXPECT_EQ(one.common.stats.answers_dropped, 1u);
+  EXPECT_EQ(one.common.stats.responses_dropped, 1u);
   EXPECT_EQ(one.connection.stats().handlers, 0u);
 }
 
@@ -203,7 +203,7 @@ RC_GTEST_PROP(ServerConnection, EveryRequestIsAnsweredOnce, ()) {
   ServerConfig config;
   config.handlers_per_connection_max = test::pick<std::uint32_t>(1, 5);
   config.handlers_max = test::pick<std::uint32_t>(1, 8);
-  config.control_answers_max = test::pick<std::uint32_t>(1, 5);
+  config.control_responses_max = test::pick<std::uint32_t>(1, 5);
   config.write_queue_max = test::pick<base::ByteCount>(1, 400);
   Served one(config);
   base::Bytes all;

@@ -116,7 +116,7 @@ class ServerFixture : public testing::Test {
     dispatch_.held.clear();
     world_.run();
     EXPECT_EQ(world_.clock().timers_armed(), 0u);
-    EXPECT_EQ(world_.spawner().roots_count(), 0u);
+    EXPECT_EQ(world_.executor().roots_count(), 0u);
   }
 
   /// A new server, in place of the one there is.

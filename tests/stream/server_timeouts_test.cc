@@ -1,7 +1,7 @@
 // ServerTimeouts: every limit of time that a server has for a peer, at its edge and one nanosecond before. A session that
 // reckons from the wrong event closes honest peers, or never closes those that do not move.
 
-#include "razor/stream/server_timeouts.h"
+#include "razor/stream/internal/server_timeouts.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

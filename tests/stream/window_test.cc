@@ -1,6 +1,6 @@
 // Window: a counter that may not pass its limit. Off by one, it lets window + 1 calls through.
 
-#include "razor/stream/window.h"
+#include "razor/stream/internal/window.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -25,7 +25,7 @@ class ManualStream;
 /// One direction of a connection: what was written and is not read yet.
 class ManualPipe {
  public:
-  explicit ManualPipe(runtime::Spawner& spawner) : spawner_(spawner) {}
+  explicit ManualPipe(runtime::Executor& executor) : executor_(executor) {}
   ManualPipe(const ManualPipe&) = delete;
 
   // --- What a test does to it
@@ -114,9 +114,9 @@ class ManualPipe {
 
   // The turn in which a read or a write that waits goes on.
   template <void (ManualPipe::*go_on)()>
-  struct Turn final : runtime::Ready {
+  struct Turn final : runtime::Runnable {
     explicit Turn(ManualPipe& owner)
-        : Ready([](Ready& ready) { (static_cast<Turn&>(ready).pipe.*go_on)(); }), pipe(owner) {}
+        : Runnable([](Runnable& ready) { (static_cast<Turn&>(ready).pipe.*go_on)(); }), pipe(owner) {}
     ManualPipe& pipe;
   };
 
@@ -126,8 +126,8 @@ class ManualPipe {
   }
 
   void wake() {
-    if (reader_ != nullptr && can_read() && !read_turn_.is_linked()) spawner_.make_ready(read_turn_);
-    if (writer_ != nullptr && can_write() && !write_turn_.is_linked()) spawner_.make_ready(write_turn_);
+    if (reader_ != nullptr && can_read() && !read_turn_.is_linked()) executor_.schedule(read_turn_);
+    if (writer_ != nullptr && can_write() && !write_turn_.is_linked()) executor_.schedule(write_turn_);
   }
 
   bool can_read() const { return readable() > 0 || at_end() || read_error_; }
@@ -174,11 +174,11 @@ class ManualPipe {
   void cancel(Operation*& waiting) {
     if (Operation* operation = std::exchange(waiting, nullptr)) {
       operation->finish(std::make_error_code(std::errc::operation_canceled));
-      spawner_.make_ready(*operation);
+      executor_.schedule(*operation);
     }
   }
 
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   std::vector<std::byte> bytes_;
   std::size_t taken_ = 0;  // of `bytes_`
   base::ByteCount written_ = 0;
@@ -201,7 +201,7 @@ class ManualPipe {
 
 /// A connection: owned by both ends, and by the test while it wants to disturb it.
 struct ManualLink {
-  explicit ManualLink(runtime::Spawner& spawner) : to_server(spawner), to_client(spawner) {}
+  explicit ManualLink(runtime::Executor& executor) : to_server(executor), to_client(executor) {}
 
   /// One end goes: its peer reads what was written, then the end, unless bytes for the end that goes make it a reset.
   static void close_end(ManualPipe& in, ManualPipe& out, bool& closed) {
@@ -354,7 +354,7 @@ class ManualPeer {
 /// Where ManualStreams meet. One listener for each address.
 class ManualNetwork final : public runtime::Network {
  public:
-  explicit ManualNetwork(runtime::Spawner& spawner) : spawner_(spawner) {}
+  explicit ManualNetwork(runtime::Executor& executor) : executor_(executor) {}
 
   // --- What a test does
 
@@ -373,7 +373,7 @@ class ManualNetwork final : public runtime::Network {
   }
   /// A connection whose server is the test.
   std::pair<std::unique_ptr<runtime::ByteStream>, ManualPeer> connected_to_hand() {
-    auto link = std::make_shared<ManualLink>(spawner_);
+    auto link = std::make_shared<ManualLink>(executor_);
     std::unique_ptr<runtime::ByteStream> client =
         std::make_unique<ManualStream>(link, ManualStream::End::client, runtime::Address::tcp("hand", 1));
     return {std::move(client), ManualPeer(std::move(link), ManualStream::End::server)};
@@ -403,7 +403,7 @@ class ManualNetwork final : public runtime::Network {
   class ManualListener final : public runtime::Listener {
    public:
     ManualListener(ManualNetwork& network, runtime::Address address)
-        : network_(network), address_(std::move(address)), arrived_(network.spawner_) {
+        : network_(network), address_(std::move(address)), arrived_(network.executor_) {
       network_.listeners_.push_back(this);
     }
     ~ManualListener() override { std::erase(network_.listeners_, this); }
@@ -412,7 +412,7 @@ class ManualNetwork final : public runtime::Network {
     const runtime::Address& address() const override { return address_; }
 
     std::shared_ptr<ManualLink> arrive() {
-      auto link = std::make_shared<ManualLink>(network_.spawner_);
+      auto link = std::make_shared<ManualLink>(network_.executor_);
       network_.last_link_ = link;
       backlog_.push_back(std::make_unique<ManualStream>(link, ManualStream::End::server,
                                                         runtime::Address::tcp("client", ++network_.arrived_total_)));
@@ -451,7 +451,7 @@ class ManualNetwork final : public runtime::Network {
     return nullptr;
   }
 
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   std::vector<ManualListener*> listeners_;
   std::shared_ptr<ManualLink> last_link_;
   std::size_t accepts_failing_ = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// A Spawner and a Clock that a test drives by hand: nothing runs, and no time passes, unless the test says so. For
+// A Executor and a Clock that a test drives by hand: nothing runs, and no time passes, unless the test says so. For
 // tests of what is built on them (Event, Channel, Task); what a whole Runtime promises is tested in
 // tests/runtime/conformance_test.h.
 
@@ -10,22 +10,22 @@
 namespace razor::test {
 
 /// Threads: one, whichever it is; `post` too.
-class ManualSpawner final : public runtime::Spawner {
+class ManualExecutor final : public runtime::Executor {
  public:
-  ~ManualSpawner() override {
+  ~ManualExecutor() override {
     foreign_.close();
     destroy_roots();
   }
 
-  void make_ready(runtime::Ready& work) override { ready_.push_back(work); }
-  void post(runtime::Posted& work) override {
+  void schedule(runtime::Runnable& work) override { ready_.push_back(work); }
+  void post(runtime::PostedTask& work) override {
     if (foreign_.push(work) == runtime::ForeignQueue::Pushed::closed) work.drop();
   }
   bool runs_in_this_thread() const override { return true; }
 
   /// Runs what became ready first; false when nothing is ready.
   bool run_one() {
-    runtime::Ready* work = ready_.pop_front();
+    runtime::Runnable* work = ready_.pop_front();
     if (work != nullptr) work->run();
     return work != nullptr;
   }
@@ -33,7 +33,7 @@ class ManualSpawner final : public runtime::Spawner {
   void run_nth(std::size_t n) {
     runtime::ReadyQueue later;
     for (; n > 0; --n) later.push_back(*ready_.pop_front());
-    runtime::Ready& work = *ready_.pop_front();
+    runtime::Runnable& work = *ready_.pop_front();
     later.splice_back(ready_);
     ready_.splice_back(later);
     work.run();

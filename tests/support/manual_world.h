@@ -27,7 +27,7 @@ class KeptLog final : public base::LogSink {
 class ManualWorld final : public runtime::Runtime, private runtime::Random {
  public:
   ManualClock& clock() override { return clock_; }
-  ManualSpawner& spawner() override { return spawner_; }
+  ManualExecutor& executor() override { return executor_; }
   runtime::Random& random() override { return *this; }
   ManualNetwork& network() override { return network_; }
   KeptLog& log() override { return log_; }
@@ -36,8 +36,8 @@ class ManualWorld final : public runtime::Runtime, private runtime::Random {
 
   /// Runs all that is ready, and what becomes ready meanwhile.
   void run() {
-    spawner_.run_posted();
-    for (int turn = 0; spawner_.run_one(); ++turn) {
+    executor_.run_posted();
+    for (int turn = 0; executor_.run_one(); ++turn) {
       RAZOR_CHECK(turn < 10'000'000, "something is ready for ever");
       if (after_each_turn) after_each_turn();
     }
@@ -82,8 +82,8 @@ class ManualWorld final : public runtime::Runtime, private runtime::Random {
 
   KeptLog log_;
   ManualClock clock_;
-  ManualSpawner spawner_;
-  ManualNetwork network_{spawner_};
+  ManualExecutor executor_;
+  ManualNetwork network_{executor_};
 };
 
 }  // namespace razor::test

@@ -14,7 +14,7 @@ using runtime::ByteStream;
 using runtime::Task;
 
 struct ReferenceClient::Waiting {
-  explicit Waiting(runtime::Spawner& spawner) : ended(spawner) {}
+  explicit Waiting(runtime::Executor& executor) : ended(executor) {}
   runtime::Event ended;
   std::optional<ReferenceReply> reply;
 };
@@ -41,7 +41,7 @@ Task<std::unique_ptr<ReferenceClient>> ReferenceClient::connect(Runtime& runtime
 }
 
 ReferenceClient::ReferenceClient(Runtime& runtime, std::unique_ptr<ByteStream> stream)
-    : runtime_(runtime), stream_(std::move(stream)), has_frames_(runtime.spawner()), loops_(runtime.spawner()) {
+    : runtime_(runtime), stream_(std::move(stream)), has_frames_(runtime.executor()), loops_(runtime.executor()) {
   loops_.spawn("the reader of a reference client", read_all(*this));
   loops_.spawn("the writer of a reference client", write_all(*this));
   loops_.spawn("the timer of a reference client", ping_each_second(*this));
@@ -54,7 +54,7 @@ void ReferenceClient::put(base::Bytes frame) {
 
 Task<ReferenceReply> ReferenceClient::call(std::string action, base::Bytes message) {
   if (!is_open_) co_return ReferenceReply(ReferenceReply::Kind::lost, {});
-  Waiting waiting(runtime_.spawner());
+  Waiting waiting(runtime_.executor());
   const std::uint64_t seq = ++seq_;
   waiting_.emplace(seq, &waiting);
   put(named_request(seq, action, base::as_text(message)));

@@ -9,7 +9,7 @@ using runtime::Task;
 
 // What waits to be written.
 struct ReferenceServer::Outbox {
-  explicit Outbox(runtime::Spawner& spawner) : changed(spawner), empty(spawner) {}
+  explicit Outbox(runtime::Executor& executor) : changed(executor), empty(executor) {}
 
   void put(base::Bytes frame) {
     frames.push_back(std::move(frame));
@@ -25,7 +25,7 @@ Task<void> ReferenceServer::serve(const Address& address) {
   auto listening = runtime_.network().listen(address);
   if (!listening) co_return;
   const std::unique_ptr<runtime::Listener> listener = *std::move(listening);
-  runtime::TaskScope talks(runtime_.spawner());
+  runtime::TaskScope talks(runtime_.executor());
   while (true) {
     auto accepted = co_await listener->accept();
     if (!accepted) continue;
@@ -69,8 +69,8 @@ const ReferenceServer::Handler* ReferenceServer::find(std::string_view name, std
 }
 
 Task<void> ReferenceServer::talk(ReferenceServer& self, std::unique_ptr<ByteStream> stream) {
-  Outbox out(self.runtime_.spawner());
-  runtime::TaskScope writing(self.runtime_.spawner());
+  Outbox out(self.runtime_.executor());
+  runtime::TaskScope writing(self.runtime_.executor());
   writing.spawn("the writer of a reference server", write_all(out, *stream));
   FrameCutter<SeenRequest> frames;
   std::vector<std::byte> buffer(64 * 1024);

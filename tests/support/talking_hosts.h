@@ -27,7 +27,7 @@ class TalkingHosts : public testing::Test {
   }
 
   // --- What the client does. `streams_` has what it connected, in order.
-  void start_connect() { client_.runtime().spawner().spawn("connect", connect_one(client_.runtime())); }
+  void start_connect() { client_.runtime().executor().spawn("connect", connect_one(client_.runtime())); }
   /// Which must come about.
   void connect() {
     const std::size_t before = streams_.size();
@@ -38,10 +38,10 @@ class TalkingHosts : public testing::Test {
   /// Unless it still writes there.
   void write(std::size_t count, std::size_t stream = 0) {
     if (!writing_.insert(stream).second) return;
-    client_.runtime().spawner().spawn("write", write_once(stream, count));
+    client_.runtime().executor().spawn("write", write_once(stream, count));
   }
   void read(std::size_t stream = 0) {
-    client_.runtime().spawner().spawn("read", read_at_client(*streams_[stream]));
+    client_.runtime().executor().spawn("read", read_at_client(*streams_[stream]));
   }
 
   sim::World world_{1};
@@ -80,7 +80,7 @@ class TalkingHosts : public testing::Test {
       }
       ++accepts_;
       accepted_at_ = world_.elapsed();
-      runtime.spawner().spawn("read", read_at_server(std::move(*stream)));
+      runtime.executor().spawn("read", read_at_server(std::move(*stream)));
     }
   }
   runtime::Task<void> read_at_server(std::unique_ptr<runtime::ByteStream> stream) {

@@ -7,25 +7,25 @@
 
 namespace razor::test {
 
-/// `co_await NextTurn(spawner)`: goes to the end of the ready queue.
+/// `co_await NextTurn(executor)`: goes to the end of the ready queue.
 class [[nodiscard]] NextTurn final : public runtime::Waiter {
  public:
-  explicit NextTurn(runtime::Spawner& spawner) : spawner_(spawner) {}
+  explicit NextTurn(runtime::Executor& executor) : executor_(executor) {}
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   void await_suspend(std::coroutine_handle<Promise> waiting) {
     suspend(waiting);
-    spawner_.make_ready(*this);
+    executor_.schedule(*this);
   }
   void await_resume() const noexcept {}
 
  private:
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
 };
 
 /// Lets what is ready run, `count` times.
-inline runtime::Task<void> turns(runtime::Spawner& spawner, int count) {
-  for (int i = 0; i < count; ++i) co_await NextTurn(spawner);
+inline runtime::Task<void> turns(runtime::Executor& executor, int count) {
+  for (int i = 0; i < count; ++i) co_await NextTurn(executor);
 }
 
 /// True as soon as `holds()` is; false when it still is not after 5 seconds of the Runtime's time.

@@ -12,7 +12,7 @@ namespace razor::swarm {
 
 // Calls that have not ended. Completions may come when the coroutine that made them is gone.
 struct SwarmCaller::UnderWay {
-  explicit UnderWay(runtime::Spawner& spawner) : one_ended(spawner) {}
+  explicit UnderWay(runtime::Executor& executor) : one_ended(executor) {}
   int count = 0;
   bool closed = false;
   runtime::Event one_ended;
@@ -136,8 +136,8 @@ std::optional<FailoverPool> SwarmCaller::make_pool(Runtime& runtime) const {
 }
 
 runtime::Task<void> SwarmCaller::run_with_pool(Runtime& runtime, sim::RandomStream& random) {
-  const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
-  runtime::Event changed(runtime.spawner());
+  const auto under_way = std::make_shared<UnderWay>(runtime.executor());
+  runtime::Event changed(runtime.executor());
   scene_.network.pool_made(name_);
   std::optional<FailoverPool> made = make_pool(runtime);
   if (!made) co_return;
@@ -172,8 +172,8 @@ runtime::Task<void> SwarmCaller::run_with_stream(Runtime& runtime, sim::RandomSt
   auto connected = co_await ClientStream::connect(runtime, Scene::address_of(servers_[index]), scene_.settings.pool.pool.stream);
   if (!connected) co_return;
   ClientStream stream = *std::move(connected);
-  const auto under_way = std::make_shared<UnderWay>(runtime.spawner());
-  runtime::Event changed(runtime.spawner());
+  const auto under_way = std::make_shared<UnderWay>(runtime.executor());
+  runtime::Event changed(runtime.executor());
   const Shown shown(*this, nullptr, changed);
   co_await make_calls(runtime, stream.channel(), random, under_way, [&stream] { return stream.is_open(); });
   const base::Duration limit = closing_ ? close_limit_ : base::Duration(10s);
@@ -189,7 +189,7 @@ runtime::Task<void> SwarmCaller::run_with_stream(Runtime& runtime, sim::RandomSt
 runtime::Task<void> SwarmCaller::make_calls(Runtime& runtime, stream::Channel& channel, sim::RandomStream& random,
                                             std::shared_ptr<UnderWay> under_way, std::function<bool()> go_on) {
   runtime::Clock& clock = runtime.clock();
-  runtime::TaskScope impatient(runtime.spawner());
+  runtime::TaskScope impatient(runtime.executor());
   while (!closing_ && !stopping_ && (!go_on || go_on())) {
     // Most often one or a few calls, and now and then as many as the settings have.
     const auto burst = static_cast<std::uint64_t>(scene_.settings.burst);
@@ -222,11 +222,11 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
   if (random.one_in(10)) call.timeout = random.between(10ms, 1s) / 1ms * 1ms;
   call.abandon_after = random.one_in(40) ? random.between(1ms, 2s) : 0ns;
   call.completion_throws = random.one_in(100);
-  const auto most = static_cast<std::uint64_t>(settings.payload_most);
+  const auto most = static_cast<std::uint64_t>(settings.payload_max);
   call.order.fails = random.one_in(20) && call.kind != CallDraw::Kind::led;
   call.order.throws = random.one_in(60) && call.kind != CallDraw::Kind::led && !must_succeed_;
   call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store && !must_succeed_;
-  const auto takes = random.between(0ns, settings.handler_most);
+  const auto takes = random.between(0ns, settings.handler_max);
   call.order.milliseconds = random.one_in(2) ? 0 : static_cast<std::uint32_t>(takes / 1ms);
   call.order.answer_bytes = static_cast<std::uint32_t>(random.below(most + 1));
   const std::size_t payload = random.below(most + 1);
@@ -271,8 +271,8 @@ void SwarmCaller::make_it_special(CallDraw& call, sim::RandomStream& random) {
 std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   const Settings& settings = scene_.settings;
   const ClientPoolConfig& pool = settings.pool.pool;
-  const std::size_t bytes_most = call.order.payload.size() + call.order.answer_bytes + 256;
-  const bool may_be_refused = bytes_most + call.blob.size() / 5 > pool.stream.limits.msg_bytes_max || pool.queue_calls_max < 1024 ||
+  const std::size_t bytes_max = call.order.payload.size() + call.order.answer_bytes + 256;
+  const bool may_be_refused = bytes_max + call.blob.size() / 5 > pool.stream.limits.msg_bytes_max || pool.queue_calls_max < 1024 ||
                               pool.bytes_max < 1'000'000 || pool.fail_fast || by_ == By::stream;
   faults::CallTerms terms;
   terms.name = name_of(static_cast<int>(call.kind));
@@ -324,17 +324,17 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   const Client<Work> client = Client<Work>(channel).with({.timeout = call.timeout});
   if (call.kind == CallDraw::Kind::store) {
     auto completion = [this, &ledger, id, under_way, is_large = call.is_large,
-                       throws = call.completion_throws](const Answer& answer) {
+                       throws = call.completion_throws](const Response& answer) {
       under_way->ended();
       if (is_large) large_is_under_way_ = false;
       switch (answer.kind()) {
-        case Answer::Kind::failed:
+        case Response::Kind::failed:
           ledger.failed(id, answer.error());
           check_closed(id, answer.error());
           break;
-        case Answer::Kind::success: ledger.succeeded(id, sim::hash_of(answer.blob())); break;
-        case Answer::Kind::error_number: ledger.ended_with_error(id, answer.number()); break;
-        case Answer::Kind::error_bytes: ledger.ended_with_error(id, sim::hash_of(answer.blob())); break;
+        case Response::Kind::success: ledger.succeeded(id, sim::hash_of(answer.blob())); break;
+        case Response::Kind::error_number: ledger.ended_with_error(id, answer.number()); break;
+        case Response::Kind::error_bytes: ledger.ended_with_error(id, sim::hash_of(answer.blob())); break;
       }
       if (throws) throw std::runtime_error("a completion of the swarm throws");
     };

@@ -8,7 +8,7 @@
 
 #include "faults/allocation.h"
 #include "faults/bounds.h"
-#include "razor/stream/keepalive.h"
+#include "razor/stream/internal/keepalive.h"
 #include "tests/swarm/caller.h"
 #include "tests/swarm/reference.h"
 #include "tests/swarm/server.h"
@@ -20,10 +20,10 @@ namespace {
 constexpr base::Duration kFaultsFor = 10min;
 // After the last fault: the longest that anything is put off. A retransmission that is under way, a dead connection that has
 // to be noticed, the pause between two attempts to connect.
-constexpr base::Duration kRecoveryMost = 15s;
+constexpr base::Duration kRecoveryMax = 15s;
 constexpr base::Duration kCalmFor = 15s;
 // An address in trouble has been asked again by then: the longest pause between two attempts, and the attempt.
-constexpr base::Duration kAskedAnewMost = 2s;
+constexpr base::Duration kAskedAnewMax = 2s;
 // No more at once, whatever peers say they will send: what is queued for slow readers, in a buffer that doubles.
 constexpr std::size_t kLargestAllocation = 16 * base::kMiB;
 
@@ -208,8 +208,8 @@ struct Cluster {
     scene.leader_is_known = true;
     for (const auto& one : callers) one->update_servers(known_names);
     // Where much is under way, it has come or timed out by then. In the calm too a server may be busy with uploads for long.
-    const base::Duration patience = settings.is_patient() ? settings.timeout_most() : 0s;
-    world.run_for(kRecoveryMost + patience);
+    const base::Duration patience = settings.is_patient() ? settings.timeout_max() : 0s;
+    world.run_for(kRecoveryMax + patience);
     std::vector<std::uint64_t> dispatched;
     for (const auto& one : servers) dispatched.push_back(one->dispatched());
     const std::uint64_t reference_dispatched = reference_worker != nullptr ? reference_worker->dispatched() : 0;
@@ -220,12 +220,12 @@ struct Cluster {
     const base::Duration calm = kCalmFor + patience;
     world.run_for(calm);
     RAZOR_RULE(27, ledger.succeeded_count() > succeeded, "no call succeeds within {} s after all faults were healed",
-               (kRecoveryMost + patience + calm) / 1s);
+               (kRecoveryMax + patience + calm) / 1s);
     for (const auto& one : callers) {
       if (one->pool() == nullptr) continue;
       for (const AddressState& address : one->pool()->state().addresses) {
         // Behind an answer that takes seconds, small calls miss their deadlines again and again: such an address is asked anew.
-        const bool is_asked_anew = settings.is_patient() && address.connecting && address.health_for < kAskedAnewMost;
+        const bool is_asked_anew = settings.is_patient() && address.connecting && address.health_for < kAskedAnewMax;
         RAZOR_RULE(27, address.health == pool::HealthState::healthy || address.from_redirect || is_asked_anew,
                    "{}: after all faults were healed: {}", one->name(), address.to_string());
       }
@@ -243,7 +243,7 @@ struct Cluster {
   void expect_to_shrink() {
     for (SwarmCaller* one : all_callers()) one->rest();
     if (reference_caller != nullptr) reference_caller->rest();
-    world.run_for(settings.timeout_most() + settings.pool.pool.idle_timeout + 3s);
+    world.run_for(settings.timeout_max() + settings.pool.pool.idle_timeout + 3s);
     for (const auto& one : callers) {
       if (one->pool() == nullptr) continue;
       const PoolState state = one->pool()->state();

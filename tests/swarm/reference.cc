@@ -21,7 +21,7 @@ ReferenceReply error_of(std::string_view text) {
 }
 
 // Calls on one connection at a time, below every cap of a server.
-constexpr int kUnderWayMost = 6;
+constexpr int kUnderWayMax = 6;
 
 }  // namespace
 
@@ -105,18 +105,18 @@ Task<void> ReferenceCaller::run(Runtime& runtime) {
 // Until the connection ends, or it is to stop and the last call has ended.
 Task<void> ReferenceCaller::use(Runtime& runtime, ReferenceClient& client, sim::RandomStream& random) {
   const Settings& settings = scene_.settings;
-  const auto most = static_cast<std::uint64_t>(settings.payload_most);
+  const auto most = static_cast<std::uint64_t>(settings.payload_max);
   // It does not look whether its machine's packets arrive: what faults did to its connection may last longer than they do.
   const bool connected_in_the_calm = must_succeed_;
-  runtime::TaskScope calls(runtime.spawner());
+  runtime::TaskScope calls(runtime.executor());
   // A reference pool looks after its connections, too, and makes new ones: after some calls we do.
   std::int64_t left = 5 + static_cast<std::int64_t>(random.below(60));
   while (client.is_open() && (under_way_ > 0 || (left > 0 && !stopping_))) {
-    if (left > 0 && under_way_ < kUnderWayMost && !stopping_ && !resting_) {
+    if (left > 0 && under_way_ < kUnderWayMax && !stopping_ && !resting_) {
       --left;
       Order order;
       order.fails = random.one_in(20);
-      order.milliseconds = static_cast<std::uint32_t>(random.between(0ns, settings.handler_most) / 1ms);
+      order.milliseconds = static_cast<std::uint32_t>(random.between(0ns, settings.handler_max) / 1ms);
       // Its pings meet a call that is owed, and calls behind it.
       if (random.one_in(8)) order.milliseconds = static_cast<std::uint32_t>(random.between(1s, 6s) / 1ms);
       order.answer_bytes = static_cast<std::uint32_t>(random.below(most + 1));

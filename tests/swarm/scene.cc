@@ -8,18 +8,18 @@ namespace {
 // Of slow links; the slowest is 8 times slower. On still slower ones a single segment of the simulated TCP, 64 KiB, takes as long
 // as the timeout of a probe.
 constexpr std::int64_t kFastestSlowLink = 2'000'000;
-constexpr std::uint32_t kLargeMost = 12'000'000;
+constexpr std::uint32_t kLargeMax = 12'000'000;
 // How long the largest call is under way, at least: longer than the time after which a silent peer counts as dead.
 constexpr std::int64_t kLargeSeconds = 6;
 
 void draw_slow_links(faults::Exploration& run, Settings& settings) {
   settings.bytes_per_second = kFastestSlowLink >> run.number("link_halvings", 0, 3);
   settings.large_bytes = static_cast<std::uint32_t>(
-      std::min<std::int64_t>(settings.bytes_per_second * run.number("large_seconds", kLargeSeconds, 10), kLargeMost));
+      std::min<std::int64_t>(settings.bytes_per_second * run.number("large_seconds", kLargeSeconds, 10), kLargeMax));
   settings.small_sockets = run.one_in("small_sockets", 2);
   // All others leave most of the link free.
   settings.burst = std::min<std::int64_t>(settings.burst, 10);
-  settings.payload_most = std::min<std::int64_t>(settings.payload_most, settings.bytes_per_second / 100);
+  settings.payload_max = std::min<std::int64_t>(settings.payload_max, settings.bytes_per_second / 100);
 }
 
 }  // namespace
@@ -37,10 +37,10 @@ Settings draw_settings(faults::Exploration& run) {
   settings.pause = run.duration("pause", 400ms, 1400ms);
   settings.idempotent = run.number("idempotent", 0, 10);
   settings.led = run.one_in("led", 4) ? 10 - settings.idempotent : 0;
-  settings.handler_most = run.duration("handler_most", 1ms, 200ms);
+  settings.handler_max = run.duration("handler_max", 1ms, 200ms);
   const bool limited = run.one_in("small_frames", 4);
-  settings.payload_most = limited ? 3000 : run.number("payload_most", 0, 2000);
-  if (run.one_in("large_payloads", 6) && !limited) settings.payload_most = 100'000;
+  settings.payload_max = limited ? 3000 : run.number("payload_max", 0, 2000);
+  if (run.one_in("large_payloads", 6) && !limited) settings.payload_max = 100'000;
   if (run.one_in("slow_links", 4) && !limited) draw_slow_links(run, settings);
   settings.reference_server = run.one_in("reference_server", 6);
   settings.reference_caller = run.one_in("reference_caller", 4);

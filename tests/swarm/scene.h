@@ -26,8 +26,8 @@ struct Settings {
   base::Duration pause{};
   std::int64_t idempotent = 5;  ///< of ten calls
   std::int64_t led = 0;         ///< likewise; only the leader does them
-  std::int64_t payload_most = 0;
-  base::Duration handler_most{};
+  std::int64_t payload_max = 0;
+  base::Duration handler_max{};
   bool victim = false;          ///< a caller that also knows an impostor
   bool attacker = false;
   bool stream_caller = false;   ///< a caller without a pool
@@ -43,15 +43,15 @@ struct Settings {
   /// connection, and none meets a server that just then closes what nobody used.
   bool has_ample_room() const {
     const auto turns = (reference_server ? burst * callers : burst / pool.pool.stream.window) + 1;
-    return turns * handler_most < 2s && server.handlers_max > 1000 && server.idle_timeout > pool.pool.idle_timeout + 2s;
+    return turns * handler_max < 2s && server.handlers_max > 1000 && server.idle_timeout > pool.pool.idle_timeout + 2s;
   }
   /// Some calls take long though nothing is wrong, and all that come behind them: callers have patience.
   bool is_patient() const { return bytes_per_second > 0 || reference_server; }
   bool has_small_frames() const { return server.limits.msg_bytes_max < base::kMiB; }
   /// Of a call.
-  base::Duration timeout_most() const { return is_patient() ? 60s : 10s; }
+  base::Duration timeout_max() const { return is_patient() ? 60s : 10s; }
   /// The largest answer.
-  std::int64_t answer_most() const { return std::max<std::int64_t>(payload_most, large_bytes); }
+  std::int64_t answer_max() const { return std::max<std::int64_t>(payload_max, large_bytes); }
   /// Handlers that one call may enter: every attempt of a pool, hedges included.
   std::uint32_t runs_max() const { return 1 + pool.pool.retry.limit; }
 };

@@ -166,7 +166,7 @@ class SwarmServer::StoreDispatch final : public Dispatch {
 class SwarmServer::WasteService final : public Waste {
  public:
   Call<std::string> make(std::uint32_t bytes) override {
-    return std::string(std::min<std::uint32_t>(bytes, kWasteMost), 'w');
+    return std::string(std::min<std::uint32_t>(bytes, kWasteMax), 'w');
   }
 };
 
@@ -178,7 +178,7 @@ runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
   running_ = 0;
   last_of_.clear();
   while (!stopped_) {
-    runtime::Event changed(runtime.spawner());
+    runtime::Event changed(runtime.executor());
     StoreDispatch store(*this);
     Server server(runtime, scene_.settings.server);
     server.add(std::make_shared<WorkService>(runtime, *this));
@@ -233,9 +233,9 @@ std::string SwarmServer::wrong_queues() const {
     const bool is_delayed = scene_.run.injector().touched_by("handler_delay", name_, kDelayedAnswers);
     const bool is_caller = connection.peer.host() != "attacker";
     const base::ByteCount most_of_handlers =
-        is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_most) + base::kKiB) +
+        is_caller ? settings.pool.pool.stream.window * (static_cast<base::ByteCount>(settings.payload_max) + base::kKiB) +
                         settings.large_bytes
-                  : kWasteMost * (is_delayed ? kWasteRequests : 1);
+                  : kWasteMax * (is_delayed ? kWasteRequests : 1);
     if (connection.bytes_queued > settings.server.write_queue_max + most_of_handlers + base::kKiB) {
       return fmt::format("{} keeps {} B for {}", name_, connection.bytes_queued, connection.peer);
     }

@@ -97,7 +97,7 @@ std::string attack_of(std::uint64_t kind, base::RandomStream& random) {
       }
       return bytes;
     case 7:  // large answers, and nobody reads them
-      for (std::uint64_t i = 1; i <= kWasteRequests; ++i) bytes += request_of_waste(i, kWasteMost);
+      for (std::uint64_t i = 1; i <= kWasteRequests; ++i) bytes += request_of_waste(i, kWasteMax);
       return bytes;
     default: return {};  // says nothing
   }
@@ -146,7 +146,7 @@ void Attacker::attack(const std::string& server, base::RandomStream& random) {
   if (!host().is_up()) return;
   const std::uint64_t seed = random.bits();
   Runtime& runtime = host().runtime();
-  runtime.spawner().spawn("an attack", run(runtime, scene_, name_, server, seed));
+  runtime.executor().spawn("an attack", run(runtime, scene_, name_, server, seed));
 }
 
 Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, std::string server, std::uint64_t seed) {
@@ -254,7 +254,7 @@ Task<void> Impostor::serve(Runtime& runtime, Scene& scene, std::string name) {
   RAZOR_REQUIRE(listening.ok(), "listen: {}", listening.error().message());
   const std::unique_ptr<runtime::Listener> listener = *std::move(listening);
   sim::RandomStream random(runtime.random().seed_for("lies"));
-  runtime::TaskScope talks(runtime.spawner());
+  runtime::TaskScope talks(runtime.executor());
   while (true) {
     auto accepted = co_await listener->accept();
     if (!accepted) continue;

@@ -26,7 +26,7 @@ struct Waste {
   RAZOR_SERVICE(Waste, make)
 };
 /// As many bytes an answer at most, and as many requests at a time.
-inline constexpr std::uint32_t kWasteMost = 512 * base::kKiB;
+inline constexpr std::uint32_t kWasteMax = 512 * base::kKiB;
 inline constexpr std::uint32_t kWasteRequests = 64;
 
 }  // namespace razor::swarm

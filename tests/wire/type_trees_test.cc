@@ -24,7 +24,7 @@
 namespace {
 
 std::size_t allocated_now = 0;
-std::size_t allocated_most = 0;
+std::size_t allocated_max = 0;
 
 }  // namespace
 
@@ -43,7 +43,7 @@ struct Counting {
   Counting(const Counting<U>&) {}
   T* allocate(std::size_t count) {
     allocated_now += count * sizeof(T);
-    allocated_most = std::max(allocated_most, allocated_now);
+    allocated_max = std::max(allocated_max, allocated_now);
     return std::allocator<T>().allocate(count);
   }
   void deallocate(T* data, std::size_t count) {
@@ -235,10 +235,10 @@ struct Nested {
 
 template <class T>
 std::size_t allocated_for(const Bytes& bytes) {
-  allocated_now = allocated_most = 0;
+  allocated_now = allocated_max = 0;
   T value{};
   EXPECT_FALSE(wire::decode_all(bytes, value));
-  return allocated_most;
+  return allocated_max;
 }
 
 TEST(Memory, NoRoomIsMadeForElementsThatAreOnlyDeclared) {
@@ -271,10 +271,10 @@ TEST(Memory, NestedDeclarationsShareIt) {
 // What has arrived takes what it takes, and a vector that was announced rightly is not copied as it grows.
 TEST(Memory, ElementsThatArriveHaveTheirRoomAtOnce) {
   const Bytes bytes = wire::encoded(std::vector<std::uint32_t>(10'000, 7));
-  allocated_now = allocated_most = 0;
+  allocated_now = allocated_max = 0;
   Vector<std::uint32_t> value;
   ASSERT_TRUE(wire::decode_all(bytes, value));
-  EXPECT_EQ(allocated_most, 4 * 10'000u);
+  EXPECT_EQ(allocated_max, 4 * 10'000u);
 }
 
 }  // namespace razor::trees

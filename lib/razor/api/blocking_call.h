@@ -9,7 +9,7 @@ namespace razor::api::detail {
 
 /// Calls a method from a thread that waits for its answer.
 template <class T, class E>
-class BlockingCall final : public TypedCall<T, E>, public runtime::Posted {
+class BlockingCall final : public TypedCall<T, E>, public runtime::PostedTask {
  public:
   template <class... Args>
   BlockingCall(std::string_view action, const StubTarget& target, const stream::CallOptions& options, const Args&... args)
@@ -23,7 +23,7 @@ class BlockingCall final : public TypedCall<T, E>, public runtime::Posted {
 
   Reply<T, E> wait() {
     if (!reply_.has_come()) {
-      target_.channel->spawner().post(*this);
+      target_.channel->executor().post(*this);
       finished_.wait();
     }
     return std::move(reply_);

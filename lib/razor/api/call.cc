@@ -10,7 +10,7 @@ base::CallError error_of_thrown(const std::exception_ptr& exception) {
     std::rethrow_exception(exception);
   } catch (const std::exception& error) {
     return {base::Errc::internal, base::Ran::yes,
-            base::text_with_memory([&] { return base::format("the handler threw: {}", error.what()); })};
+            base::text_or_empty([&] { return base::format("the handler threw: {}", error.what()); })};
   } catch (...) {
     return {base::Errc::internal, base::Ran::yes, "the handler threw"};
   }

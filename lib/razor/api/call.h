@@ -22,7 +22,7 @@
 #include "razor/api/context.h"
 #include "razor/api/reply_codec.h"
 #include "razor/api/reply.h"
-#include "razor/runtime/root.h"
+#include "razor/runtime/root_task.h"
 #include "razor/runtime/task.h"
 
 namespace razor::api {
@@ -51,7 +51,7 @@ concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<ValueOrMonostat
 /// A handler's coroutine. It is awaited in-process, or it serves a request: then it answers when it has finished, and
 /// destroys itself.
 template <class T, class E>
-class CallPromiseBase : public runtime::PromiseBase, public runtime::Root, private runtime::Continuation {
+class CallPromiseBase : public runtime::PromiseBase, public runtime::RootTask, private runtime::Continuation {
  public:
   HandlerOutcome<T, E>& outcome() { return outcome_; }
   const CallContext& context() const { return context_; }

@@ -11,7 +11,7 @@ base::CallError no_time(std::string_view action) {
 }
 
 void check_thread(const StubTarget& target, std::string_view action) {
-  RAZOR_CHECK(!target.channel->spawner().runs_in_this_thread(),
+  RAZOR_CHECK(!target.channel->executor().runs_in_this_thread(),
               "blocking call of {} on the thread of its runtime, or while nobody runs that: it would never end", action);
 }
 

@@ -65,7 +65,7 @@ void refuse_arguments(stream::Responder& respond, std::string_view action, std::
   } catch (const std::bad_alloc&) {
     return respond.fail(base::Errc::overloaded);
   } catch (const std::exception& exception) {
-    why = base::text_with_memory([&] { return std::string(exception.what()); });
+    why = base::text_or_empty([&] { return std::string(exception.what()); });
   } catch (...) {
     why = "a codec threw";
   }

@@ -24,7 +24,7 @@ inline CallError out_of_memory(Ran ran) { return CallError(Errc::overloaded, ran
 
 /// Runs `work`. False when memory was refused, and it did not get to its end; other exceptions pass.
 template <class Work>
-[[nodiscard]] bool with_memory(Work&& work) {
+[[nodiscard]] bool catching_bad_alloc(Work&& work) {
   try {
     work();
     return true;
@@ -35,9 +35,9 @@ template <class Work>
 
 /// The text that `make()` gives; none when memory is refused: an error is told without words rather than not at all.
 template <class Make>
-std::string text_with_memory(Make&& make) {
+std::string text_or_empty(Make&& make) {
   std::string text;
-  if (!with_memory([&] { text = make(); })) text.clear();
+  if (!catching_bad_alloc([&] { text = make(); })) text.clear();
   return text;
 }
 

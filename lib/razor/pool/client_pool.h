@@ -43,7 +43,7 @@ class ClientPool {
   ///         said, and how long each stage took.
   void submit(stream::ClientTask task);
 
-  /// `co_await pool.call(action, message)`: an OwnedAnswer. As of a ClientStream.
+  /// `co_await pool.call(action, message)`: an OwnedResponse. As of a ClientStream.
   template <class Message>
   stream::StreamCall call(const wire::Action& action, const Message& message, const stream::CallOptions& options = {},
                           base::Blob blob = {});

@@ -17,8 +17,8 @@ struct RetryConfig {
   /// count.
   std::uint32_t limit = 3;
   /// Before the first retry, and before the later ones, with equal jitter. (backoff.h)
-  base::Duration backoff_least = std::chrono::milliseconds(10);
-  base::Duration backoff_most = std::chrono::seconds(1);
+  base::Duration backoff_min = std::chrono::milliseconds(10);
+  base::Duration backoff_max = std::chrono::seconds(1);
   /// Retries and hedges, within any 10 s: at most `budget_percent` of the calls, and `budget_burst` more; with a burst of 0
   /// there are none. Above it a call whose attempt was lost waits for others to pay in, one that was answered with an error
   /// of the framework ends with that, and a hedge is not made. (retry_budget.h)
@@ -46,8 +46,8 @@ struct ClientPoolConfig {
   /// its calls only. (stream/client_stream.cc)
   base::Duration acquaint_interval = std::chrono::seconds(1);
   /// From one attempt to connect to the next, while they fail, with equal jitter. (backoff.h)
-  base::Duration reconnect_least = std::chrono::milliseconds(50);
-  base::Duration reconnect_most = std::chrono::seconds(1);
+  base::Duration reconnect_min = std::chrono::milliseconds(50);
+  base::Duration reconnect_max = std::chrono::seconds(1);
   /// Attempts to connect to one address within a minute, whatever their outcome. (connect_rate.h)
   std::uint32_t connects_per_minute_max = 90;
 

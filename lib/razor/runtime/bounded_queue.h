@@ -13,8 +13,8 @@ namespace razor::runtime {
 template <class T>
 class BoundedQueue {
  public:
-  /// `capacity` is at least 1. `spawner` outlives the queue.
-  BoundedQueue(Spawner& spawner, std::size_t capacity) : spawner_(spawner), capacity_(capacity) {
+  /// `capacity` is at least 1. `executor` outlives the queue.
+  BoundedQueue(Executor& executor, std::size_t capacity) : executor_(executor), capacity_(capacity) {
     RAZOR_CHECK(capacity > 0, "a queue without capacity passes nothing on");
   }
   BoundedQueue(const BoundedQueue&) = delete;
@@ -55,8 +55,8 @@ class BoundedQueue {
   /// No more sends. What is queued can still be received.
   void close() {
     closed_ = true;
-    while (Ready* sender = senders_.pop_front()) wake(static_cast<Send&>(*sender));
-    while (Ready* receiver = receivers_.pop_front()) wake(static_cast<Receive&>(*receiver));
+    while (Runnable* sender = senders_.pop_front()) wake(static_cast<Send&>(*sender));
+    while (Runnable* receiver = receivers_.pop_front()) wake(static_cast<Receive&>(*receiver));
   }
 
   bool closed() const { return closed_; }
@@ -76,7 +76,7 @@ class BoundedQueue {
   template <class Waiting>
   void wake(Waiting& waiter) {
     woken_.push_back(waiter);
-    spawner_.make_ready(waiter);
+    executor_.schedule(waiter);
   }
 
   // A woken waiter runs only in a later turn. What it was woken for is promised to it until then: a value to a
@@ -84,7 +84,7 @@ class BoundedQueue {
 
   void promise_value() {
     if (queue_.size() <= promised_values_) return;
-    if (Ready* receiver = receivers_.pop_front()) {
+    if (Runnable* receiver = receivers_.pop_front()) {
       ++promised_values_;
       static_cast<Receive*>(receiver)->promised = true;
       wake(static_cast<Receive&>(*receiver));
@@ -93,7 +93,7 @@ class BoundedQueue {
 
   void promise_place() {
     if (queue_.size() + promised_places_ >= capacity_) return;
-    if (Ready* sender = senders_.pop_front()) {
+    if (Runnable* sender = senders_.pop_front()) {
       ++promised_places_;
       static_cast<Send*>(sender)->promised = true;
       wake(static_cast<Send&>(*sender));
@@ -107,7 +107,7 @@ class BoundedQueue {
     return value;
   }
 
-  Spawner& spawner_;
+  Executor& executor_;
   std::size_t capacity_;
   std::deque<T> queue_;
   std::size_t promised_values_ = 0;

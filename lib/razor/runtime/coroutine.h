@@ -15,7 +15,7 @@
 
 #include "razor/base/check.h"
 #include "razor/runtime/frame_pool.h"
-#include "razor/runtime/ready.h"
+#include "razor/runtime/runnable.h"
 
 namespace razor::runtime {
 
@@ -160,9 +160,9 @@ inline PromiseBase* PromiseBase::running() {
 
 /// A coroutine that waits in a list or in the ready queue. The base of the library's awaiters: destroying it, which is
 /// what destroying the coroutine does, takes it out of whatever it waits in.
-class Waiter : public Ready {
+class Waiter : public Runnable {
  public:
-  Waiter() : Ready(&Waiter::resume_waiting) {}
+  Waiter() : Runnable(&Waiter::resume_waiting) {}
 
   /// Notes who waits. Call it from `await_suspend`.
   template <class Promise>
@@ -177,7 +177,7 @@ class Waiter : public Ready {
   void resume_now() { waiting_->resume(); }
 
  private:
-  static void resume_waiting(Ready& ready) { static_cast<Waiter&>(ready).resume_now(); }
+  static void resume_waiting(Runnable& ready) { static_cast<Waiter&>(ready).resume_now(); }
 
   PromiseBase* waiting_ = nullptr;
 };

@@ -7,8 +7,8 @@ namespace razor::runtime {
 
 class Event {
  public:
-  /// `spawner` outlives the event.
-  explicit Event(Spawner& spawner) : spawner_(spawner) {}
+  /// `executor` outlives the event.
+  explicit Event(Executor& executor) : executor_(executor) {}
   Event(const Event&) = delete;
   Event& operator=(const Event&) = delete;
   /// Nobody may wait any more; who does is never woken.
@@ -17,7 +17,7 @@ class Event {
   /// Wakes all who wait, through the ready queue, in the order they came.
   void set() {
     is_set_ = true;
-    while (Ready* waiter = waiters_.pop_front()) spawner_.make_ready(*waiter);
+    while (Runnable* waiter = waiters_.pop_front()) executor_.schedule(*waiter);
   }
   /// Who was woken before is woken still.
   void reset() { is_set_ = false; }
@@ -42,7 +42,7 @@ class Event {
   Wait wait() { return Wait(*this); }
 
  private:
-  Spawner& spawner_;
+  Executor& executor_;
   ReadyQueue waiters_;
   bool is_set_ = false;
 };

@@ -8,9 +8,9 @@ namespace razor::runtime {
 
 /// Work handed to a Runtime from any thread. Exactly one of `run` and `drop` is called, once; the object may be gone
 /// after.
-class Posted {
+class PostedTask {
  public:
-  virtual ~Posted() = default;
+  virtual ~PostedTask() = default;
   /// On the Runtime's thread.
   virtual void run() = 0;
   /// The Runtime is gone. On whatever thread notices.
@@ -18,7 +18,7 @@ class Posted {
 
  private:
   friend class ForeignQueue;
-  Posted* next_ = nullptr;
+  PostedTask* next_ = nullptr;
 };
 
 /// For makers of Runtimes. Threads: `push` from any; the rest from the Runtime's own.
@@ -27,8 +27,8 @@ class ForeignQueue {
   enum class Pushed { wake_the_runtime, runtime_knows, closed };
 
   /// On `closed` the item was not taken: the caller drops it.
-  Pushed push(Posted& item) {
-    Posted* head = head_.load(std::memory_order_relaxed);
+  Pushed push(PostedTask& item) {
+    PostedTask* head = head_.load(std::memory_order_relaxed);
     do {
       if (head == &closed_) return Pushed::closed;
       item.next_ = head;
@@ -38,8 +38,8 @@ class ForeignQueue {
 
   /// Runs what was pushed so far, in the order it was pushed.
   void run_all() {
-    for (Posted* item = taken_in_order(nullptr); item != nullptr;) {
-      Posted* next = item->next_;
+    for (PostedTask* item = taken_in_order(nullptr); item != nullptr;) {
+      PostedTask* next = item->next_;
       item->run();
       item = next;
     }
@@ -47,25 +47,25 @@ class ForeignQueue {
 
   /// Drops what was pushed and takes no more.
   void close() {
-    for (Posted* item = taken_in_order(&closed_); item != nullptr;) {
-      Posted* next = item->next_;
+    for (PostedTask* item = taken_in_order(&closed_); item != nullptr;) {
+      PostedTask* next = item->next_;
       item->drop();
       item = next;
     }
   }
 
  private:
-  struct Closed final : Posted {
+  struct Closed final : PostedTask {
     void run() override {}
     void drop() override {}
   };
 
-  Posted* taken_in_order(Posted* replacement) {
-    Posted* item = head_.exchange(replacement, std::memory_order_acquire);
+  PostedTask* taken_in_order(PostedTask* replacement) {
+    PostedTask* item = head_.exchange(replacement, std::memory_order_acquire);
     if (item == &closed_) return nullptr;
-    Posted* reversed = nullptr;
+    PostedTask* reversed = nullptr;
     while (item != nullptr) {
-      Posted* next = item->next_;
+      PostedTask* next = item->next_;
       item->next_ = reversed;
       reversed = item;
       item = next;
@@ -73,7 +73,7 @@ class ForeignQueue {
     return reversed;
   }
 
-  std::atomic<Posted*> head_ = nullptr;
+  std::atomic<PostedTask*> head_ = nullptr;
   Closed closed_;
 };
 

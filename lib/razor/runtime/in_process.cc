@@ -23,19 +23,19 @@ std::error_code code_of(std::errc error) { return std::make_error_code(error); }
 
 // Wakes its owner on the thread of a Runtime, once for any number of requests meanwhile. Requests, and `stop`, are made with the
 // owner's mutex held.
-class Wakeup final : private Posted {
+class Wakeup final : private PostedTask {
  public:
   using Run = void (*)(void* owner);
-  Wakeup(Spawner& spawner, Run run, void* owner) : spawner_(&spawner), run_(run), owner_(owner) {}
+  Wakeup(Executor& executor, Run run, void* owner) : executor_(&executor), run_(run), owner_(owner) {}
 
   /// `keep` owns the owner until it was woken.
   void request(std::shared_ptr<void> keep) {
-    if (spawner_ == nullptr || is_posted_.exchange(true, std::memory_order_acquire)) return;
+    if (executor_ == nullptr || is_posted_.exchange(true, std::memory_order_acquire)) return;
     keep_ = std::move(keep);
-    spawner_->post(*this);
+    executor_->post(*this);
   }
   /// Nothing is woken any more. On the Runtime's thread.
-  void stop() { spawner_ = nullptr; }
+  void stop() { executor_ = nullptr; }
 
  private:
   void run() override {
@@ -46,7 +46,7 @@ class Wakeup final : private Posted {
   // The Runtime is gone, and nothing is woken there again. It may happen inside `request`, whose caller owns the owner too.
   void drop() override { const std::shared_ptr<void> keep = std::move(keep_); }
 
-  Spawner* spawner_;
+  Executor* executor_;
   Run run_;
   void* owner_;
   std::atomic<bool> is_posted_ = false;
@@ -83,12 +83,12 @@ struct Pipe {
 // A connection: owned by its two streams, and by a wake-up that is on its way.
 struct Link final : std::enable_shared_from_this<Link> {
   struct Side {
-    Side(Link& owner, Spawner& side_spawner, int side_index)
-        : link(owner), spawner(side_spawner), index(side_index), wakeup(side_spawner, &Side::woken, this) {}
+    Side(Link& owner, Executor& side_executor, int side_index)
+        : link(owner), executor(side_executor), index(side_index), wakeup(side_executor, &Side::woken, this) {}
     static void woken(void* side);
 
     Link& link;
-    Spawner& spawner;
+    Executor& executor;
     int index;
     Address local;
     Address peer;
@@ -99,7 +99,7 @@ struct Link final : std::enable_shared_from_this<Link> {
     Wakeup wakeup;
   };
 
-  Link(Spawner& a, Spawner& b, std::size_t link_capacity) : capacity(link_capacity), sides{{*this, a, 0}, {*this, b, 1}} {}
+  Link(Executor& a, Executor& b, std::size_t link_capacity) : capacity(link_capacity), sides{{*this, a, 0}, {*this, b, 1}} {}
 
   // What follows: with the mutex held.
   Pipe& in_of(const Side& side) { return pipes[1 - side.index]; }
@@ -151,7 +151,7 @@ struct Link final : std::enable_shared_from_this<Link> {
   void end_waiting(Side& side, Operation*& waiting) {
     if (waiting == nullptr) return;
     waiting->finish(code_of(std::errc::operation_canceled));
-    side.spawner.make_ready(*std::exchange(waiting, nullptr));
+    side.executor.schedule(*std::exchange(waiting, nullptr));
   }
 
   const std::size_t capacity;
@@ -258,7 +258,7 @@ class InProcessStream final : public ByteStream {
 
 using StreamPair = std::pair<std::unique_ptr<ByteStream>, std::unique_ptr<ByteStream>>;
 
-StreamPair make_pair_of(Spawner& client, Spawner& server, const Address& served, std::size_t capacity) {
+StreamPair make_pair_of(Executor& client, Executor& server, const Address& served, std::size_t capacity) {
   static std::atomic<std::uint64_t> connections = 0;
   const auto link = std::make_shared<Link>(client, server, capacity);
   const Address own = Address::unix_socket(base::format("@in-process/{}", ++connections));
@@ -269,12 +269,12 @@ StreamPair make_pair_of(Spawner& client, Spawner& server, const Address& served,
 
 // Where connections wait to be accepted. Owned by its listener, by accepts that wait, and by a wake-up on its way.
 struct Backlog final : std::enable_shared_from_this<Backlog> {
-  Backlog(Spawner& listener_spawner, std::size_t most)
-      : spawner(listener_spawner), connections_max(most), changed(listener_spawner), wakeup(listener_spawner, &Backlog::woken, this) {}
+  Backlog(Executor& listener_executor, std::size_t most)
+      : executor(listener_executor), connections_max(most), changed(listener_executor), wakeup(listener_executor, &Backlog::woken, this) {}
 
   static void woken(void* backlog) { static_cast<Backlog*>(backlog)->changed.set(); }
 
-  Spawner& spawner;
+  Executor& executor;
   const std::size_t connections_max;
   std::mutex mutex;
   std::deque<std::unique_ptr<ByteStream>> arrived;
@@ -333,7 +333,7 @@ class InProcess::OnRuntime final : public Transport {
     const std::shared_ptr<Registry> registry = registry_.lock();
     const std::shared_ptr<Backlog> backlog = registry == nullptr ? nullptr : registry->find(address);
     if (backlog == nullptr) return code_of(std::errc::connection_refused);
-    StreamPair pair = make_pair_of(runtime_.spawner(), backlog->spawner, address, registry->config.capacity);
+    StreamPair pair = make_pair_of(runtime_.executor(), backlog->executor, address, registry->config.capacity);
     const std::lock_guard lock(backlog->mutex);
     if (!backlog->is_open || backlog->arrived.size() >= backlog->connections_max) {
       return code_of(std::errc::connection_refused);
@@ -390,7 +390,7 @@ Result<std::unique_ptr<Listener>> InProcess::OnRuntime::listen(const Address& ad
   if (registry == nullptr) return code_of(std::errc::address_not_available);
   const std::lock_guard lock(registry->mutex);
   if (registry->listeners.contains(address)) return code_of(std::errc::address_in_use);
-  auto backlog = std::make_shared<Backlog>(runtime_.spawner(), static_cast<std::size_t>(std::max(options.backlog, 1)));
+  auto backlog = std::make_shared<Backlog>(runtime_.executor(), static_cast<std::size_t>(std::max(options.backlog, 1)));
   registry->listeners.emplace(address, backlog);
   return std::unique_ptr<Listener>(std::make_unique<InProcessListener>(registry_, std::move(backlog), address));
 }
@@ -409,7 +409,7 @@ Transport& InProcess::on(Runtime& runtime) {
 }
 
 StreamPair in_process_pair(Runtime& a, Runtime& b, const InProcessConfig& config) {
-  return make_pair_of(a.spawner(), b.spawner(), Address::unix_socket("@in-process"), config.capacity);
+  return make_pair_of(a.executor(), b.executor(), Address::unix_socket("@in-process"), config.capacity);
 }
 
 }  // namespace razor::runtime

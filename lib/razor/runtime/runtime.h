@@ -3,7 +3,7 @@
 // library runs on Boost.Asio (runtime/asio) and inside a simulated world.
 //
 // One Runtime, one thread: all that is made from a Runtime belongs to its thread, unless it says otherwise. Other
-// threads come in through `Spawner::post`.
+// threads come in through `Executor::post`.
 
 #include <cstdint>
 #include <memory>
@@ -14,9 +14,9 @@
 #include "razor/runtime/byte_stream.h"
 #include "razor/runtime/foreign_queue.h"
 #include "razor/runtime/lookup_error.h"
-#include "razor/runtime/ready.h"
-#include "razor/runtime/request_trouble.h"
-#include "razor/runtime/root.h"
+#include "razor/runtime/runnable.h"
+#include "razor/runtime/handler_fault.h"
+#include "razor/runtime/root_task.h"
 #include "razor/runtime/runtime_object.h"
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
@@ -45,19 +45,19 @@ class Clock {
 };
 
 /// Runs work on the Runtime's thread.
-class Spawner {
+class Executor {
  public:
-  Spawner();
-  Spawner(const Spawner&) = delete;
-  Spawner& operator=(const Spawner&) = delete;
-  virtual ~Spawner();
+  Executor();
+  Executor(const Executor&) = delete;
+  Executor& operator=(const Executor&) = delete;
+  virtual ~Executor();
 
   /// Runs `work` in a turn of its own, soon. It must be in no list. On the Runtime's thread only.
-  virtual void make_ready(Ready& work) = 0;
+  virtual void schedule(Runnable& work) = 0;
 
   /// Runs `work` on the Runtime's thread, in the order of posting. Any thread. After the Runtime is gone, or while it
   /// goes, `work` is dropped, possibly before `post` returns. The Runtime object must outlive the call.
-  virtual void post(Posted& work) = 0;
+  virtual void post(PostedTask& work) = 0;
 
   /// False when another thread runs this Runtime now: then only `post` may be used.
   virtual bool runs_in_this_thread() const = 0;
@@ -85,7 +85,7 @@ class Spawner {
   void destroy_roots() { cancel_all(roots_); }
   /// For makers: ends all RuntimeObjects whose handles are still there, oldest first. Their completions run.
   void end_objects();
-  /// For makers whose Spawner outlives the Runtime: the Runtime is gone, for its RuntimeObjects too.
+  /// For makers whose Executor outlives the Runtime: the Runtime is gone, for its RuntimeObjects too.
   void end_life();
   RuntimeLife& life() const { return *life_; }
 
@@ -120,7 +120,7 @@ class Runtime {
   virtual ~Runtime() = default;
 
   virtual Clock& clock() = 0;
-  virtual Spawner& spawner() = 0;
+  virtual Executor& executor() = 0;
   virtual Random& random() = 0;
   virtual Network& network() = 0;
   virtual base::LogSink& log() = 0;
@@ -128,17 +128,17 @@ class Runtime {
   /// Who is told of calls and the like; null: nobody, as by default. May change between two turns.
   TraceSink* trace() const { return trace_; }
   /// Who lets requests go wrong that are served here (request_trouble.h); null: nobody, as in production.
-  RequestTroubleMaker* trouble() const { return trouble_; }
+  HandlerFaultRule* handler_faults() const { return handler_faults_; }
 
  protected:
   /// For makers. The sink outlives the Runtime, or is taken back before.
   void set_trace(TraceSink* sink) { trace_ = sink; }
   /// For makers. It outlives the Runtime.
-  void set_trouble(RequestTroubleMaker* maker) { trouble_ = maker; }
+  void set_handler_faults(HandlerFaultRule* rule) { handler_faults_ = rule; }
 
  private:
   TraceSink* trace_ = nullptr;
-  RequestTroubleMaker* trouble_ = nullptr;
+  HandlerFaultRule* handler_faults_ = nullptr;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ std::shared_ptr<const ThreadMark> ThreadMark::make_here() {
 
 // --- RuntimeObject ---------------------------------------------------------------------------------------------------
 
-RuntimeObject::RuntimeObject(Spawner& spawner) : life_(spawner.life_) {
+RuntimeObject::RuntimeObject(Executor& executor) : life_(executor.life_) {
   const std::lock_guard lock(life_->mutex);
   life_->objects.push_back(*this);
 }
@@ -43,31 +43,31 @@ RuntimeObject::~RuntimeObject() {
 }
 
 void RuntimeObject::check_use_slowly() const {
-  const Spawner* spawner = life_->spawner.load(std::memory_order_acquire);
-  RAZOR_CHECK(spawner != nullptr,
+  const Executor* executor = life_->executor.load(std::memory_order_acquire);
+  RAZOR_CHECK(executor != nullptr,
               "{} is used after its runtime was destroyed: it ended with the runtime, and may only be destroyed now",
               object_name());
-  const std::string why = spawner->why_not_here();
+  const std::string why = executor->why_not_here();
   RAZOR_CHECK(why.empty(), "{} is used where it must not be: {}", object_name(), why);
 }
 
-// --- Spawner ---------------------------------------------------------------------------------------------------------
+// --- Executor ---------------------------------------------------------------------------------------------------------
 
-Spawner::Spawner() : life_(std::make_shared<RuntimeLife>()) { life_->spawner = this; }
+Executor::Executor() : life_(std::make_shared<RuntimeLife>()) { life_->executor = this; }
 
-Spawner::~Spawner() { end_life(); }
+Executor::~Executor() { end_life(); }
 
-void Spawner::end_life() {
-  life_->spawner.store(nullptr, std::memory_order_release);
+void Executor::end_life() {
+  life_->executor.store(nullptr, std::memory_order_release);
   life_->owner = ThreadMark::of_nobody();
 }
 
-void Spawner::check_use_slowly(std::string_view object) const {
+void Executor::check_use_slowly(std::string_view object) const {
   const std::string why = why_not_here();
   RAZOR_CHECK(why.empty(), "{} is used where it must not be: {}", object, why);
 }
 
-void Spawner::end_objects() {
+void Executor::end_objects() {
   while (true) {
     RuntimeObject* next = nullptr;
     {

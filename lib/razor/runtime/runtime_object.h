@@ -17,7 +17,7 @@
 namespace razor::runtime {
 
 class RuntimeObject;
-class Spawner;
+class Executor;
 
 struct RuntimeObjectsTag {};
 
@@ -26,7 +26,7 @@ struct RuntimeLife {
   std::atomic<const ThreadMark*> owner = nullptr;
   std::mutex mutex;
   base::IntrusiveList<RuntimeObject, RuntimeObjectsTag> objects;  // GUARDED_BY(mutex)
-  std::atomic<const Spawner*> spawner = nullptr;                  // null once the Runtime is gone
+  std::atomic<const Executor*> executor = nullptr;                  // null once the Runtime is gone
 };
 
 /// Threads: making and destroying on any, if the class allows that.
@@ -36,11 +36,11 @@ class RuntimeObject : public base::ListLink<RuntimeObjectsTag> {
   RuntimeObject& operator=(const RuntimeObject&) = delete;
 
   /// It has ended with its Runtime.
-  bool runtime_is_gone() const { return life_->spawner.load(std::memory_order_acquire) == nullptr; }
+  bool runtime_is_gone() const { return life_->executor.load(std::memory_order_acquire) == nullptr; }
 
  protected:
-  /// `spawner` may go first.
-  explicit RuntimeObject(Spawner& spawner);
+  /// `executor` may go first.
+  explicit RuntimeObject(Executor& executor);
   virtual ~RuntimeObject();
 
   /// Ends the program, with a message that names `object_name()`, unless the calling thread may use the object now. At the
@@ -50,7 +50,7 @@ class RuntimeObject : public base::ListLink<RuntimeObjectsTag> {
   }
 
  private:
-  friend class Spawner;
+  friend class Executor;
 
   /// The Runtime goes: as if the handle were destroyed now. Completions may run.
   virtual void end_with_runtime() = 0;

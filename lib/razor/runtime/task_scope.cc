@@ -4,13 +4,13 @@ namespace razor::runtime {
 namespace {
 
 // A spawned Task. Owned by its lists: deletes itself when the Task has finished or is cancelled.
-class SpawnedTask final : public Root, public Continuation, public Ready {
+class SpawnedTask final : public RootTask, public Continuation, public Runnable {
  public:
   static void* operator new(std::size_t bytes) { return FramePool::allocate(bytes); }
   static void operator delete(void* task, std::size_t bytes) noexcept { FramePool::deallocate(task, bytes); }
 
   SpawnedTask(std::string_view name, Task<void> task)
-      : Ready([](Ready& ready) { static_cast<SpawnedTask&>(ready).start(); }), name_(name), task_(std::move(task)) {}
+      : Runnable([](Runnable& ready) { static_cast<SpawnedTask&>(ready).start(); }), name_(name), task_(std::move(task)) {}
 
   void cancel() override { end(); }
 
@@ -52,18 +52,18 @@ class SpawnedTask final : public Root, public Continuation, public Ready {
 
 }  // namespace
 
-void Spawner::spawn(std::string_view name, Task<void> task) {
+void Executor::spawn(std::string_view name, Task<void> task) {
   check_use(name);
   auto* spawned = new SpawnedTask(name, std::move(task));
   roots_.push_back(*spawned);
-  make_ready(*spawned);
+  schedule(*spawned);
 }
 
 void TaskScope::spawn(std::string_view name, Task<void> task) {
-  spawner_.check_use(name);
+  executor_.check_use(name);
   auto* spawned = new SpawnedTask(name, std::move(task));
   adopt(*spawned);
-  spawner_.make_ready(*spawned);
+  executor_.schedule(*spawned);
 }
 
 void TaskScope::run_inline(std::string_view name, Task<void> task) {
@@ -72,8 +72,8 @@ void TaskScope::run_inline(std::string_view name, Task<void> task) {
   spawned->start();
 }
 
-void TaskScope::adopt(Root& root) {
-  spawner_.roots().push_back(root);
+void TaskScope::adopt(RootTask& root) {
+  executor_.roots().push_back(root);
   roots_.push_back(root);
 }
 

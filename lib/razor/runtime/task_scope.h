@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "razor/runtime/root.h"
+#include "razor/runtime/root_task.h"
 #include "razor/runtime/runtime.h"
 #include "razor/runtime/task.h"
 
@@ -13,8 +13,8 @@ namespace razor::runtime {
 
 class TaskScope {
  public:
-  /// `spawner` outlives the scope.
-  explicit TaskScope(Spawner& spawner) : spawner_(spawner) {}
+  /// `executor` outlives the scope.
+  explicit TaskScope(Executor& executor) : executor_(executor) {}
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
   ~TaskScope() { cancel(); }
@@ -27,7 +27,7 @@ class TaskScope {
   void run_inline(std::string_view name, Task<void> task);
 
   /// Registers a coroutine that is driven by someone else.
-  void adopt(Root& root);
+  void adopt(RootTask& root);
 
   /// Destroys the unfinished tasks.
   void cancel() { cancel_all(roots_); }
@@ -35,7 +35,7 @@ class TaskScope {
   bool empty() const { return roots_.empty(); }
 
  private:
-  Spawner& spawner_;
+  Executor& executor_;
   ScopeRootList roots_;
 };
 

@@ -74,7 +74,7 @@ class CallAwaiter : public Exchange, public runtime::Waiter {
     done_ = true;
     if (!suspended_) return;
     if (channel() == nullptr) return resume_now();  // a call in this process: it has no runtime of its own
-    channel()->spawner().make_ready(*this);
+    channel()->executor().schedule(*this);
   }
 
  private:

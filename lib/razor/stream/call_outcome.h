@@ -1,5 +1,5 @@
 #pragma once
-// How a call ended, in the words of hooks and traces. Private to the library.
+// How a call ended, in the words of hooks and traces: for layers that tell them.
 
 #include "razor/stream/call_hook.h"
 #include "razor/stream/call_observation.h"

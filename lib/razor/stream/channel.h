@@ -45,7 +45,7 @@ class [[nodiscard]] RequestDraft {
   wire::ByteSink& sink_;
 };
 
-/// Threads: the runtime's only, `runtime()` and `spawner()` excepted.
+/// Threads: the runtime's only, `runtime()` and `executor()` excepted.
 class Channel {
  public:
   Channel(const Channel&) = delete;
@@ -59,10 +59,10 @@ class Channel {
   }
 
   runtime::Runtime& runtime() const { return runtime_; }
-  runtime::Spawner& spawner() const { return spawner_; }
+  runtime::Executor& executor() const { return executor_; }
 
  protected:
-  explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), spawner_(runtime.spawner()) {}
+  explicit Channel(runtime::Runtime& runtime) : runtime_(runtime), executor_(runtime.executor()) {}
   virtual ~Channel() {
     const std::uint32_t remotes = remotes_.load(std::memory_order_acquire);
     RAZOR_CHECK(remotes == 0, "a stream or pool is destroyed before {} RemoteChannels over it: destroy them first", remotes);
@@ -106,7 +106,7 @@ class Channel {
   virtual void relocated(Exchange& to) = 0;
 
   runtime::Runtime& runtime_;
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   std::atomic<std::uint32_t> remotes_ = 0;
 };
 

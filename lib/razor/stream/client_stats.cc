@@ -9,7 +9,7 @@ std::string ClientStats::to_string() const {
       "{} calls: {} answered, {} failed, {} abandoned, {} in flight (peak {}), {} queued ({} B); {} B sent in {} writes, "
       "{} B received in {} reads; {} pings, {} silences, {} late answers",
       calls_submitted, calls_answered, calls_failed, calls_abandoned, in_flight, in_flight_peak, queued, queued_bytes,
-      bytes_sent, writes, bytes_received, reads, pings_sent, silences, answers_late + answers_control);
+      bytes_sent, writes, bytes_received, reads, pings_sent, silences, responses_late + responses_control);
 }
 
 }  // namespace razor::stream

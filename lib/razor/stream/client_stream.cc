@@ -2,8 +2,8 @@
 
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
-#include "razor/stream/client_stream_core.h"
-#include "razor/stream/end_elsewhere.h"
+#include "razor/stream/internal/client_stream_core.h"
+#include "razor/stream/internal/end_elsewhere.h"
 
 namespace razor::stream {
 
@@ -14,7 +14,7 @@ runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime
   auto stream = co_await runtime::with_deadline(runtime.clock(), until, transport.connect(std::move(address)));
   if (!stream) co_return base::Result<ClientStream>(stream.error(), stream.message());
   std::optional<ClientStream> made;
-  if (!base::with_memory([&] { made.emplace(runtime, *std::move(stream), config); })) {
+  if (!base::catching_bad_alloc([&] { made.emplace(runtime, *std::move(stream), config); })) {
     co_return std::make_error_code(std::errc::not_enough_memory);
   }
   co_return *std::move(made);

@@ -50,7 +50,7 @@ class ClientStream {
   ///         is full or memory is refused, too_large and encode (ran: no), deadline_exceeded, connection_lost.
   void submit(ClientTask task);
 
-  /// `co_await stream.call(action, message)`: an OwnedAnswer. The call starts now; destroying it stops waiting.
+  /// `co_await stream.call(action, message)`: an OwnedResponse. The call starts now; destroying it stops waiting.
   template <class Message>
   StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {},
                   base::Blob blob = {});

@@ -2,13 +2,13 @@
 
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
-#include "razor/stream/client_task_call.h"
+#include "razor/stream/internal/client_task_call.h"
 
 namespace razor::stream {
 
-// --- Answer ----------------------------------------------------------------------------------------------------------
+// --- Response --------------------------------------------------------------------------------------------------------
 
-Answer::Answer(const wire::ResponseFrame& frame) {
+Response::Response(const wire::ResponseFrame& frame) {
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
     case wire::ResponseFlag::success:
       msg_ = frame.msg;
@@ -32,7 +32,7 @@ Answer::Answer(const wire::ResponseFrame& frame) {
   blob_ = frame.blob;
 }
 
-std::string Answer::message() const {
+std::string Response::message() const {
   switch (kind_) {
     case Kind::success: return base::format("success: {} bytes of message, {} of blob", msg_.size(), blob_.size());
     case Kind::error_number: return base::format("error number {}", static_cast<std::int32_t>(number_));
@@ -50,7 +50,7 @@ ClientTask::ClientTask(const wire::Action& action, Completion completion)
 ClientTask ClientTask::with_encoded(const wire::Action& action, base::ByteView message, Completion completion) {
   ClientTask task(action, std::move(completion));
   task.call_->is_written = true;
-  if (!base::with_memory([&] { task.message_sink().put(message); })) task.refuse(base::out_of_memory(base::Ran::no));
+  if (!base::catching_bad_alloc([&] { task.message_sink().put(message); })) task.refuse(base::out_of_memory(base::Ran::no));
   return task;
 }
 
@@ -97,11 +97,11 @@ void submit(Channel& channel, ClientTask task) {
 
 // --- The call inside -------------------------------------------------------------------------------------------------
 
-void ClientTask::Call::on_response(const wire::ResponseFrame& frame) { complete(Answer(frame)); }
+void ClientTask::Call::on_response(const wire::ResponseFrame& frame) { complete(Response(frame)); }
 
-void ClientTask::Call::on_failed(base::CallError error) { complete(Answer(std::move(error))); }
+void ClientTask::Call::on_failed(base::CallError error) { complete(Response(std::move(error))); }
 
-void ClientTask::Call::complete(const Answer& answer) {
+void ClientTask::Call::complete(const Response& answer) {
   if (completion) run_completion([&] { completion(answer); });
   delete this;
 }

@@ -2,7 +2,7 @@
 // ClientTask: one call of the stream interface, handed over to a ClientStream as a whole: an action, a message, an
 // optional blob, and what to do with the answer. Move-only; completes exactly once, also when it is dropped unsent.
 //
-//   stream.submit(razor::ClientTask(kRead, ReadRequest{inode, offset, length}, [](const razor::Answer& answer) {
+//   stream.submit(razor::ClientTask(kRead, ReadRequest{inode, offset, length}, [](const razor::Response& answer) {
 //     if (answer.ok()) use(answer.blob());
 //   }));
 
@@ -19,7 +19,7 @@
 namespace razor::stream {
 
 /// How a stream call ended: the peer's answer, or why there is none. Views live as long as who hands it out says.
-class Answer {
+class Response {
  public:
   enum class Kind {
     success,       ///< `msg`, `blob`
@@ -28,10 +28,10 @@ class Answer {
     failed,        ///< the framework's: `error`
   };
 
-  explicit Answer(const wire::ResponseFrame& frame);
+  explicit Response(const wire::ResponseFrame& frame);
   /// `kept` holds the frame's blob.
-  Answer(const wire::ResponseFrame& frame, base::Blob kept) : Answer(frame) { kept_ = std::move(kept); }
-  explicit Answer(base::CallError error) : kind_(Kind::failed), error_(std::move(error)) {}
+  Response(const wire::ResponseFrame& frame, base::Blob kept) : Response(frame) { kept_ = std::move(kept); }
+  explicit Response(base::CallError error) : kind_(Kind::failed), error_(std::move(error)) {}
 
   Kind kind() const { return kind_; }
   bool ok() const { return kind_ == Kind::success; }
@@ -72,9 +72,9 @@ class Answer {
   std::optional<base::CallError> error_;
 };
 
-/// Called once, on the channel's thread, and never inside `submit`. The Answer lives until it returns. It may submit,
+/// Called once, on the channel's thread, and never inside `submit`. The Response lives until it returns. It may submit,
 /// close and destroy. An exception that escapes it is logged.
-using Completion = base::UniqueFunction<void(const Answer&)>;
+using Completion = base::UniqueFunction<void(const Response&)>;
 
 class ClientTask {
  public:
@@ -106,11 +106,11 @@ class ClientTask {
   ClientTask&& with_options(const CallOptions& options) &&;
   /// What errors of the handler ask of a pool; without it, nothing. `rule` is called with answers of the kinds `error_number`
   /// and `error_bytes`, on the pool's thread: `ClientTask(…).with_failover<leader_of>()`.
-  template <Failover (*rule)(const Answer&)>
+  template <Failover (*rule)(const Response&)>
   ClientTask&& with_failover() && {
     set_failover_rule([](const wire::ResponseFrame& frame) {
-      const Answer answer(frame);
-      if (answer.kind() == Answer::Kind::failed) return Failover::stop();
+      const Response answer(frame);
+      if (answer.kind() == Response::Kind::failed) return Failover::stop();
       try {
         return rule(answer);
       } catch (...) {
@@ -150,7 +150,7 @@ void submit(Channel& channel, ClientTask task);
 }  // namespace razor::stream
 
 namespace razor {
-using stream::Answer;
+using stream::Response;
 using stream::ClientTask;
 using wire::Action;
 }  // namespace razor

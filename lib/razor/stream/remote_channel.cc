@@ -36,7 +36,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
   static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
 
-  RemoteCall(runtime::Spawner& home, Channel& target, std::shared_ptr<Transit> transit, Exchange& caller,
+  RemoteCall(runtime::Executor& home, Channel& target, std::shared_ptr<Transit> transit, Exchange& caller,
              const wire::Action& action, const CallOptions& call_options)
       : user(&caller),
         options(call_options),
@@ -46,7 +46,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
         action_number_(action.number()),
         is_name_(action.is_name()),
         rule_(caller.failover_rule()) {
-    memory_refused = !base::with_memory([&] { name_and_message.put(base::as_bytes(action.name())); });
+    memory_refused = !base::catching_bad_alloc([&] { name_and_message.put(base::as_bytes(action.name())); });
     name_bytes_ = name_and_message.view().size();
   }
 
@@ -61,7 +61,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
 
   void go() {
     transit_->calls.fetch_add(1, std::memory_order_relaxed);
-    target_.spawner().post(outward_);
+    target_.executor().post(outward_);
   }
   void fail(CallError error) { error_.emplace(std::move(error)); }
   void come_back() {
@@ -74,13 +74,13 @@ class RemoteCall final : public base::ListLink<AllTag> {
   }
 
  private:
-  struct Outward final : runtime::Posted {
+  struct Outward final : runtime::PostedTask {
     explicit Outward(RemoteCall& owner) : call(owner) {}
     void run() override { call.start(); }
     void drop() override { call.dropped(); }
     RemoteCall& call;
   };
-  struct Homeward final : runtime::Posted {
+  struct Homeward final : runtime::PostedTask {
     explicit Homeward(RemoteCall& owner) : call(owner) {}
     void run() override { call.arrive(); }
     void drop() override { delete &call; }  // nobody is there any more
@@ -118,7 +118,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
     on_failed(CallError(Errc::closed, Ran::no, "the runtime of the channel is gone"));
   }
   void on_response(const wire::ResponseFrame& frame) {
-    const bool is_kept = base::with_memory([&] {
+    const bool is_kept = base::catching_bad_alloc([&] {
       answer_msg_ = base::to_bytes(frame.msg);
       answer_blob_.blob = frame.take_blob();
     });
@@ -134,7 +134,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   // --- At home again
   void arrive();
 
-  runtime::Spawner& home_;
+  runtime::Executor& home_;
   Channel& target_;
   std::shared_ptr<Transit> transit_;
   std::uint32_t action_number_;
@@ -156,7 +156,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
  public:
   RemoteChannelCore(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)
       : Channel(home),
-        RuntimeObject(home.spawner()),
+        RuntimeObject(home.executor()),
         target_(target),
         target_in_use_(std::in_place, target),
         config_(config),
@@ -164,7 +164,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
 
   wire::ByteSink& begin(Exchange& user, const wire::Action& action, const CallOptions& options) override {
     check_use();
-    drafted_ = new RemoteCall(spawner(), target_, transit_, user, action, options);
+    drafted_ = new RemoteCall(executor(), target_, transit_, user, action, options);
     attach(user, drafted_);
     return drafted_->name_and_message;
   }

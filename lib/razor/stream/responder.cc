@@ -12,13 +12,13 @@ bool Responder::take_turn() {
 
 void Responder::reply_encoded(base::ByteView message, base::Blob blob) {
   wire::ByteSink& sink = begin();
-  if (!base::with_memory([&] { sink.put(message); })) return end_failed(base::Errc::overloaded);
+  if (!base::catching_bad_alloc([&] { sink.put(message); })) return end_failed(base::Errc::overloaded);
   end_success(std::move(blob));
 }
 
 void Responder::fail_bytes(base::ByteView error) {
   wire::ByteSink& sink = begin();
-  if (!base::with_memory([&] { sink.put(error); })) return end_failed(base::Errc::overloaded);
+  if (!base::catching_bad_alloc([&] { sink.put(error); })) return end_failed(base::Errc::overloaded);
   end_error_bytes();
 }
 
@@ -33,7 +33,7 @@ void Responder::fail(base::Errc errc) {
 }
 
 void Responder::fail_undecodable(std::string_view method, std::string_view why) {
-  (void)base::with_memory([&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
+  (void)base::catching_bad_alloc([&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
   begin();
   end_failed(Failure(base::Errc::decode, base::Ran::no, why));
 }

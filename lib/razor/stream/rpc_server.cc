@@ -4,7 +4,7 @@
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
-#include "razor/stream/server_stream.h"
+#include "razor/stream/internal/server_stream.h"
 
 namespace razor::stream {
 
@@ -13,14 +13,14 @@ using base::Ref;
 
 // One address that is served, with the loop that accepts there.
 struct RpcServer::Listening {
-  Listening(runtime::Spawner& spawner, std::unique_ptr<runtime::Listener> listener_there)
-      : listener(std::move(listener_there)), loop(spawner) {}
+  Listening(runtime::Executor& executor, std::unique_ptr<runtime::Listener> listener_there)
+      : listener(std::move(listener_there)), loop(executor) {}
   std::unique_ptr<runtime::Listener> listener;
   runtime::TaskScope loop;
 };
 
 RpcServer::RpcServer(runtime::Runtime& runtime, Dispatch& dispatch, const ServerConfig& config)
-    : RuntimeObject(runtime.spawner()), shared_(base::make_ref<ServerShared>(runtime, config)) {
+    : RuntimeObject(runtime.executor()), shared_(base::make_ref<ServerShared>(runtime, config)) {
   shared_->dispatch = &dispatch;
 }
 
@@ -53,7 +53,7 @@ base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address
   auto listener = transport.listen(address, {.backlog = config.backlog});
   if (!listener) return {listener.error(), listener.message()};
   auto& listening = *listening_.emplace_back(
-      std::make_unique<Listening>(shared_->runtime.spawner(), *std::move(listener)));
+      std::make_unique<Listening>(shared_->runtime.executor(), *std::move(listener)));
   listening.loop.spawn("RpcServer::accept_loop", accept_loop(shared_, *listening.listener));
   return listening.listener->address();
 }

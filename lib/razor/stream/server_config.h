@@ -21,7 +21,7 @@ struct ServerConfig {
   std::uint32_t handlers_max = 65'536;
   /// Pongs of one connection that wait: for the answers of the requests before their pings, or, of prompt pings, to be
   /// written. At this number nothing more is read from it until some are gone. (admission.h)
-  std::uint32_t control_answers_max = 1000;
+  std::uint32_t control_responses_max = 1000;
   /// A handler that holds the server's thread for longer, without suspending, delays everybody else. It is logged as a
   /// warning, once for each method; max: never. Measured over the turn in which requests are dispatched.
   /// (handler_log.h)

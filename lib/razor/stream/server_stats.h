@@ -23,10 +23,10 @@ struct ServerStats {
   std::uint64_t overloaded = 0;          ///< refused: too many handlers of all connections
   std::uint64_t draining = 0;            ///< refused: the server closes
   std::uint64_t refused = 0;             ///< by the server's hook
-  std::uint64_t answers = 0;             ///< queued to be written, refusals included
-  std::uint64_t answers_failed = 0;      ///< of those: with a text of the framework
-  std::uint64_t answers_dropped = 0;     ///< the peer was gone
-  std::uint64_t answers_repeated = 0;    ///< a handler answered twice
+  std::uint64_t responses = 0;             ///< queued to be written, refusals included
+  std::uint64_t responses_failed = 0;      ///< of those: with a text of the framework
+  std::uint64_t responses_dropped = 0;     ///< the peer was gone
+  std::uint64_t responses_repeated = 0;    ///< a handler answered twice
   std::uint64_t handlers_threw = 0;
   std::uint64_t undecodable = 0;         ///< requests whose arguments did not decode
   base::ByteCount bytes_received = 0;
@@ -43,7 +43,7 @@ struct ServerStats {
 struct ConnectionStats {
   runtime::Address peer;
   std::uint64_t requests = 0;
-  std::uint64_t answers = 0;
+  std::uint64_t responses = 0;
   std::uint32_t handlers = 0;
   base::ByteCount bytes_received = 0;
   base::ByteCount bytes_sent = 0;

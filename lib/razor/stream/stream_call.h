@@ -10,34 +10,34 @@
 
 namespace razor::stream {
 
-/// An Answer that owns its bytes.
-class OwnedAnswer {
+/// A Response that owns its bytes.
+class OwnedResponse {
  public:
-  explicit OwnedAnswer(const wire::ResponseFrame& frame)
+  explicit OwnedResponse(const wire::ResponseFrame& frame)
       : msg_(base::to_bytes(frame.msg)), blob_(frame.take_blob()), answer_(owned(frame)) {}
-  explicit OwnedAnswer(base::CallError error) : answer_(std::move(error)) {}
+  explicit OwnedResponse(base::CallError error) : answer_(std::move(error)) {}
 
-  OwnedAnswer(OwnedAnswer&&) noexcept = default;
-  OwnedAnswer& operator=(OwnedAnswer&&) noexcept = default;
+  OwnedResponse(OwnedResponse&&) noexcept = default;
+  OwnedResponse& operator=(OwnedResponse&&) noexcept = default;
 
-  const Answer& operator*() const { return answer_; }
-  const Answer* operator->() const { return &answer_; }
+  const Response& operator*() const { return answer_; }
+  const Response* operator->() const { return &answer_; }
 
  private:
-  Answer owned(wire::ResponseFrame frame) const {
+  Response owned(wire::ResponseFrame frame) const {
     frame.msg = msg_;
     frame.blob = blob_;
     frame.source = nullptr;
-    return Answer(frame, blob_);
+    return Response(frame, blob_);
   }
 
   // Bytes keep their address when they are moved, so the views of `answer_` stay valid.
   base::Bytes msg_;
   base::Blob blob_;
-  Answer answer_;
+  Response answer_;
 };
 
-/// `co_await` gives an OwnedAnswer. Started when it is made; movable, also while it is under way.
+/// `co_await` gives an OwnedResponse. Started when it is made; movable, also while it is under way.
 class [[nodiscard]] StreamCall final : public CallAwaiter {
  public:
   template <std::invocable<wire::Encoder&> Encode>
@@ -54,11 +54,11 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
   }
   StreamCall(StreamCall&&) noexcept = default;
 
-  OwnedAnswer await_resume() { return *std::move(answer_); }
+  OwnedResponse await_resume() { return *std::move(answer_); }
 
  private:
   void on_response(const wire::ResponseFrame& frame) override {
-    if (!base::with_memory([&] { answer_.emplace(frame); })) answer_.emplace(base::out_of_memory(wire::ran(frame)));
+    if (!base::catching_bad_alloc([&] { answer_.emplace(frame); })) answer_.emplace(base::out_of_memory(wire::ran(frame)));
     finish_now();
   }
   void on_failed(base::CallError error) override {
@@ -69,12 +69,12 @@ class [[nodiscard]] StreamCall final : public CallAwaiter {
 
   std::string action_;
   std::uint32_t number_;
-  std::optional<OwnedAnswer> answer_;
+  std::optional<OwnedResponse> answer_;
 };
 
 }  // namespace razor::stream
 
 namespace razor {
-using stream::OwnedAnswer;
+using stream::OwnedResponse;
 using stream::StreamCall;
 }  // namespace razor

@@ -40,9 +40,9 @@ base::CallError codec_failure(Errc errc, base::Ran ran) {
   } catch (const std::bad_alloc&) {
     return base::out_of_memory(ran);
   } catch (const std::exception& error) {
-    return {errc, ran, base::text_with_memory([&] { return std::string(error.what()); })};
+    return {errc, ran, base::text_or_empty([&] { return std::string(error.what()); })};
   } catch (...) {
-    return {errc, ran, base::text_with_memory([] { return std::string("an adaptor threw"); })};
+    return {errc, ran, base::text_or_empty([] { return std::string("an adaptor threw"); })};
   }
 }
 

@@ -112,7 +112,7 @@ class UsersContextMaker final : public AsioMaker {
     const auto work = boost::asio::make_work_guard(context_);
     const auto limit = std::chrono::steady_clock::now() + kRunLimit;
     bool finished = false;
-    runtime::TaskScope scope(runtime_->spawner());
+    runtime::TaskScope scope(runtime_->executor());
     scope.spawn("conformance test", and_note(std::move(task), finished));
     while (!finished && std::chrono::steady_clock::now() < limit) context_.run_one_until(limit);
     return finished;

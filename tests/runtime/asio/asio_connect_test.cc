@@ -180,7 +180,7 @@ TEST(NameLookupDeathTest, AProgramEndsWhileANameIsLookedUp) {
     });
     AsioRuntime runtime(config_with(lookup));
     const auto try_it = [](AsioRuntime& on) -> Task<bool> {
-      TaskScope scope(on.spawner());
+      TaskScope scope(on.executor());
       const auto connect = [](AsioRuntime& with) -> Task<void> {
         (void)co_await with.network().connect(Address::tcp("silent.test", 80));
       };
@@ -202,7 +202,7 @@ TEST_F(AsioConnectTest, OneSilentNameStopsNoOther) {
   const auto talk = [](AsioConnectTest& test, runtime::Network& network, FakeNames& names, AsioRuntime& runtime,
                        std::uint16_t at) -> Task<void> {
     (void)test;
-    TaskScope scope(runtime.spawner());
+    TaskScope scope(runtime.executor());
     const auto connect_in_vain = [](runtime::Network& with, std::uint16_t to) -> Task<void> {
       (void)co_await with.connect(Address::tcp("silent.test", to));
     };
@@ -225,7 +225,7 @@ TEST_F(AsioConnectTest, WhoeverAsksForTheSameNameSharesOneLookup) {
   names_.set("slow.test", found({"127.0.0.1"}));
   const auto release_when_all_wait = [](FakeNames& names, AsioRuntime& runtime) -> Task<bool> {
     const bool has_begun = co_await eventually(runtime.clock(), [&] { return names.under_way() == 1; });
-    co_await test::turns(runtime.spawner(), 10);
+    co_await test::turns(runtime.executor(), 10);
     names.release();
     co_return has_begun;
   };

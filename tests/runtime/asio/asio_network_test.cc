@@ -225,10 +225,10 @@ TEST_F(AsioNetworkTest, ConnectionsAreLimitedByTheDescriptors) {
 
 // --- Loops that always find something --------------------------------------------------------------------------------
 
-Task<void> count_turns(runtime::Spawner& spawner, std::size_t& count) {
+Task<void> count_turns(runtime::Executor& executor, std::size_t& count) {
   while (true) {
     ++count;
-    co_await test::NextTurn(spawner);
+    co_await test::NextTurn(executor);
   }
 }
 
@@ -243,9 +243,9 @@ Task<void> read_byte_by_byte(AsioRuntime& runtime) {
   constexpr std::size_t kBytes = 20'000;
   const Result<void> written = co_await test::write_owned(*pair.client, test::Pattern::bytes(kBytes));
   CO_ASSERT_TRUE(written.ok());
-  TaskScope scope(runtime.spawner());
+  TaskScope scope(runtime.executor());
   std::size_t others_ran = 0;
-  scope.spawn("other", count_turns(runtime.spawner(), others_ran));
+  scope.spawn("other", count_turns(runtime.executor(), others_ran));
   std::byte byte{};
   std::size_t others_ran_before = 0;
   for (std::size_t i = 0; i < kBytes; ++i) {
@@ -263,9 +263,9 @@ TEST_F(AsioNetworkTest, AReaderThatAlwaysFindsBytesLetsOthersRun) { runtime_.blo
 
 Task<void> write_byte_by_byte(AsioRuntime& runtime) {
   const test::StreamPair pair = co_await connected_pair(runtime);
-  TaskScope scope(runtime.spawner());
+  TaskScope scope(runtime.executor());
   std::size_t others_ran = 0;
-  scope.spawn("other", count_turns(runtime.spawner(), others_ran));
+  scope.spawn("other", count_turns(runtime.executor(), others_ran));
   const std::byte byte{};
   const ByteView view(&byte, 1);
   std::size_t others_ran_before = 0;
@@ -289,9 +289,9 @@ Task<void> accept_many(AsioRuntime& runtime) {
     CO_ASSERT_TRUE(client.ok());
     clients.push_back(*std::move(client));
   }
-  TaskScope scope(runtime.spawner());
+  TaskScope scope(runtime.executor());
   std::size_t others_ran = 0;
-  scope.spawn("other", count_turns(runtime.spawner(), others_ran));
+  scope.spawn("other", count_turns(runtime.executor(), others_ran));
   for (int i = 0; i < 100; ++i) {
     const Connection server = co_await (*listening)->accept();
     CO_ASSERT_TRUE(server.ok());

@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 using runtime::Address;
 using runtime::Event;
 using runtime::Listener;
-using runtime::Posted;
+using runtime::PostedTask;
 using runtime::Task;
 using test::LiveCount;
 using test::NextTurn;
@@ -75,8 +75,8 @@ TEST(AsioRuntime, RunsUntilItIsStoppedAndThenAgain) {
   AsioRuntime runtime;
   std::vector<int> notes;
   for (int round = 0; round < 3; ++round) {
-    runtime.spawner().spawn("note", note(notes, round));
-    runtime.spawner().spawn("stop", stop_it(runtime));
+    runtime.executor().spawn("note", note(notes, round));
+    runtime.executor().spawn("stop", stop_it(runtime));
     runtime.run();
     EXPECT_EQ(notes.size(), static_cast<std::size_t>(round) + 1);
   }
@@ -86,11 +86,11 @@ TEST(AsioRuntime, RunsUntilItIsStoppedAndThenAgain) {
 TEST(AsioRuntime, AStopBeforeTheRunCounts) {
   AsioRuntime runtime;
   std::vector<int> notes;
-  runtime.spawner().spawn("note", note(notes, 1));
+  runtime.executor().spawn("note", note(notes, 1));
   runtime.stop();
   runtime.run();
   EXPECT_TRUE(notes.empty());
-  runtime.spawner().spawn("stop", stop_it(runtime));
+  runtime.executor().spawn("stop", stop_it(runtime));
   runtime.run();
   EXPECT_EQ(notes, (std::vector{1})) << "what was ready before the stop runs when it runs again";
 }
@@ -111,7 +111,7 @@ Task<int> stop_and_wait(AsioRuntime& runtime, Event& event, LiveCount::Sentinel)
 // Regression: block_on took the result of a task that had none yet, and left the task behind, writing to its stack.
 TEST(AsioRuntime, BlockOnThatIsStoppedThrowsAndDestroysItsTask) {
   AsioRuntime runtime;
-  Event event(runtime.spawner());
+  Event event(runtime.executor());
   LiveCount count;
   EXPECT_THROW(runtime.block_on(stop_and_wait(runtime, event, count.sentinel())), std::runtime_error);
   EXPECT_EQ(count.alive(), 0);
@@ -120,16 +120,16 @@ TEST(AsioRuntime, BlockOnThatIsStoppedThrowsAndDestroysItsTask) {
 }
 
 Task<int> post_and_wait(AsioRuntime& runtime) {
-  struct SetEvent final : Posted {
+  struct SetEvent final : PostedTask {
     explicit SetEvent(Event& to_set) : event(to_set) {}
     void run() override { event.set(); }
     void drop() override {}
     Event& event;
   };
   for (int i = 0; i < 20; ++i) {
-    Event posted(runtime.spawner());
+    Event posted(runtime.executor());
     SetEvent item(posted);
-    std::thread other([&] { runtime.spawner().post(item); });
+    std::thread other([&] { runtime.executor().post(item); });
     co_await posted.wait();
     other.join();
     co_await runtime.clock().sleep_for(100us);
@@ -142,7 +142,7 @@ TEST(AsioRuntime, SpinsBeforeItSleepsWhenItIsToldTo) {
   config.spin = 200us;
   AsioRuntime runtime(config);
   EXPECT_EQ(runtime.block_on(post_and_wait(runtime)), 20);
-  runtime.spawner().spawn("stop", stop_it(runtime));
+  runtime.executor().spawn("stop", stop_it(runtime));
   runtime.run();
 }
 
@@ -170,10 +170,10 @@ TEST(AsioRuntimeOnUsersContext, RunsBesideTheUsersOwnWork) {
   AsioRuntime runtime(context);
   EXPECT_EQ(&runtime.context(), &context);
   std::vector<int> notes;
-  runtime.spawner().spawn("note", note(notes, 1));
+  runtime.executor().spawn("note", note(notes, 1));
   boost::asio::post(context, [&] {
     notes.push_back(2);
-    runtime.spawner().spawn("note", note(notes, 3));  // outside of any turn of the runtime's
+    runtime.executor().spawn("note", note(notes, 3));  // outside of any turn of the runtime's
   });
   context.run();
   EXPECT_EQ(notes, (std::vector{1, 2, 3}));
@@ -187,7 +187,7 @@ TEST(AsioRuntimeOnUsersContext, ARunEndsWhenNothingIsLeftToDo) {
     co_await on.clock().sleep_for(2ms);
     list.push_back(1);
   };
-  runtime.spawner().spawn("sleeper", sleep_and_note(runtime, notes));
+  runtime.executor().spawn("sleeper", sleep_and_note(runtime, notes));
   context.run();
   EXPECT_EQ(notes, (std::vector{1}));
 }
@@ -201,11 +201,11 @@ TEST(AsioRuntimeOnUsersContext, ARunEndsAlthoughATimerWasArmedAndDisarmed) {
     const auto in_time = co_await runtime::with_deadline(on.clock(), on.clock().now() + 1h, give_later(on, 5));
     if (in_time.ok()) into = *in_time;
   };
-  runtime.spawner().spawn("in time", finish_in_time(runtime, result));
+  runtime.executor().spawn("in time", finish_in_time(runtime, result));
   context.run();
   EXPECT_EQ(result, 5);
 
-  runtime::TaskScope scope(runtime.spawner());
+  runtime::TaskScope scope(runtime.executor());
   auto sleep_long = [](AsioRuntime& on) -> Task<void> { co_await on.clock().sleep_for(1h); };
   scope.spawn("sleeper", sleep_long(runtime));
   context.restart();
@@ -227,9 +227,9 @@ TEST(AsioRuntimeOnUsersContext, MayBeDestroyedBeforeTheContextWithHandlersUnderW
     AsioRuntime runtime(context);
     const auto listener = runtime.network().listen(Address::tcp("127.0.0.1", 0));
     ASSERT_TRUE(listener.ok());
-    for (int i = 0; i < 3; ++i) runtime.spawner().spawn("connect", connect(runtime, count.sentinel(), **listener));
+    for (int i = 0; i < 3; ++i) runtime.executor().spawn("connect", connect(runtime, count.sentinel(), **listener));
     context.poll();
-    runtime.spawner().spawn("note", note(notes, 1));
+    runtime.executor().spawn("note", note(notes, 1));
     EXPECT_EQ(count.alive(), 3);
   }
   EXPECT_EQ(count.alive(), 0);
@@ -238,7 +238,7 @@ TEST(AsioRuntimeOnUsersContext, MayBeDestroyedBeforeTheContextWithHandlersUnderW
   EXPECT_TRUE(notes.empty());
 
   AsioRuntime again(context);
-  again.spawner().spawn("note", note(notes, 2));
+  again.executor().spawn("note", note(notes, 2));
   context.restart();
   context.run();
   EXPECT_EQ(notes, (std::vector{2}));
@@ -249,8 +249,8 @@ TEST(AsioRuntimeOnUsersContext, TwoRuntimesShareAContext) {
   AsioRuntime one(context);
   auto two = std::make_unique<AsioRuntime>(context);
   std::vector<int> notes;
-  one.spawner().spawn("note", note(notes, 1));
-  two->spawner().spawn("note", note(notes, 2));
+  one.executor().spawn("note", note(notes, 1));
+  two->executor().spawn("note", note(notes, 2));
   two.reset();
   context.run();
   EXPECT_EQ(notes, (std::vector{1}));
@@ -258,12 +258,12 @@ TEST(AsioRuntimeOnUsersContext, TwoRuntimesShareAContext) {
 
 // --- AsioThread ------------------------------------------------------------------------------------------------------
 
-Task<bool> runs_here(AsioRuntime& runtime) { co_return runtime.spawner().runs_in_this_thread(); }
+Task<bool> runs_here(AsioRuntime& runtime) { co_return runtime.executor().runs_in_this_thread(); }
 
 TEST(AsioThread, BlockOnRunsTheTaskOnItsThread) {
   AsioThread background;
   AsioRuntime& runtime = background.runtime();
-  EXPECT_FALSE(runtime.spawner().runs_in_this_thread());
+  EXPECT_FALSE(runtime.executor().runs_in_this_thread());
   EXPECT_TRUE(background.block_on([&] { return runs_here(runtime); }));
   EXPECT_EQ(background.block_on([&] { return give_later(runtime, 5); }), 5);
   EXPECT_THROW(background.block_on([&] { return fail_later(runtime); }), std::runtime_error);
@@ -299,7 +299,7 @@ TEST(AsioThread, ManyThreadsBlockAtATime) {
 }
 
 Task<int> wait_for_ever(AsioRuntime& runtime, LiveCount::Sentinel, std::atomic<bool>& waits) {
-  Event never(runtime.spawner());
+  Event never(runtime.executor());
   waits = true;
   co_await never.wait();
   co_return 0;
@@ -331,7 +331,7 @@ TEST(AsioThread, EndsWithTasksUnderWay) {
     AsioThread background;
     auto spawn_one = [](AsioRuntime& runtime, LiveCount::Sentinel sentinel) -> Task<void> {
       auto sleep = [](AsioRuntime& on, LiveCount::Sentinel) -> Task<void> { co_await on.clock().sleep_for(1h); };
-      runtime.spawner().spawn("sleeper", sleep(runtime, std::move(sentinel)));
+      runtime.executor().spawn("sleeper", sleep(runtime, std::move(sentinel)));
       co_return;
     };
     background.block_on([&] { return spawn_one(background.runtime(), count.sentinel()); });
@@ -383,7 +383,7 @@ TEST(AsioRuntimeDeathTest, ASignalThatNobodyWaitsForAnyMoreHasItsUsualEffect) {
 TEST(AsioRuntime, IsDestroyedWhileATaskWaitsForASignal) {
   AsioRuntime runtime;
   auto wait = [](AsioRuntime& on) -> Task<void> { (void)co_await on.wait_for_signal(SIGUSR1); };
-  runtime.spawner().spawn("signal waiter", wait(runtime));
+  runtime.executor().spawn("signal waiter", wait(runtime));
   EXPECT_EQ(runtime.block_on(give_later(runtime, 1)), 1);
 }
 

@@ -18,7 +18,7 @@ namespace razor::asio {
 
 using IpAddress = boost::asio::ip::address;
 
-void LookupDoor::post(runtime::Posted& work) {
+void LookupDoor::post(runtime::PostedTask& work) {
   const std::lock_guard lock(mutex_);
   if (core_ != nullptr) {
     core_->post(work);
@@ -67,7 +67,7 @@ constexpr int kNotSentMax = 128 * 1024;
 
 // Shared by the coroutine that waits and by the lookup, which may end long after the coroutine and the runtime have.
 class NameAnswer final : public NameLookup::Asker,
-                         public runtime::Posted,
+                         public runtime::PostedTask,
                          public std::enable_shared_from_this<NameAnswer> {
  public:
   NameAnswer(AsioCore& core, std::shared_ptr<LookupDoor> door) : core_(core), door_(std::move(door)) {}
@@ -83,7 +83,7 @@ class NameAnswer final : public NameLookup::Asker,
   void run() override {
     const auto until_the_end = std::move(under_way_);
     is_here_ = true;
-    if (waiter_ != nullptr) core_.make_ready(*std::exchange(waiter_, nullptr));
+    if (waiter_ != nullptr) core_.schedule(*std::exchange(waiter_, nullptr));
   }
   void drop() override { const auto until_the_end = std::move(under_way_); }
 
@@ -191,9 +191,9 @@ Connected all_failed(const std::vector<Failure>& failures) {
   for (const Failure& failure : failures) {
     text += base::format("{}{}: {}", text.empty() ? "" : "; ", failure.address.to_string(), failure.error.message());
   }
-  const auto said_most =
+  const auto said_max =
       std::ranges::max_element(failures, {}, [](const Failure& failure) { return telling(failure.error); });
-  return Connected(said_most->error, std::move(text));
+  return Connected(said_max->error, std::move(text));
 }
 
 // The attempts to connect to one name: each has a head start before the next, the first stream ends all others.

@@ -24,7 +24,7 @@ class LookupDoor {
   explicit LookupDoor(AsioCore& core) : core_(&core) {}
 
   /// Runs `work` on the runtime's thread, or drops it when the runtime is gone.
-  void post(runtime::Posted& work);
+  void post(runtime::PostedTask& work);
   void shut() {
     const std::lock_guard lock(mutex_);
     core_ = nullptr;

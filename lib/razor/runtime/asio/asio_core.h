@@ -22,7 +22,7 @@ struct AsioConnector;
 
 /// Shared by the AsioRuntime and by every handler that is under way in the io_context, which goes last.
 class AsioCore final : public runtime::Clock,
-                       public runtime::Spawner,
+                       public runtime::Executor,
                        public runtime::Random,
                        public runtime::Network,
                        public std::enable_shared_from_this<AsioCore> {
@@ -44,9 +44,9 @@ class AsioCore final : public runtime::Clock,
   void arm(runtime::Timer& timer, base::TimePoint at) override;
   void disarm(runtime::Timer& timer) override;
 
-  // Spawner
-  void make_ready(runtime::Ready& work) override;
-  void post(runtime::Posted& work) override;
+  // Executor
+  void schedule(runtime::Runnable& work) override;
+  void post(runtime::PostedTask& work) override;
   bool runs_in_this_thread() const override;
   std::string why_not_here() const override;
   bool is_free_here() const override;

@@ -70,7 +70,7 @@ AsioListener::~AsioListener() {
   state_->core->count_handle(-1);
   if (runtime::Waiter* waiter = std::exchange(state_->waiter, nullptr)) {
     state_->error = boost::asio::error::operation_aborted;
-    state_->core->make_ready(*waiter);
+    state_->core->schedule(*waiter);
   }
   // Before closing, which would let another file have the same number; and not a file that others put there meanwhile.
   if (file_ && socket_file_at(address_) == file_) ::unlink(address_.host().c_str());

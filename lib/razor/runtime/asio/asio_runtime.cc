@@ -104,14 +104,14 @@ void AsioCore::disarm(runtime::Timer& timer) {
   if (!in_turn()) schedule_wake();
 }
 
-void AsioCore::make_ready(runtime::Ready& work) {
+void AsioCore::schedule(runtime::Runnable& work) {
   if (closed_) [[unlikely]] return;
   check_use("something that wakes a task (an Event, a Channel, a stream, a pool)");
   ready_.push_back(work);
   if (!in_turn()) post_turn();
 }
 
-void AsioCore::post(runtime::Posted& work) {
+void AsioCore::post(runtime::PostedTask& work) {
   switch (foreign_.push(work)) {
     case runtime::ForeignQueue::Pushed::runtime_knows: return;
     case runtime::ForeignQueue::Pushed::closed: work.drop(); return;
@@ -155,7 +155,7 @@ void AsioCore::end_turn() {
   for (int round = 0; round < kReadyRoundsMax && !ready_.empty(); ++round) {
     runtime::ReadyQueue now_ready;
     now_ready.splice_back(ready_);
-    while (runtime::Ready* work = now_ready.pop_front()) work->run();
+    while (runtime::Runnable* work = now_ready.pop_front()) work->run();
   }
   set_in_turn(false);
   if (!ready_.empty()) post_turn();
@@ -255,7 +255,7 @@ AsioRuntime::~AsioRuntime() {
 }
 
 runtime::Clock& AsioRuntime::clock() { return *core_; }
-runtime::Spawner& AsioRuntime::spawner() { return *core_; }
+runtime::Executor& AsioRuntime::executor() { return *core_; }
 runtime::Random& AsioRuntime::random() { return *core_; }
 runtime::Network& AsioRuntime::network() { return *core_; }
 base::LogSink& AsioRuntime::log() { return core_->log(); }

@@ -44,7 +44,7 @@ class AsioRuntime final : public runtime::Runtime {
   ~AsioRuntime() override;
 
   runtime::Clock& clock() override;
-  runtime::Spawner& spawner() override;
+  runtime::Executor& executor() override;
   runtime::Random& random() override;
   runtime::Network& network() override;
   base::LogSink& log() override;
@@ -107,14 +107,14 @@ namespace detail {
 
 /// Starts a Task on a Runtime's thread for a thread that waits.
 template <class Make>
-class BlockingRun final : public runtime::Posted {
+class BlockingRun final : public runtime::PostedTask {
  public:
   using T = typename std::invoke_result_t<Make&>::value_type;
 
-  BlockingRun(runtime::Spawner& spawner, Make& make) : spawner_(spawner), make_(make) {}
+  BlockingRun(runtime::Executor& executor, Make& make) : executor_(executor), make_(make) {}
 
   T wait() {
-    spawner_.post(*this);
+    executor_.post(*this);
     finished_.wait();
     return outcome_.take();
   }
@@ -123,7 +123,7 @@ class BlockingRun final : public runtime::Posted {
     WakeAtEnd wake(*this);
     try {
       runtime::Task<T> task = make_();
-      spawner_.spawn("AsioThread::block_on", finish(std::move(task), *this, std::move(wake)));
+      executor_.spawn("AsioThread::block_on", finish(std::move(task), *this, std::move(wake)));
     } catch (...) {
       outcome_.fail(std::current_exception());
     }
@@ -150,7 +150,7 @@ class BlockingRun final : public runtime::Posted {
     co_await Outcome<T>::capture(std::move(task), run.outcome_);
   }
 
-  runtime::Spawner& spawner_;
+  runtime::Executor& executor_;
   Make& make_;
   Outcome<T> outcome_;
   runtime::ThreadSignal finished_;
@@ -161,7 +161,7 @@ class BlockingRun final : public runtime::Posted {
 template <class T>
 T AsioRuntime::block_on(runtime::Task<T> task) {
   Outcome<T> outcome;
-  runtime::TaskScope scope(spawner());  // after stop() nobody may write to this stack any more
+  runtime::TaskScope scope(executor());  // after stop() nobody may write to this stack any more
   scope.spawn("AsioRuntime::block_on", Outcome<T>::capture(std::move(task), outcome));
   run_until(outcome.finished_flag());
   if (!outcome.finished()) outcome.fail("AsioRuntime::block_on: the runtime was stopped before the task ended");
@@ -170,8 +170,8 @@ T AsioRuntime::block_on(runtime::Task<T> task) {
 
 template <class Make>
 auto AsioThread::block_on(Make make) -> typename std::invoke_result_t<Make&>::value_type {
-  RAZOR_CHECK(!runtime_.spawner().runs_in_this_thread(), "AsioThread::block_on from its own thread waits for itself");
-  return detail::BlockingRun<Make>(runtime_.spawner(), make).wait();
+  RAZOR_CHECK(!runtime_.executor().runs_in_this_thread(), "AsioThread::block_on from its own thread waits for itself");
+  return detail::BlockingRun<Make>(runtime_.executor(), make).wait();
 }
 
 }  // namespace razor::asio

@@ -27,7 +27,7 @@ void listen_for(const std::shared_ptr<SignalWait>& wait) {
     wait->received = signal;
     if (wait->waiter == nullptr) return;
     AsioCore::Turn turn(*wait->core);
-    wait->core->make_ready(*std::exchange(wait->waiter, nullptr));
+    wait->core->schedule(*std::exchange(wait->waiter, nullptr));
   });
 }
 

@@ -89,7 +89,7 @@ class Completion final : public runtime::Waiter {
     if (state.waiter == nullptr || state.core->closed()) return;
     AsioCore::Turn turn(*state.core);
     state.error = error;
-    state.core->make_ready(*std::exchange(state.waiter, nullptr));
+    state.core->schedule(*std::exchange(state.waiter, nullptr));
   }
 
  private:

@@ -115,11 +115,11 @@ void AsioStream::State::close() {
   retry.unlink();
   if (Read* read = std::exchange(reader, nullptr)) {
     read->finish(canceled);
-    core->make_ready(*read);
+    core->schedule(*read);
   }
   if (Write* write = std::exchange(writer, nullptr)) {
     write->finish(canceled);
-    core->make_ready(*write);
+    core->schedule(*write);
   }
   error_code ignored;
   socket.close(ignored);
@@ -134,7 +134,7 @@ bool AsioStream::start(Read& read) {
   }
   state_->reader = &read;
   if (state_->maybe_readable) {
-    state_->core->make_ready(state_->retry);
+    state_->core->schedule(state_->retry);
   } else {
     state_->wait_readable();
   }

@@ -31,9 +31,9 @@ class AsioStream final : public runtime::ByteStream {
     bool write_wait_pending = false;
     bool maybe_readable = false;  // the last read filled its buffer: there may be more
     // The read that waits is tried when what is ready has run: answers to what was read before go out first.
-    struct Retry final : runtime::Ready {
+    struct Retry final : runtime::Runnable {
       explicit Retry(State& owner)
-          : Ready([](Ready& ready) { static_cast<Retry&>(ready).state.finish_read(); }), state(owner) {}
+          : Runnable([](Runnable& ready) { static_cast<Retry&>(ready).state.finish_read(); }), state(owner) {}
       State& state;
     };
     Retry retry{*this};

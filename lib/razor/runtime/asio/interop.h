@@ -45,7 +45,7 @@ class Operation : public std::enable_shared_from_this<Operation<Awaitable, Handl
   using Result = runtime::detail::AwaitResult<Awaitable>;
 
   Operation(runtime::Runtime& runtime, std::string name, Handler handler)
-      : runtime_(runtime), name_(std::move(name)), handler_(std::move(handler)), task_(runtime.spawner()) {}
+      : runtime_(runtime), name_(std::move(name)), handler_(std::move(handler)), task_(runtime.executor()) {}
 
   void start(Awaitable awaitable) {
     auto slot = boost::asio::get_associated_cancellation_slot(*handler_);

@@ -1,0 +1,185 @@
+#pragma once
+// ClientConnection: a client's end of one connection, without its I/O: which calls go out, which wait, which response is whose,
+// when calls and the connection itself end. It is told what happens and what time it is, and holds what is to be written; the
+// loops of client_stream.cc obey it. server_connection.h is its mirror. Private to stream.
+//
+//   begin, commit, refuse        a caller's request: a draft, then a frame in `output`, or a place in the send queue
+//   prepare, on_bytes            what was read: responses end their calls on the spot
+//   output, on_written           what is to be written
+//   end_batch, next_timer        after a batch of submissions; when `check_deadlines` and `check_peer` are due
+//   drain, terminate             how it ends; failures wait in it until `deliver_failures`
+
+#include <string>
+
+#include "razor/base/log.h"
+#include "razor/stream/call_options.h"
+#include "razor/stream/internal/client_call_observer.h"
+#include "razor/stream/client_stats.h"
+#include "razor/stream/client_stream_config.h"
+#include "razor/stream/client_stream_watcher.h"
+#include "razor/stream/internal/deferred_failures.h"
+#include "razor/stream/internal/keepalive.h"
+#include "razor/stream/internal/send_queue.h"
+#include "razor/stream/internal/sent_calls.h"
+#include "razor/wire/frame_reader.h"
+#include "razor/wire/output_buffer.h"
+
+namespace razor::stream {
+
+class ClientConnection {
+ public:
+  enum class State : std::uint8_t {
+    open,
+    draining,  ///< takes no new calls; what is owed may still come
+    ended,
+  };
+
+  /// `peer` and `log` outlive it, and so does `observer`, which may be null.
+  ClientConnection(const ClientStreamConfig& config, std::uint64_t client_id, const runtime::Address& peer,
+                   base::LogSink& log, ClientCallObserver* observer = nullptr);
+  /// Only once it has ended, or while it has no calls.
+  ~ClientConnection() = default;
+
+  State state() const { return state_; }
+  bool has_ended() const { return state_ == State::ended; }
+  /// Why it is not open any more, for a person; empty while it is.
+  const std::string& end_reason() const { return end_reason_; }
+
+  // --- Submitting. The draft of one call at a time: `begin`, the message into the sink, then `commit` or `refuse`.
+  wire::ByteSink& begin(Exchange& exchange, const wire::Action& action, const CallOptions& options);
+  wire::ByteSink& begin_ping(Exchange& exchange, const CallOptions& options);
+  /// `now` is needed only of a call that has a deadline of its own (TimedCall::has_own_deadline).
+  void commit(Exchange& exchange, base::Blob&& blob, base::TimePoint now);
+  void refuse(Exchange& exchange, base::CallError why);
+  /// The call's owner waits no more.
+  void cancel(Exchange& exchange);
+  void relocated(Exchange& to) {
+    if (to.state_ == Exchange::State::in_flight) sent_.relocated(to);
+  }
+
+  /// Calls were submitted since `end_batch`.
+  bool batch_is_open() const { return batch_is_open_; }
+  /// Once after each batch of submissions: one look at the clock for all their deadlines, one write for all their frames.
+  void end_batch(base::TimePoint now);
+
+  // --- Reading
+  /// Errors: throws std::bad_alloc.
+  base::MutableBytes prepare() { return reader_.prepare(); }
+  /// `count` bytes were put there. Responses end their calls below this, whose completions may do anything but destroy this.
+  void on_bytes(std::size_t count, base::TimePoint now);
+
+  // --- Writing
+  bool has_output() const { return !out_.empty(); }
+  /// What is to be written next; the views live until `on_written`.
+  std::size_t gather(std::span<base::ByteView> views) const { return out_.gather(views); }
+  void on_written(std::size_t count, base::TimePoint now);
+  /// Nothing goes out any more: what was not sent fails, what was may still be answered.
+  void on_write_failed(const std::string& why);
+  bool can_write() const { return can_write_; }
+  base::ByteCount consumed() const { return out_.consumed(); }
+
+  // --- Time
+  /// When `check_deadlines` and `check_peer` are due; max: not before something happens.
+  base::TimePoint next_timer(base::TimePoint now);
+  /// `input_pending` as ByteStream::input_pending. While `awaits_input`, to be called after each read.
+  void check_deadlines(base::TimePoint now, bool input_pending);
+  bool awaits_input() const { return deadlines_.awaits_input(); }
+  /// Is the peer due for a look?
+  bool peer_is_due(base::TimePoint now) const { return now >= keepalive_.next_check(); }
+  void check_peer(base::TimePoint now, const SentBytes& sent, bool input_pending);
+
+  // --- Ends
+  /// Takes no more calls.
+  void drain(std::string why);
+  /// It drains, and nothing is owed any more.
+  bool is_drained() const { return state_ == State::draining && !sent_.any() && queue_.empty(); }
+  /// All calls fail with `errc`, those that were not sent whole with ran: no.
+  void terminate(base::Errc errc, std::string why);
+  bool has_failures() const { return !failures_.empty(); }
+  /// Tells the callers of calls that have failed. May be called below itself.
+  void deliver_failures();
+
+  // --- Looking
+  void watch(ClientStreamWatcher* watcher) { watcher_ = watcher; }
+  /// A call would go out at once. Where it would not, the watcher is told when it would.
+  bool has_room();
+  /// Call after anything that may free window or buffer space.
+  void note_room();
+  bool has_seqs() const { return sent_.has_seqs(); }
+  bool is_silent() const { return !has_ended() && keepalive_.is_silent(); }
+  base::TimePoint heard_at() const { return keepalive_.silent_since(); }
+  ClientStats stats() const;
+
+ private:
+  // The call between `begin` and `commit`.
+  struct Draft {
+    bool is_direct = false;  // built in `out_`; else in `scratch_`
+    bool is_ping = false;
+    bool memory_refused = false;
+    std::uint32_t action = 0;
+    std::size_t name_bytes = 0;
+
+    // 0 is the ping, and a number that has the bit of names would be read as the length of one.
+    bool action_is_valid() const {
+      return (action != 0 || is_ping) && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
+    }
+  };
+
+  void transition(State to, std::string why);
+  bool can_send() const { return sent_.has_room() && sent_.has_seqs() && out_.queued() < config_.write_buffer_max; }
+  bool goes_out_at_once() const { return state_ == State::open && queue_.empty() && can_send(); }
+
+  base::CallError refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const;
+  std::optional<base::CallError> refusal_of_waiting(const Exchange& exchange, base::ByteCount bytes) const;
+  bool send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes, base::Blob&& blob);
+  void enqueue(Exchange& exchange, base::Blob&& blob);
+  void start_queued(base::TimePoint now);
+  bool is_observed() const { return observer_ != nullptr && observer_->looks(); }
+  // The transport has taken a part of its frame at least. A write that waits has taken nothing (byte_stream.h).
+  bool was_sent(const Exchange& exchange) const { return exchange.sent_from_ < out_.consumed(); }
+  // Only a whole frame can be dispatched: what the transport has not taken when the connection ends is never sent.
+  bool was_sent_whole(const Exchange& exchange) const { return exchange.sent_until_ <= out_.consumed(); }
+
+  bool on_response(const wire::ResponseFrame& frame);
+  void deliver(Exchange& exchange, const wire::ResponseFrame& frame);
+  void on_faulty_head(const wire::ResponseHead& head);
+  void note_bytes(base::TimePoint now);
+  void end_nothing_owed() {
+    if (!sent_.any()) keepalive_.on_nothing_owed();
+  }
+  void get_acquainted(base::TimePoint now);
+  bool append_ping();
+
+  void expire(Exchange& exchange);
+  void fail(Exchange& exchange, Exchange::Reason why, base::CallError error);
+  void fail_queued(Exchange::Reason why, base::Errc errc, const std::string& detail, bool names_call);
+
+  const ClientStreamConfig config_;
+  const std::uint64_t client_id_;
+  const runtime::Address& peer_;
+  base::LogSink& log_;
+  ClientCallObserver* observer_;
+  ClientStreamWatcher* watcher_ = nullptr;
+
+  State state_ = State::open;
+  std::string end_reason_;
+  bool can_write_ = true;  // false once a write has failed
+
+  Draft draft_;
+  wire::BytesSink scratch_;
+  wire::OutputBuffer out_;
+  wire::ResponseReader reader_;
+
+  SentCalls sent_;
+  SendQueue queue_;
+  DeadlineCheck deadlines_;
+  Keepalive keepalive_;
+  DeferredFailures<Exchange, CallQueueTag> failures_;
+
+  bool batch_is_open_ = false;
+  bool room_missed_ = false;  // somebody was told that there is none
+  base::TimePoint acquaint_at_ = base::TimePoint::min();
+  ClientStats stats_;
+};
+
+}  // namespace razor::stream

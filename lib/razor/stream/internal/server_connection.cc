@@ -1,0 +1,478 @@
+#include "razor/stream/internal/server_connection.h"
+
+#include "razor/base/format.h"
+#include "razor/base/out_of_memory.h"
+#include "razor/stream/call_outcome.h"
+#include "razor/wire/control_frame.h"
+#include "razor/wire/frame_writer.h"
+#include "razor/wire/wire_error.h"
+
+namespace razor::stream {
+
+using base::Errc;
+using base::LogLevel;
+using base::Ran;
+using base::TimePoint;
+using State = Drain::State;
+
+ServerConnection::ServerConnection(ServerCommon& server, const runtime::Address& peer, RequestHandler& handler,
+                                   TimePoint accepted, ServerCallObserver* observer)
+    : server_(server),
+      peer_(peer),
+      handler_(handler),
+      observer_(observer),
+      reader_(server.config.limits),
+      admission_(server.config),
+      timeouts_(server.config, running_, accepted) {
+  stats_.peer = peer;
+}
+
+// --- Reading ---------------------------------------------------------------------------------------------------------
+
+void ServerConnection::on_bytes(std::size_t count) {
+  stats_.bytes_received += count;
+  server_.stats.bytes_received += count;
+  if (!reads_requests()) return;  // what comes next goes into the same room: it is dropped
+  reader_.commit(count);
+  read_bytes_ = count;
+  read_frames_ = 0;
+}
+
+ServerConnection::Progress ServerConnection::process() {
+  while (reads_requests()) {
+    if (!request_waits_) {
+      if (admission_.must_pause(backlog())) return Progress::paused;
+      const wire::RequestReader::Found found = reader_.next();
+      if (found == wire::RequestReader::Found::need_more) break;
+      if (found == wire::RequestReader::Found::fault) {
+        on_broken_head();
+        break;
+      }
+      ++read_frames_;
+    }
+    const wire::RequestFrame& frame = reader_.frame();
+    const auto control = wire::control_kind(frame.head);
+    const Admission::Verdict verdict = control ? Admission::Verdict::dispatch : admission_.admit(load());
+    // A request that waits stays in the reader: its views live until the reader is used again.
+    request_waits_ = verdict == Admission::Verdict::wait;
+    if (request_waits_) [[unlikely]] return Progress::paused;
+    if (control) [[unlikely]] {
+      on_ping(frame.head.seq, *control == wire::ControlKind::prompt_ping);
+    } else {
+      on_request(frame, verdict);
+    }
+  }
+  request_waits_ = false;
+  return Progress::done;
+}
+
+void ServerConnection::end_read(TimePoint now) { timeouts_.on_bytes(now, read_bytes_, read_frames_, reading()); }
+
+void ServerConnection::on_pause(TimePoint now) {
+  timeouts_.on_pause(now);
+  stats_.paused = true;
+  may_resume_ = false;
+}
+
+void ServerConnection::on_resume(TimePoint now, bool is_broken) {
+  stats_.paused = false;
+  // A connection that does not read learns of no reset. Its peer waits for none of the requests that are still in the reader.
+  if (is_broken) return close("it was reset while its requests waited");
+  timeouts_.on_resume(now, reading());
+}
+
+void ServerConnection::on_peer_closed(TimePoint now) {
+  if (state() == State::lingering) return close("the peer closed");
+  drain_.on_peer_closed();
+  timeouts_.on_pause(now);
+}
+
+ServerTimeouts::Reading ServerConnection::reading() const {
+  if (!reads_requests()) return ServerTimeouts::Reading::paused;
+  if (reader_.partial_bytes() == 0) return ServerTimeouts::Reading::between;
+  return reader_.has_partial_head() ? ServerTimeouts::Reading::body : ServerTimeouts::Reading::head;
+}
+
+Admission::Backlog ServerConnection::backlog() const { return {out_.queued(), held_pongs_.size(), out_.prompt_pongs()}; }
+
+Admission::Load ServerConnection::load() const {
+  return {state() == State::serving && server_.takes_requests, running_.count(), server_.stats.handlers};
+}
+
+void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Verdict verdict) {
+  ++server_.stats.requests;
+  ++stats_.requests;
+  switch (verdict) {
+    case Admission::Verdict::draining:
+      ++server_.stats.draining;
+      return answer_failed(frame.head.seq, Failure(Errc::draining));
+    case Admission::Verdict::overloaded:
+      ++server_.stats.overloaded;
+      return answer_failed(frame.head.seq, Failure(Errc::overloaded));
+    case Admission::Verdict::wait:
+    case Admission::Verdict::dispatch: break;
+  }
+  const wire::WireFormat* format = nullptr;
+  if (frame.head.format_id() != 0) [[unlikely]] {
+    takes_details_ = true;
+    format = server_.find_format(frame.head.format_id());
+    if (format == nullptr) return answer_unknown_format(frame);
+  }
+  dispatch(frame, format);
+}
+
+void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::WireFormat* format) {
+  if (observer_ != nullptr && observer_->looks()) [[unlikely]] {
+    if (!observe(frame, format)) return;
+  } else {
+    running_.begin(frame.head.seq);
+  }
+  ServerStats& stats = server_.stats;
+  ++stats.dispatched;
+  stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
+  handler_.handle(frame, format);
+}
+
+// False: the hook refuses it, and it is answered.
+bool ServerConnection::observe(const wire::RequestFrame& frame, const wire::WireFormat* format) {
+  std::optional<Refusal> refusal;
+  std::unique_ptr<CallObservation> call = observer_->on_request(frame, refusal);
+  if (!refusal) {
+    running_.begin(frame.head.seq, std::move(call));
+    return true;
+  }
+  ++server_.stats.refused;
+  answer_refused(frame.head.seq, *refusal, format);
+  CallOutcome outcome;
+  outcome.kind = refusal->errc() ? CallOutcome::Kind::failed : CallOutcome::Kind::error;
+  outcome.errc = refusal->errc();
+  outcome.detail = refusal->text();
+  observer_->on_end(*call, refusal->errc() ? name_of(*refusal->errc()) : "error", outcome, !is_closed());
+  return false;
+}
+
+void ServerConnection::answer_refused(wire::Seq seq, const Refusal& refusal, const wire::WireFormat* format) {
+  if (refusal.errc()) return answer_failed(seq, Failure(*refusal.errc(), Ran::no, refusal.text()));
+  wire::ResponseHead head;
+  head.seq = seq;
+  if (refusal.number()) {
+    head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+    head.msg_bytes_or_number = *refusal.number();
+    return append(head, {});
+  }
+  Errc instead = Errc::overloaded;
+  wire::ByteSink& sink = begin(true);
+  try {
+    refusal.encode() ? wire::encode_in(format, sink, refusal.encode()) : sink.put(refusal.bytes());
+  } catch (...) {
+    draft_has_memory_ = false;  // what is begun of it is dropped
+    instead = wire::encode_failure().errc();
+  }
+  if (is_closed() || write_draft(seq, wire::ResponseFlag::error_bytes, {}, instead)) return;
+  answer_failed(seq, Failure(instead));
+}
+
+void ServerConnection::answer_unknown_format(const wire::RequestFrame& frame) {
+  std::string why = base::format("the message is written in format {}, and this server reads 0 (msgpack)", frame.head.format_id());
+  for (const wire::WireFormat* format : server_.formats) why += base::format(", {} ({})", format->id(), format->name());
+  handler_.note_undecodable("a request", why);  // not by its name, which may be any: names are kept
+  answer_failed(frame.head.seq, Failure(Errc::decode, Ran::no, why));
+}
+
+void ServerConnection::on_broken_head() {
+  const wire::RequestHead& head = reader_.faulty_head();
+  ++server_.stats.connections_faulty;
+  const wire::FrameSizes sizes{head.name_bytes(), head.msg_bytes, head.blob_bytes};
+  server_.log.log(LogLevel::info, "request from {} refused: magic {:#06x}, version {}, {}", peer_, head.magic, head.version,
+                  sizes.compared_to(server_.config.limits));
+  switch (reader_.fault()) {
+    case wire::HeadFault::version: answer_failed(head.seq, Failure(Errc::invalid_version)); break;
+    case wire::HeadFault::too_large: answer_failed(head.seq, Failure(Errc::too_large)); break;
+    case wire::HeadFault::magic:
+    case wire::HeadFault::flag:
+    case wire::HeadFault::none: break;
+  }
+  if (!is_closed()) drain_.on_broken_frame();  // else there was no memory for the response
+}
+
+// --- Pings -----------------------------------------------------------------------------------------------------------
+
+void ServerConnection::on_ping(wire::Seq seq, bool is_prompt) {
+  ++server_.stats.pings;
+  if (is_prompt) {
+    takes_details_ = true;
+    if (!base::catching_bad_alloc([&] { out_.put_prompt_pong(seq); })) return close("out of memory for a pong");
+    count_response();
+  } else if (!running_.empty()) {
+    if (!base::catching_bad_alloc([&] { held_pongs_.hold(seq, running_.count()); })) close("out of memory for a pong");
+  } else {
+    append(wire::pong_head(seq), {});
+  }
+}
+
+// The response of `answered` stands in the queue: the pongs that waited for nothing else come behind it.
+void ServerConnection::release_pongs(wire::Seq answered) {
+  held_pongs_.on_answered(answered, running_.count());
+  while (!is_closed()) {
+    const std::optional<wire::Seq> pong = held_pongs_.take_ready();
+    if (!pong) break;
+    append(wire::pong_head(*pong), {});
+  }
+  if (!admission_.has_too_many_pongs(backlog())) may_resume_ = true;
+}
+
+// --- Responses -------------------------------------------------------------------------------------------------------
+
+wire::ByteSink& ServerConnection::begin(bool counts) {
+  draft_counts_ = counts && !is_closed();
+  draft_has_memory_ = true;
+  if (draft_counts_) {
+    try {
+      out_.responses().begin_frame();
+      wire::begin_response(out_.responses());
+      return out_.responses();
+    } catch (const std::bad_alloc&) {
+      out_.responses().abandon_frame();
+      draft_has_memory_ = false;
+    }
+  }
+  dropped_.clear();
+  return dropped_;
+}
+
+void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
+  CallOutcome outcome;
+  if (flag != wire::ResponseFlag::success) outcome.kind = CallOutcome::Kind::error;
+  if (!draft_counts_) {
+    ++server_.stats.responses_dropped;
+  } else {
+    outcome.response_bytes = out_.responses().frame().size() + blob.size();
+    Errc instead = Errc::overloaded;
+    if (!write_draft(seq, flag, std::move(blob), instead)) [[unlikely]] {
+      answer_failed(seq, Failure(instead));
+      outcome.kind = CallOutcome::Kind::failed;
+      outcome.errc = instead;
+      outcome.response_bytes = 0;
+    }
+  }
+  if (running_.has_observations()) [[unlikely]] {
+    end_observation(seq, outcome.errc ? name_of(*outcome.errc) : outcome.ok() ? "ok" : "error", outcome);
+  }
+  handled(seq);
+}
+
+// False: the draft is dropped, and `instead` is what the peer is told.
+bool ServerConnection::write_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob, Errc& instead) {
+  if (!draft_has_memory_) {
+    out_.responses().abandon_frame();
+    return false;
+  }
+  const wire::FrameLimits& limits = server_.config.limits;
+  const std::size_t body = out_.responses().frame().size() - wire::kResponseHeadBytes;
+  const bool is_error = flag == wire::ResponseFlag::error_bytes;
+  if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
+    server_.log.log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})", peer_,
+                    body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+    out_.responses().abandon_frame();
+    instead = Errc::too_large;
+    return false;
+  }
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(flag);
+  head.seq = seq;
+  if (is_error) {
+    head.blob_bytes = static_cast<std::uint32_t>(body);
+  } else {
+    head.msg_bytes_or_number = static_cast<std::uint32_t>(body);
+    head.blob_bytes = static_cast<std::uint32_t>(blob.size());
+  }
+  wire::store_head(out_.responses().frame().data(), head);
+  if (!base::catching_bad_alloc([&] { out_.responses().end_frame(std::move(blob)); })) {
+    out_.responses().abandon_frame();
+    return false;
+  }
+  count_response();
+  if (admission_.is_beyond_bounds(out_.queued())) close("too many answers wait for a peer that does not read");
+  return true;
+}
+
+void ServerConnection::abandon() {
+  if (draft_counts_) out_.responses().abandon_frame();
+}
+
+void ServerConnection::refuse(wire::Seq seq, const Failure& failure) {
+  if (draft_counts_) {
+    out_.responses().abandon_frame();
+    answer_failed(seq, failure);
+  } else {
+    ++server_.stats.responses_dropped;
+  }
+  if (running_.has_observations()) [[unlikely]] {
+    CallOutcome outcome;
+    outcome.kind = CallOutcome::Kind::failed;
+    outcome.errc = failure.errc;
+    outcome.ran = failure.ran;
+    outcome.detail = failure.detail;
+    end_observation(seq, name_of(failure.errc), outcome);
+  }
+  handled(seq);
+}
+
+void ServerConnection::commit_number(wire::Seq seq, std::uint32_t number) {
+  if (is_closed()) {
+    ++server_.stats.responses_dropped;
+  } else {
+    wire::ResponseHead head;
+    head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+    head.msg_bytes_or_number = number;
+    head.seq = seq;
+    append(head, {});
+  }
+  if (running_.has_observations()) [[unlikely]] {
+    CallOutcome outcome;
+    outcome.kind = CallOutcome::Kind::error;
+    end_observation(seq, base::format("error {}", number), outcome);
+  }
+  handled(seq);
+}
+
+void ServerConnection::answer_failed(wire::Seq seq, const Failure& failure) {
+  const std::string_view text = wire::text_of(failure.errc);
+  base::Bytes detail;
+  if (takes_details_ && !failure.detail.empty()) {
+    (void)base::catching_bad_alloc([&] { detail = wire::encoded_detail(failure.ran, failure.detail); });
+  }
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes);
+  head.seq = seq;
+  head.msg_bytes_or_number = static_cast<std::uint32_t>(detail.size());
+  head.blob_bytes = static_cast<std::uint32_t>(text.size());
+  ++server_.stats.responses_failed;
+  append(head, detail, base::as_bytes(text));
+}
+
+void ServerConnection::append(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob) {
+  try {
+    out_.responses().begin_frame();
+    wire::begin_response(out_.responses());
+    out_.responses().put(msg);
+    out_.responses().put(blob);
+  } catch (const std::bad_alloc&) {
+    out_.responses().abandon_frame();
+    return close("out of memory for an answer");
+  }
+  wire::store_head(out_.responses().frame().data(), head);
+  out_.responses().end_frame();
+  count_response();
+}
+
+void ServerConnection::count_response() {
+  ++server_.stats.responses;
+  ++stats_.responses;
+}
+
+void ServerConnection::handled(wire::Seq seq) {
+  --server_.stats.handlers;
+  running_.end();
+  if (!held_pongs_.empty()) [[unlikely]] release_pongs(seq);
+  if (request_waits_) [[unlikely]] may_resume_ = true;
+}
+
+void ServerConnection::end_observation(wire::Seq seq, std::string_view text, const CallOutcome& outcome) {
+  const std::unique_ptr<CallObservation> call = running_.take_observation(seq);
+  if (call != nullptr) observer_->on_end(*call, text, outcome, !is_closed());
+}
+
+// --- Writing and time ------------------------------------------------------------------------------------------------
+
+void ServerConnection::on_written(std::size_t count, TimePoint now) {
+  out_.consume(count);
+  stats_.bytes_sent += count;
+  server_.stats.bytes_sent += count;
+  out_.empty() ? timeouts_.on_written(now) : timeouts_.on_write_progress(now);
+  if (admission_.has_drained(out_.queued()) && !request_waits_) may_resume_ = true;
+}
+
+TimePoint ServerConnection::next_timer() const {
+  return std::min({timeouts_.next_check(), timeouts_.next_sample(), drain_.linger_until()});
+}
+
+bool ServerConnection::wants_sample(TimePoint now) const {
+  return now >= timeouts_.next_sample() || timeouts_.check(now) == ServerTimeouts::Overdue::write;
+}
+
+// While the server wants to close, the peer has its time to do so only once it has everything.
+void ServerConnection::on_acknowledged(TimePoint now, const std::optional<runtime::Unacknowledged>& unacknowledged) {
+  std::optional<base::ByteCount> total;
+  if (unacknowledged) total = stats_.bytes_sent - std::min<base::ByteCount>(unacknowledged->bytes, stats_.bytes_sent);
+  timeouts_.on_acknowledged(now, total);
+  if (state() != State::lingering || drain_.linger_until() != TimePoint::max()) return;
+  if (unacknowledged && unacknowledged->bytes > 0) return;
+  timeouts_.on_written(now);
+  drain_.on_all_acknowledged(now, server_.config.linger_timeout);
+}
+
+ServerConnection::Overdue ServerConnection::check(TimePoint now) {
+  const bool has_lingered = now >= drain_.linger_until();
+  const ServerTimeouts::Overdue overdue = timeouts_.check(now);
+  if (!has_lingered && overdue == ServerTimeouts::Overdue::nothing) {
+    overdue_once_ = false;
+    return Overdue::no;
+  }
+  if (!std::exchange(overdue_once_, true)) return Overdue::check_again_now;
+  if (has_lingered) {
+    close("it did not close after its last answer");
+    return Overdue::closed;
+  }
+  ++server_.stats.connections_overdue;
+  server_.log.log(LogLevel::info, "connection of {} closed: {}", peer_, name_of(overdue));
+  close(name_of(overdue));
+  return Overdue::closed;
+}
+
+// --- Ending ----------------------------------------------------------------------------------------------------------
+
+void ServerConnection::drain(bool input_pending) {
+  if (state() != State::serving) return;
+  drain_.begin(stats_.bytes_received, input_pending);
+  if (request_waits_) may_resume_ = true;  // it is refused now
+}
+
+Drain::Step ServerConnection::next_step(bool input_pending) {
+  return drain_.next({has_output() || !running_.empty(), stats_.paused, stats_.bytes_received, input_pending});
+}
+
+void ServerConnection::on_write_shut(TimePoint now) {
+  drain_.on_write_shut();
+  timeouts_.on_pause(now);
+  timeouts_.on_write_begins(now);
+}
+
+void ServerConnection::close(std::string_view why) {
+  if (is_closed()) return;
+  drain_.on_closed();
+  end_reason_ = why;
+  may_resume_ = true;
+  server_.log.log(LogLevel::debug, "connection of {} closed: {}", peer_, why);
+}
+
+ConnectionStats ServerConnection::stats() const {
+  ConnectionStats stats = stats_;
+  stats.handlers = running_.count();
+  stats.bytes_queued = out_.queued();
+  return stats;
+}
+
+std::string_view name_of(ServerTimeouts::Overdue overdue) {
+  switch (overdue) {
+    case ServerTimeouts::Overdue::nothing: return "nothing is overdue";
+    case ServerTimeouts::Overdue::first_byte: return "it never sent a byte";
+    case ServerTimeouts::Overdue::idle: return "it was idle for too long";
+    case ServerTimeouts::Overdue::head: return "it did not complete a head in time";
+    case ServerTimeouts::Overdue::body: return "the body of its request made no progress";
+    case ServerTimeouts::Overdue::write: return "it took no answers for too long";
+  }
+  return "?";
+}
+
+}  // namespace razor::stream

@@ -1,0 +1,104 @@
+#pragma once
+// ServerStream: the loops, the timer and the transport of one connection of an RpcServer. They obey its ServerConnection,
+// which decides. A reader coroutine reads requests, whose handlers run below it; a writer coroutine writes responses, many at a
+// time. Private to stream.
+
+#include "razor/base/ref.h"
+#include "razor/runtime/event.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/stream/dispatch.h"
+#include "razor/stream/internal/kept_request.h"
+#include "razor/stream/internal/server_connection.h"
+
+namespace razor::stream {
+
+class ServerStream;
+
+/// What the connections of one server share. Outlives the server while a Responder is kept.
+struct ServerShared final : base::RefCounted {
+  ServerShared(runtime::Runtime& server_runtime, const ServerConfig& server_config)
+      : runtime(server_runtime),
+        common(server_config, server_runtime.log()),
+        handlers(server_runtime.executor()),
+        connection_closed(server_runtime.executor()) {}
+
+  runtime::Runtime& runtime;
+  ServerCommon common;
+  Dispatch* dispatch = nullptr;  // null once the server is gone
+  base::IntrusiveList<ServerStream> connections;
+  runtime::TaskScope handlers;
+  runtime::Event connection_closed;
+  std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
+  bool crowded = false;
+
+  /// A connection was added or has gone: tells all of them when connections become short, or are not any more.
+  void note_connections();
+};
+
+/// Owned by its loops while they run, and by its Responders; its server lists it until it is closed.
+class ServerStream final : public ResponseOutlet, public base::ListLink<>, private RequestHandler {
+ public:
+  ServerStream(base::Ref<ServerShared> server, std::unique_ptr<runtime::ByteStream> stream);
+
+  /// Spawns the loops and enters the server's list.
+  void start();
+  /// Dispatches nothing more, lets the handlers that run answer, then closes so that the peer can read everything.
+  void drain();
+  /// Closes at once; what was not written is lost.
+  void close(std::string_view why);
+  void set_crowded(bool crowded);
+  ConnectionStats stats() const { return connection_.stats(); }
+
+  // ResponseOutlet
+  wire::ByteSink& begin(bool counts) override { return connection_.begin(counts); }
+  void abandon() override { connection_.abandon(); }
+  void commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) override;
+  void refuse(wire::Seq seq, const Failure& failure) override;
+  void commit_number(wire::Seq seq, std::uint32_t number) override;
+  void note_exception(std::string_view handler, const std::exception_ptr& exception) override;
+  void note_undecodable(std::string_view method, std::string_view why) override;
+  void note_repeated_response() override { ++server_->common.stats.responses_repeated; }
+  bool is_open() const override { return !connection_.is_closed(); }
+  const runtime::Address& peer() const override { return peer_; }
+  runtime::Runtime& runtime() const override { return server_->runtime; }
+  runtime::TaskScope& handlers() const override { return server_->handlers; }
+
+ private:
+  struct ConnectionTimer final : runtime::Timer {
+    ConnectionTimer(runtime::Clock& clock, ServerStream& owner)
+        : Timer(clock, [](Timer& timer) { static_cast<ConnectionTimer&>(timer).stream.on_timer(); }), stream(owner) {}
+    ServerStream& stream;
+  };
+
+  static runtime::Task<void> read_loop(base::Ref<ServerStream> self);
+  static runtime::Task<void> write_loop(base::Ref<ServerStream> self);
+  void pause(base::TimePoint now);
+  void resume(base::TimePoint now);
+  void obey();
+  void finish();
+  void on_timer();
+  void arm_timer();
+
+  // RequestHandler
+  void handle(const wire::RequestFrame& frame, const wire::WireFormat* format) override;
+  // Throws what the handler does.
+  void run_handler(const Request& request, Responder respond);
+  // Where a test wants a fault. Throws as the handler does.
+  [[gnu::cold]] void run_faulty(const Request& request, Responder respond, const runtime::HandlerFault& fault);
+  static runtime::Task<void> run_later(base::Ref<ServerStream> self, KeptRequest request, Responder respond,
+                                       runtime::HandlerFault fault);
+
+  base::Ref<ServerShared> server_;
+  runtime::Clock& clock_;
+  std::unique_ptr<runtime::ByteStream> stream_;  // null once closed
+  runtime::Address local_;
+  runtime::Address peer_;
+  ServerCallObserver observer_;
+  ServerConnection connection_;
+  runtime::Event write_wanted_;
+  runtime::Event may_read_on_;
+  ConnectionTimer timer_;
+  runtime::TaskScope loops_;
+};
+
+}  // namespace razor::stream
