@@ -27,8 +27,8 @@ struct Fixture {
     FailoverPoolConfig of_pool;
     of_pool.pool.stream = config;
     client_pool = std::make_unique<ClientPool>(memory, Address(), of_pool.pool);
-    failover_pool = std::make_unique<FailoverPool>(
-        memory, std::vector{Address::tcp("one", 1), Address::tcp("another", 1)}, of_pool);
+    failover_pool =
+        std::make_unique<FailoverPool>(memory, std::vector{Address::tcp("one", 1), Address::tcp("another", 1)}, of_pool);
     stream::Channel& channel = through == Through::stream        ? stream->channel()
                                : through == Through::client_pool ? client_pool->channel()
                                                                  : failover_pool->channel();

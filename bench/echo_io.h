@@ -87,9 +87,7 @@ class Epoll {
 
 enum class Io { kDone, kWouldBlock, kClosed };
 
-inline Io failed_io() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Io::kWouldBlock : Io::kClosed;
-}
+inline Io failed_io() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Io::kWouldBlock : Io::kClosed; }
 
 /// Bytes received and not yet consumed. The caller consumes whole frames; what is left of the last one moves to the
 /// front before the next recv, so that every frame lies in one piece.

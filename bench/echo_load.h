@@ -39,8 +39,7 @@ inline RequestHead request_head_of(const LoadOptions& options) {
 inline std::string make_request(const LoadOptions& options) {
   std::string head(RequestHead::kBytes, '\0');
   write_request_head(head.data(), request_head_of(options));
-  return head + make_action(options.action_bytes) + make_msg(options.payload_bytes) +
-         std::string(options.blob_bytes, 'b');
+  return head + make_action(options.action_bytes) + make_msg(options.payload_bytes) + std::string(options.blob_bytes, 'b');
 }
 
 /// Keeps `in_flight` requests on their way. Answers must come in the order of the requests.
@@ -221,18 +220,15 @@ class Load {
   static double cpu_us() {
     rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    auto us = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec);
-    };
+    auto us = [](const timeval& time) { return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_usec); };
     return us(usage.ru_utime) + us(usage.ru_stime);
   }
 
   void report(double elapsed_s, double cpu_spent_us) const {
     const auto calls = static_cast<double>(latencies_.total());
-    std::printf(options_.json
-                    ? "{\"calls\": %.0f, \"rps\": %.0f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, "
-                      "\"cpu_us_per_call\": %.4f}\n"
-                    : "calls %.0f, rps %.0f, p50 %.2f us, p99 %.2f us, p99.9 %.2f us, cpu %.4f us/call\n",
+    std::printf(options_.json ? "{\"calls\": %.0f, \"rps\": %.0f, \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f, "
+                                "\"cpu_us_per_call\": %.4f}\n"
+                              : "calls %.0f, rps %.0f, p50 %.2f us, p99 %.2f us, p99.9 %.2f us, cpu %.4f us/call\n",
                 calls, calls / elapsed_s, latencies_.percentile_us(0.5), latencies_.percentile_us(0.99),
                 latencies_.percentile_us(0.999), calls > 0 ? cpu_spent_us / calls : 0.0);
   }

@@ -98,8 +98,9 @@ int run(std::uint64_t seeds) {
 
 int main(int argc, char** argv) {
   std::uint64_t seeds = 200;
-  if (argc > 2 || (argc == 2 && (std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), seeds).ptr !=
-                                     argv[1] + std::strlen(argv[1]) || seeds == 0))) {
+  if (argc > 2 ||
+      (argc == 2 && (std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), seeds).ptr != argv[1] + std::strlen(argv[1]) ||
+                     seeds == 0))) {
     fmt::print(stderr, "usage: failover_figures [SEEDS]\n");
     return 64;
   }

@@ -9,7 +9,6 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-
 #include <malloc.h>
 
 #include "razor/api/client.h"

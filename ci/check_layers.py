@@ -7,7 +7,7 @@ A layer may include itself, what stands left of it or above it in this table, an
       ^         ^
     runtime  <- stream  <-  pool  <-  api
 
-runtime/asio is the only folder of lib, sim and faults that includes <boost/asio...>; sim knows base and runtime only.
+A header in a folder called internal is included by its own layer (and by tests) only. runtime/asio is the only folder of lib, sim and faults that includes <boost/asio...>; sim knows base and runtime only.
 """
 
 import re
@@ -69,6 +69,8 @@ def errors_in(path: Path, include_name: str) -> list[str]:
         target = folder_of(included)
         if target is None:
             errors.append(f'{place}: includes "{included}", which is in no layer')
+        elif target != layer and "/internal/" in included:
+            errors.append(f'{place}: "{included}" is private to {target}')
         elif target != layer and target not in ALLOWED[layer]:
             errors.append(f'{place}: {layer} may not include "{included}" of {target}')
     if layer != "razor/runtime/asio" and place.as_posix() not in GUARD and (found := PAST_THE_SEAM.search(text)):

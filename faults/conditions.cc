@@ -149,7 +149,8 @@ Conditions::Hold Conditions::drift(sim::Host& host, std::int32_t ppm) {
 }
 
 std::size_t Conditions::troubles(const sim::Host& host) const {
-  return state_->count(ConditionKind::down, host) + state_->count(ConditionKind::killed, host) + state_->count(ConditionKind::paused, host);
+  return state_->count(ConditionKind::down, host) + state_->count(ConditionKind::killed, host) +
+         state_->count(ConditionKind::paused, host);
 }
 
 }  // namespace razor::faults

@@ -20,7 +20,8 @@ constexpr std::string_view kYes = "yes";
 constexpr std::string_view kNo = "no";
 
 base::Duration in_steps(base::Duration span) {
-  for (const base::Duration step : {base::Duration(std::chrono::milliseconds(1)), base::Duration(std::chrono::microseconds(1))}) {
+  for (const base::Duration step :
+       {base::Duration(std::chrono::milliseconds(1)), base::Duration(std::chrono::microseconds(1))}) {
     if (span >= 10 * step) return span / step * step;
   }
   return span;
@@ -75,8 +76,8 @@ base::Duration Exploration::duration(std::string_view name, base::Duration least
   const base::Duration drawn = std::max(in_steps(random.between(least, most)), least);
   const std::string_view value = setting(name, to_text(drawn), to_text(least));
   const auto span = parse_duration(value);
-  RAZOR_REQUIRE(span && *span >= least && *span <= most, "set {} {}: want a time from {} to {}", name, value,
-                to_text(least), to_text(most));
+  RAZOR_REQUIRE(span && *span >= least && *span <= most, "set {} {}: want a time from {} to {}", name, value, to_text(least),
+                to_text(most));
   return *span;
 }
 

@@ -32,10 +32,13 @@ std::string_view lacks_callers(const Roles& roles) {
   return roles.servers.empty() || roles.callers.empty() ? "a server and a caller" : "";
 }
 
-std::string_view lacks_untrusted_peers(const Roles& roles) { return roles.untrusted_peers.empty() ? "an untrusted peer" : ""; }
+std::string_view lacks_untrusted_peers(const Roles& roles) {
+  return roles.untrusted_peers.empty() ? "an untrusted peer" : "";
+}
 
 std::string_view lacks_own_servers(const Roles& roles) {
-  const bool has = std::ranges::any_of(roles.servers, [&roles](const std::string& server) { return !roles.is_foreign(server); });
+  const bool has =
+      std::ranges::any_of(roles.servers, [&roles](const std::string& server) { return !roles.is_foreign(server); });
   return has ? "" : "a server made with the library";
 }
 

@@ -108,11 +108,13 @@ bool Injector::touched(const Entry& entry, std::string_view host, base::Duration
 }
 
 bool Injector::touched(std::string_view host, base::Duration span, std::string_view except) const {
-  return std::ranges::any_of(entries_, [&](const auto& entry) { return entry->fault.what != except && touched(*entry, host, span); });
+  return std::ranges::any_of(entries_,
+                             [&](const auto& entry) { return entry->fault.what != except && touched(*entry, host, span); });
 }
 
 bool Injector::touched_by(std::string_view kind, std::string_view host, base::Duration span) const {
-  return std::ranges::any_of(entries_, [&](const auto& entry) { return entry->fault.what == kind && touched(*entry, host, span); });
+  return std::ranges::any_of(entries_,
+                             [&](const auto& entry) { return entry->fault.what == kind && touched(*entry, host, span); });
 }
 
 std::vector<FaultReport> Injector::reports() const {

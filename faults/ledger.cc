@@ -154,8 +154,8 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
     RAZOR_CALL_RULE(15, id, !is_cured_elsewhere(error.errc()), "{}, never sent, ended {} before its deadline: {}",
                     name_of_call(id), to_rounded_text(story->timeout - took), error.message());
   }
-  RAZOR_CALL_RULE(27, id, !story->must_succeed || was_told_to_end, "{} failed when all was well again: {}",
-                  name_of_call(id), error.message());
+  RAZOR_CALL_RULE(27, id, !story->must_succeed || was_told_to_end, "{} failed when all was well again: {}", name_of_call(id),
+                  error.message());
 }
 
 void Ledger::abandoned(std::uint64_t id) {
@@ -236,8 +236,8 @@ void Ledger::dispatched(std::uint64_t id, std::string_view server, std::uint64_t
   if (story == nullptr) return;
   RAZOR_CALL_RULE(7, id, request_hash == story->request_hash, "the request of {} came to {} as another", name_of_call(id),
                   server);
-  const TimePoint latest = base::saturating_add(base::saturating_add(story->submitted_at_world, story->timeout),
-                                                config_.dispatch_delay_max);
+  const TimePoint latest =
+      base::saturating_add(base::saturating_add(story->submitted_at_world, story->timeout), config_.dispatch_delay_max);
   RAZOR_CALL_RULE(14, id, world_.now() <= latest, "{} came to {} {} behind its deadline", name_of_call(id), server,
                   to_rounded_text(world_.now() - story->submitted_at_world - story->timeout));
 }

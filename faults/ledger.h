@@ -47,7 +47,7 @@ static_assert(std::is_trivially_copyable_v<LedgerConfig>);
 
 /// What is promised to the caller of one call. It lives during `submitted` only.
 struct CallTerms {
-  std::string_view name{};    ///< "Work.once"; for reports
+  std::string_view name{};  ///< "Work.once"; for reports
   std::string_view caller{};  ///< its host, or "host/pool" where a host has several that are closed one by one
   base::Duration timeout{};
   /// How much later than its deadline it may end; none: an eighth of its timeout, between 10 ms and 1 s.
@@ -138,10 +138,10 @@ class Ledger final : private sim::Observer {
     std::uint8_t runs_max = 1;
     State state = State::under_way;
     bool ever_dispatched : 1 = false;
-    bool said_no : 1 = false;       // its caller was told that it did not run
-    bool told : 1 = false;          // its story was reported
+    bool said_no : 1 = false;  // its caller was told that it did not run
+    bool told : 1 = false;  // its story was reported
     bool while_closing : 1 = false;  // submitted when its caller was closing or closed
-    bool ended_gone : 1 = false;     // its end was told though its caller was gone
+    bool ended_gone : 1 = false;  // its end was told though its caller was gone
   };
   enum class Phase : std::uint8_t { open, closing, closed };
   struct Caller {

@@ -99,7 +99,8 @@ void add_changed(Candidates& candidates, const Plan& plan, std::size_t index, co
 Plan without(const Plan& plan, std::size_t begin, std::size_t count) {
   Plan smaller = plan;
   const auto first = smaller.faults.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto last = begin + count < smaller.faults.size() ? first + static_cast<std::ptrdiff_t>(count) : smaller.faults.end();
+  const auto last =
+      begin + count < smaller.faults.size() ? first + static_cast<std::ptrdiff_t>(count) : smaller.faults.end();
   smaller.faults.erase(first, last);
   return smaller;
 }
@@ -291,9 +292,8 @@ class Search {
   bool simplify_settings() {
     bool got_smaller = false;
     for (std::size_t i = 0; i < best_.knobs.size(); ++i) {
-      got_smaller |= accept_all([this, i] {
-        return i < best_.knobs.size() ? with_simpler(best_.plan, best_.knobs[i]) : Candidates();
-      });
+      got_smaller |=
+          accept_all([this, i] { return i < best_.knobs.size() ? with_simpler(best_.plan, best_.knobs[i]) : Candidates(); });
     }
     return got_smaller;
   }
@@ -302,9 +302,8 @@ class Search {
     bool got_smaller = false;
     for (const auto simpler : {&shorter, &weaker, &on_fewer_hosts, &earlier}) {
       for (std::size_t i = 0; i < best_.plan.faults.size(); ++i) {
-        got_smaller |= accept_all([this, simpler, i] {
-          return i < best_.plan.faults.size() ? simpler(best_.plan, i) : Candidates();
-        });
+        got_smaller |=
+            accept_all([this, simpler, i] { return i < best_.plan.faults.size() ? simpler(best_.plan, i) : Candidates(); });
       }
     }
     got_smaller |= accept_all([this] { return on_first_hosts(best_.plan); });

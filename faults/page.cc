@@ -47,16 +47,15 @@ std::optional<RulePlace> find_rule(std::string_view message) {
   return std::nullopt;
 }
 
-std::string seconds_text(base::Duration at) {
-  return fmt::format("{:.6f} s", std::chrono::duration<double>(at).count());
-}
+std::string seconds_text(base::Duration at) { return fmt::format("{:.6f} s", std::chrono::duration<double>(at).count()); }
 
 std::string count_text(std::size_t count, std::string_view thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 std::string with_capital(std::string text) {
-  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z')
+    text.front() = static_cast<char>(text.front() - 'a' + 'A');
   return text;
 }
 
@@ -126,8 +125,8 @@ class Page {
     write("<div class=\"broken\">\n<h1>{}</h1>", in_html(headline()));
     const auto rule = broken_rule(content_.failure.message);
     if (rule && !meaning_of_rule(*rule).empty()) write("<p class=\"meaning\">{}</p>", in_html(meaning_of_rule(*rule)));
-    write("<p class=\"seen\"><b>What was seen</b> at {} of simulated time: {}</p>\n</div>", seconds_text(content_.failure.at),
-          in_html(shortened(seen(), kSeenLettersMax)));
+    write("<p class=\"seen\"><b>What was seen</b> at {} of simulated time: {}</p>\n</div>",
+          seconds_text(content_.failure.at), in_html(shortened(seen(), kSeenLettersMax)));
     write("<p>{}</p>", in_html(what_it_takes()));
   }
 
@@ -147,18 +146,21 @@ class Page {
   // --- What happened
   void write_picture() {
     write("<h2>What happened</h2>");
-    write("<p class=\"faint\">Each column is a machine; time runs downwards, and is not to scale: quiet stretches are cut "
-          "short. Solid arrows are requests, dashed ones answers. Pointing at something shows more of it.</p>");
+    write(
+        "<p class=\"faint\">Each column is a machine; time runs downwards, and is not to scale: quiet stretches are cut "
+        "short. Solid arrows are requests, dashed ones answers. Pointing at something shows more of it.</p>");
     out_ += "<div class=\"picture\">\n" + diagram_of(content_) + "</div>\n<ul class=\"legend\">\n";
     for (std::size_t index = 0; index < content_.plan.faults.size(); ++index) {
       const Fault& fault = content_.plan.faults[index];
       write("<li><span class=\"chip {}\">#{}</span> {}</li>", fault_colour(index), fault.number, in_html(fault.what));
     }
-    write_legend_line("<line class=\"call concerned\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "the calls that this is about");
+    write_legend_line("<line class=\"call concerned\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>",
+                      "the calls that this is about");
     write_legend_line("<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "other calls");
-    write_legend_line("<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"15\" y2=\"7\"/>"
-                      "<path class=\"cross\" d=\"M14 3l8 8M14 11l8 -8\"/>",
-                      "never arrives, or comes too late");
+    write_legend_line(
+        "<line class=\"call\" x1=\"0\" y1=\"7\" x2=\"15\" y2=\"7\"/>"
+        "<path class=\"cross\" d=\"M14 3l8 8M14 11l8 -8\"/>",
+        "never arrives, or comes too late");
     write_legend_line("<path class=\"crash\" d=\"M7 1l12 12M7 13l12 -12\"/>", "the machine is down from here");
     write_legend_line("<line class=\"failure\" x1=\"0\" y1=\"7\" x2=\"26\" y2=\"7\"/>", "the failure is noticed");
     out_ += "</ul>\n";
@@ -174,9 +176,10 @@ class Page {
   void write_calls() {
     for (const CallStory& call : content_.calls) {
       if (call.stages.empty()) continue;
-      write("<h2>{}, step by step</h2>\n<div class=\"scroll\"><table>\n<tr><th>Time</th><th>Since it began</th><th>Where</th>"
-            "<th>What</th></tr>",
-            in_html(with_capital(call.name)));
+      write(
+          "<h2>{}, step by step</h2>\n<div class=\"scroll\"><table>\n<tr><th>Time</th><th>Since it began</th><th>Where</th>"
+          "<th>What</th></tr>",
+          in_html(with_capital(call.name)));
       const base::Duration begin = call.stages.front().at;
       for (const CallStory::Stage& stage : call.stages) {
         write("<tr><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"nowrap\">{}</td><td>{}</td></tr>",
@@ -190,13 +193,15 @@ class Page {
   void write_plan() {
     write("<h2>The plan: {}</h2>", count_text(content_.plan.faults.size(), "fault"));
     if (!content_.plan.faults.empty()) {
-      write("<div class=\"scroll\"><table>\n<tr><th>Fault</th><th>When</th><th>What</th><th>Where</th><th>For</th><th>How</th>"
-            "<th>Events it changed</th><th>What that means</th></tr>");
+      write(
+          "<div class=\"scroll\"><table>\n<tr><th>Fault</th><th>When</th><th>What</th><th>Where</th><th>For</th><th>How</th>"
+          "<th>Events it changed</th><th>What that means</th></tr>");
       for (std::size_t index = 0; index < content_.plan.faults.size(); ++index) write_fault(index);
       out_ += "</table></div>\n";
     }
-    write("<p class=\"faint\">As text: save it to a file and play it with <code>--plan FILE</code>. Times count from the moment "
-          "that the scenario lets its faults begin.</p>");
+    write(
+        "<p class=\"faint\">As text: save it to a file and play it with <code>--plan FILE</code>. Times count from the moment "
+        "that the scenario lets its faults begin.</p>");
     write_copied("", content_.plan.to_string());
   }
 
@@ -208,20 +213,22 @@ class Page {
     for (const auto& [name, value] : fault.parameters) how += fmt::format("{}{}={}", how.empty() ? "" : ", ", name, value);
     const auto effects = content_.effects.find(fault.number);
     const FaultKind* kind = find_kind(fault.what);
-    write("<tr><td><span class=\"chip {}\">#{}</span></td><td class=\"nowrap\">{}</td><td class=\"nowrap\"><b>{}</b></td>"
-          "<td>{}</td><td class=\"nowrap\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"what\">{}</td></tr>",
-          fault_colour(index), fault.number, in_words(fault.at), in_html(fault.what), in_html(where),
-          fault.lasts > base::Duration::zero() ? in_words(fault.lasts) : "–", in_html(how),
-          effects != content_.effects.end() ? fmt::format("{}", effects->second) : "–",
-          in_html(kind != nullptr ? meaning_of(*kind) : "something that this scenario does when a plan says so"));
+    write(
+        "<tr><td><span class=\"chip {}\">#{}</span></td><td class=\"nowrap\">{}</td><td class=\"nowrap\"><b>{}</b></td>"
+        "<td>{}</td><td class=\"nowrap\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"what\">{}</td></tr>",
+        fault_colour(index), fault.number, in_words(fault.at), in_html(fault.what), in_html(where),
+        fault.lasts > base::Duration::zero() ? in_words(fault.lasts) : "–", in_html(how),
+        effects != content_.effects.end() ? fmt::format("{}", effects->second) : "–",
+        in_html(kind != nullptr ? meaning_of(*kind) : "something that this scenario does when a plan says so"));
   }
 
   void write_settings_and_replay() {
     out_ += "<div class=\"columns\">\n<section>\n";
     write("<h2>Run it again</h2>");
     write_copied("wrap", content_.replay_command);
-    write("<p class=\"faint\">The same seed and plan give the same run, to the last event. Add <code>--trace FILE.txt</code> to "
-          "see every event of it.</p>\n</section>");
+    write(
+        "<p class=\"faint\">The same seed and plan give the same run, to the last event. Add <code>--trace FILE.txt</code> to "
+        "see every event of it.</p>\n</section>");
     write_settings();
     out_ += "</div>\n";
   }
@@ -243,9 +250,10 @@ class Page {
     write("<section>\n<h2>Settings of the run</h2>");
     if (!mattering.empty()) write("<div class=\"scroll\"><table>\n{}</table></div>", mattering);
     if (simple_count > 0) {
-      write("<details{}><summary>{}, as simple as it gets</summary>\n<div class=\"scroll\">"
-            "<table>\n{}</table></div>\n</details>",
-            mattering.empty() && simple_count <= kSettingsShown ? " open" : "", count_text(simple_count, "setting"), simple);
+      write(
+          "<details{}><summary>{}, as simple as it gets</summary>\n<div class=\"scroll\">"
+          "<table>\n{}</table></div>\n</details>",
+          mattering.empty() && simple_count <= kSettingsShown ? " open" : "", count_text(simple_count, "setting"), simple);
     }
     write("</section>");
   }

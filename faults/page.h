@@ -18,7 +18,7 @@ namespace razor::faults {
 struct CallStory {
   struct Stage {
     base::Duration at{};  ///< of the world
-    std::string host;     ///< what stands before a '/', where a host has several callers
+    std::string host;  ///< what stands before a '/', where a host has several callers
     std::string what;
   };
   std::string name;  ///< "call 17"

@@ -78,7 +78,8 @@ std::string read_line(const std::vector<std::string_view>& words, Plan& plan) {
 std::string number_faults(Plan& plan) {
   std::set<std::uint32_t> taken;
   for (const Fault& fault : plan.faults) {
-    if (fault.number != 0 && !taken.insert(fault.number).second) return fmt::format("two faults are called #{}", fault.number);
+    if (fault.number != 0 && !taken.insert(fault.number).second)
+      return fmt::format("two faults are called #{}", fault.number);
   }
   std::uint32_t next = 1;
   for (Fault& fault : plan.faults) {

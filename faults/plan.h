@@ -24,10 +24,10 @@ namespace razor::faults {
 
 struct Fault {
   std::uint32_t number = 0;  ///< from 1; one of its own within a plan
-  base::Duration at{};       ///< since the faults of the run began
-  std::string what;          ///< the name of a FaultKind, or of an action of the scenario
+  base::Duration at{};  ///< since the faults of the run began
+  std::string what;  ///< the name of a FaultKind, or of an action of the scenario
   std::vector<std::string> where;  ///< hosts; what their order means, the kind says
-  base::Duration lasts{};    ///< zero: it is over at once
+  base::Duration lasts{};  ///< zero: it is over at once
   std::map<std::string, std::string, std::less<>> parameters;
 
   bool operator==(const Fault&) const = default;
@@ -45,10 +45,10 @@ struct Fault {
 };
 
 struct Plan {
-  std::string scenario;              ///< empty: any
+  std::string scenario;  ///< empty: any
   std::optional<std::uint64_t> seed;
   std::map<std::string, std::string, std::less<>> settings;
-  std::vector<Fault> faults;         ///< by their time, and by number at the same time
+  std::vector<Fault> faults;  ///< by their time, and by number at the same time
 
   bool operator==(const Plan&) const = default;
 

@@ -36,11 +36,11 @@ struct Sometimes {
 
 /// Counts in the run that goes on in this thread when `condition` holds. Several places may share a name: one of them will do.
 /// `name` is a literal.
-#define RAZOR_SOMETIMES(condition, name)                                                      \
-  do {                                                                                        \
-    struct RazorSometimesSite {                                                               \
-      static const char* name_of_it() { return "" name; }                                     \
-    };                                                                                        \
-    (void)&::razor::faults::detail::Sometimes<RazorSometimesSite>::registration;              \
-    if (condition) ::razor::sim::report_count("sometimes/" name);                             \
+#define RAZOR_SOMETIMES(condition, name)                                         \
+  do {                                                                           \
+    struct RazorSometimesSite {                                                  \
+      static const char* name_of_it() { return "" name; }                        \
+    };                                                                           \
+    (void)&::razor::faults::detail::Sometimes<RazorSometimesSite>::registration; \
+    if (condition) ::razor::sim::report_count("sometimes/" name);                \
   } while (false)

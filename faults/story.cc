@@ -21,8 +21,9 @@ constexpr std::size_t kClosedMax = 2000;
 // A story is for people, who do not read more of a name than this.
 constexpr std::size_t kFieldBytesMax = 1000;
 
-constexpr std::array<std::string_view, 12> kMomentNames{"crashed", "killed", "restarted", "paused", "resumed", "cut", "healed",
-                                                        "connected", "connect failed", "refused", "reset", "note"};
+constexpr std::array<std::string_view, 12> kMomentNames{"crashed",        "killed",  "restarted", "paused",
+                                                        "resumed",        "cut",     "healed",    "connected",
+                                                        "connect failed", "refused", "reset",     "note"};
 static_assert(kMomentNames.size() == static_cast<std::size_t>(Moment::Kind::note) + 1);
 
 // A record is a line of fields, as spreadsheets have them: names may hold any bytes.
@@ -144,7 +145,8 @@ void StoryWriter::on_occurrence(const sim::Occurrence& occurrence) {
     case EventKind::resumed: return moment(Moment::Kind::resumed, where);
     case EventKind::cut: return moment(Moment::Kind::cut, where >> 32, where & 0xffff'ffff);
     case EventKind::healed: return moment(Moment::Kind::healed, where >> 32, where & 0xffff'ffff);
-    case EventKind::connect_failed: return moment(Moment::Kind::connect_failed, where, 0, fmt::format("port {}", occurrence.value));
+    case EventKind::connect_failed:
+      return moment(Moment::Kind::connect_failed, where, 0, fmt::format("port {}", occurrence.value));
     case EventKind::refused: return moment(Moment::Kind::refused, where, 0, fmt::format("port {}", occurrence.value));
     case EventKind::connected:
     case EventKind::reset_arrived: {

@@ -25,9 +25,17 @@ namespace razor::faults {
 struct Story {
   struct Moment {
     enum class Kind : std::uint8_t {
-      crashed, killed, restarted, paused, resumed,
-      cut, healed,  ///< what goes from `host` to `other`
-      connected, connect_failed, refused, reset,
+      crashed,
+      killed,
+      restarted,
+      paused,
+      resumed,
+      cut,
+      healed,  ///< what goes from `host` to `other`
+      connected,
+      connect_failed,
+      refused,
+      reset,
       note,         ///< of the scenario's own
     };
     base::Duration at{};

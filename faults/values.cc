@@ -14,12 +14,8 @@ struct Unit {
   std::int64_t nanoseconds;
 };
 // Longest first.
-constexpr std::array<Unit, 6> kUnits{{{"h", 3'600'000'000'000},
-                                      {"min", 60'000'000'000},
-                                      {"s", 1'000'000'000},
-                                      {"ms", 1'000'000},
-                                      {"us", 1'000},
-                                      {"ns", 1}}};
+constexpr std::array<Unit, 6> kUnits{
+    {{"h", 3'600'000'000'000}, {"min", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}, {"us", 1'000}, {"ns", 1}}};
 constexpr std::size_t kDecimalsMax = 9;
 
 }  // namespace

@@ -51,8 +51,7 @@ void ChromeTrace::mark(Track track, std::string_view name, std::string_view scop
 
 // An arrow belongs to the slice that is open in its track: it is written between its B and its E.
 void ChromeTrace::arrow(char phase, Track track, base::TimePoint at, std::string_view name, std::uint64_t arrow) {
-  write(phase, track, at, name,
-        fmt::format("\"cat\":\"arrow\",\"id\":{}{}", arrow, phase == 'f' ? ",\"bp\":\"e\"" : ""));
+  write(phase, track, at, name, fmt::format("\"cat\":\"arrow\",\"id\":{}{}", arrow, phase == 'f' ? ",\"bp\":\"e\"" : ""));
 }
 
 // --- Tracks ----------------------------------------------------------------------------------------------------------
@@ -161,8 +160,8 @@ void ChromeTrace::on_note(std::string_view text) {
 void ChromeTrace::on_arrived(const Packet& packet) {
   if (packet.kind == Packet::Kind::open) return;  // there is no connection yet
   if (packet.kind == Packet::Kind::refused) return;
-  const std::string what = packet.kind == Packet::Kind::bytes ? fmt::format("{} B", packet.bytes.size())
-                                                              : std::string(name_of(packet.kind));
+  const std::string what =
+      packet.kind == Packet::Kind::bytes ? fmt::format("{} B", packet.bytes.size()) : std::string(name_of(packet.kind));
   const std::uint64_t id = ++arrows_;
   for (const bool of_sender : {true, false}) {
     const Track track = connection_track(packet, of_sender);
@@ -181,8 +180,7 @@ void ChromeTrace::on_span_begin(const Host& host, runtime::SpanId id, const runt
   const std::size_t lane = take_lane(host, id);
   const OpenSpan& span = spans_.emplace(id, OpenSpan{span_of(host, start), lane}).first->second;
   write('B', lane_track(host, lane), now(), span.name,
-        fmt::format("\"cat\":\"{}\",\"args\":{{\"connection\":\"{}\"}}", span.asks() ? "call" : "request",
-                    span.connection));
+        fmt::format("\"cat\":\"{}\",\"args\":{{\"connection\":\"{}\"}}", span.asks() ? "call" : "request", span.connection));
 }
 
 void ChromeTrace::on_span_number(const Host& host, runtime::SpanId id, std::uint64_t number) {

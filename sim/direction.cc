@@ -24,8 +24,7 @@ base::Duration retransmission_after(int attempts) {
 
 }  // namespace
 
-Direction::Direction(Connection& connection, int from, Link& link)
-    : connection_(connection), from_(from), link_(link) {}
+Direction::Direction(Connection& connection, int from, Link& link) : connection_(connection), from_(from), link_(link) {}
 
 std::uint64_t Direction::number() const { return connection_.number() << 1 | static_cast<std::uint64_t>(from_); }
 
@@ -65,7 +64,8 @@ void Direction::send(std::size_t count) {
     count -= piece;
     push_segment(Kind::bytes, written_, arrives_at);
     segments_.back().is_lost = is_lost;
-    if (engine.observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
+    if (engine.observed()) [[unlikely]]
+      tell(&Observer::on_sent, segments_.back(), written_ - piece, piece);
   }
 }
 
@@ -135,7 +135,8 @@ void Direction::end() {
   if (std::exchange(ended_, true)) return;
   connection_.engine().occurred(EventKind::end_sent, number(), written_);
   push_segment(Kind::end, written_, link_.arrival(0));
-  if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
+  if (connection_.engine().observed()) [[unlikely]]
+    tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::reset() {
@@ -149,11 +150,13 @@ void Direction::reset() {
     last_arrival_ = connection_.engine().now();
   }
   push_segment(Kind::reset, written_, link_.arrival(0));
-  if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_sent, segments_.back(), written_, 0);
+  if (connection_.engine().observed()) [[unlikely]]
+    tell(&Observer::on_sent, segments_.back(), written_, 0);
 }
 
 void Direction::drop() {
-  if (connection_.engine().observed()) [[unlikely]] connection_.engine().tell(&Observer::on_dropped, number());
+  if (connection_.engine().observed()) [[unlikely]]
+    connection_.engine().tell(&Observer::on_dropped, number());
   arrival_.cancel();
   acknowledgement_.cancel();
   segments_.clear();
@@ -194,7 +197,8 @@ void Direction::arrive() {
   if (arriving.kind == Kind::reset) {
     drop();
     connection_.engine().occurred(EventKind::reset_arrived, number(), 0);
-    if (connection_.engine().observed()) [[unlikely]] tell(&Observer::on_arrived, arriving, arriving.end, 0);
+    if (connection_.engine().observed()) [[unlikely]]
+      tell(&Observer::on_arrived, arriving, arriving.end, 0);
     receiver.reset_arrived();
     connection_.delete_if_unused();
     return;
@@ -215,9 +219,11 @@ void Direction::arrive() {
 // Empty when it arrives.
 std::optional<LossCause> Direction::loss_of(const SentSegment& segment) {
   if (!connection_.socket(1 - from_).host().is_up()) return LossCause::host_down;
-  if (connection_.is_severed()) [[unlikely]] return LossCause::severed;
+  if (connection_.is_severed()) [[unlikely]]
+    return LossCause::severed;
   if (!link_.let_through_since(segment.sent_at)) return LossCause::cut;
-  if (segment.is_lost) [[unlikely]] return LossCause::rule;
+  if (segment.is_lost) [[unlikely]]
+    return LossCause::rule;
   return std::nullopt;
 }
 
@@ -257,7 +263,8 @@ bool Direction::deliver(const SentSegment& segment) {
     arrived_ += count;
     if (acknowledgements_pass()) acknowledged_ = arrived_;
     engine.occurred(EventKind::arrived, number(), count);
-    if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, arrived_ - count, count);
+    if (engine.observed()) [[unlikely]]
+      tell(&Observer::on_arrived, segment, arrived_ - count, count);
     if (!link_.rules().empty()) [[unlikely]] {
       const Segment arrived = segment_at(arrived_ - count, count);
       for (Rule* rule : link_.rules()) rule->on_arrived(arrived);
@@ -271,7 +278,8 @@ bool Direction::deliver(const SentSegment& segment) {
   if (is_whole && segment.kind == Kind::end) {
     end_arrived_ = true;
     engine.occurred(EventKind::end_arrived, number(), 0);
-    if (engine.observed()) [[unlikely]] tell(&Observer::on_arrived, segment, segment.end, 0);
+    if (engine.observed()) [[unlikely]]
+      tell(&Observer::on_arrived, segment, segment.end, 0);
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
   return is_whole;

@@ -173,7 +173,8 @@ class Engine {
   void ask(Tell* tell) { question_ = tell; }
   Tell* take_question() {
     Tell* const tell = question_;
-    if (tell != nullptr) [[unlikely]] question_ = nullptr;
+    if (tell != nullptr) [[unlikely]]
+      question_ = nullptr;
     return tell;
   }
 

@@ -19,9 +19,7 @@ constexpr std::uint16_t kFirstFreePort = 32'768;
 // So that time passes where somebody tries again at once, for ever.
 constexpr base::Duration kFailedAcceptTakes = std::chrono::microseconds(1);
 
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host == "127.0.0.1" || host == "::1";
-}
+bool is_loopback(std::string_view host) { return host == "localhost" || host == "127.0.0.1" || host == "::1"; }
 bool is_any(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
 
 }  // namespace
@@ -53,7 +51,8 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
     sent_at = engine().now();
     step = Step::arrives;
     engine().schedule_after(*this, fabric.link(here(), to).latency());
-    if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, Packet::Kind::open, here(), sent_at);
+    if (engine().observed()) [[unlikely]]
+      tell(&Observer::on_sent, Packet::Kind::open, here(), sent_at);
   }
   // Of a packet that went one way or the other.
   void lost(const Host& sender, const Host& receiver, LossCause cause) {
@@ -95,7 +94,8 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
                                     fabric.link(here(), to), fabric.link(to, here()));
         fabric.connections_.push_back(*connection);
         connection->socket(0).set_has_stream(true);  // by this, until the program has it
-        if (!fabric.rules_.empty()) [[unlikely]] tell_rules();
+        if (!fabric.rules_.empty()) [[unlikely]]
+          tell_rules();
         listening->add(connection->socket(1));
       }
     } else if (connection->is_severed()) {
@@ -104,10 +104,12 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
     } else {
       step = Step::accepted;
     }
-    if (engine().observed()) [[unlikely]] tell(&Observer::on_arrived, Packet::Kind::open, here(), sent_at);
+    if (engine().observed()) [[unlikely]]
+      tell(&Observer::on_arrived, Packet::Kind::open, here(), sent_at);
     answered_at = engine().now();
     engine().schedule_after(*this, fabric.link(to, here()).latency());
-    if (engine().observed()) [[unlikely]] tell(&Observer::on_sent, answer(), to, answered_at);
+    if (engine().observed()) [[unlikely]]
+      tell(&Observer::on_sent, answer(), to, answered_at);
   }
   void come_back() {
     const bool is_severed = connection != nullptr && connection->is_severed();
@@ -115,7 +117,8 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
       lost(to, here(), is_severed ? LossCause::severed : LossCause::cut);
       return;
     }
-    if (engine().observed() && !timed_out) [[unlikely]] tell(&Observer::on_arrived, answer(), to, answered_at);
+    if (engine().observed() && !timed_out) [[unlikely]]
+      tell(&Observer::on_arrived, answer(), to, answered_at);
     if (step == Step::accepted) {
       engine().occurred(EventKind::connected, here().number(), connection->number());
       result = connection->open(0, runtime);
@@ -151,8 +154,16 @@ struct Fabric::Handshake final : Event, base::ListLink<Fabric::HandshakeListTag>
     const bool from_client = kind == Packet::Kind::open;
     const Address& there = connection != nullptr ? connection->socket(1).local() : address;
     const std::uint64_t direction = connection != nullptr ? connection->number() << 1 | (from_client ? 0 : 1) : 0;
-    engine().tell(what, Packet{kind, sender, from_client ? to : here(), from_client ? local : there,
-                               from_client ? there : local, direction, 0, {}, left_at, at()});
+    engine().tell(what, Packet{kind,
+                               sender,
+                               from_client ? to : here(),
+                               from_client ? local : there,
+                               from_client ? there : local,
+                               direction,
+                               0,
+                               {},
+                               left_at,
+                               at()});
   }
   // Nobody waits for it any more: its system closes what came of it.
   void give_up() {
@@ -213,8 +224,7 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> Fabric::connect(SimRunt
 
 class SimListener final : public runtime::Listener {
  public:
-  SimListener(Fabric& fabric, std::shared_ptr<Listening> listening)
-      : fabric_(fabric), listening_(std::move(listening)) {}
+  SimListener(Fabric& fabric, std::shared_ptr<Listening> listening) : fabric_(fabric), listening_(std::move(listening)) {}
   ~SimListener() override { fabric_.close(*listening_); }
 
   runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept() override { return accept_one(listening_); }
@@ -311,8 +321,7 @@ Host& Fabric::host(std::string_view name) {
   for (const auto& host : hosts_) {
     if (host->name() == name) return *host;
   }
-  Host& made =
-      *hosts_.emplace_back(std::make_unique<Host>(engine_, *this, std::string(name), hosts_.size() + 1, log_));
+  Host& made = *hosts_.emplace_back(std::make_unique<Host>(engine_, *this, std::string(name), hosts_.size() + 1, log_));
   made.trace_calls(traces_calls_);
   return made;
 }

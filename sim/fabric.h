@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "razor/runtime/event.h"
+#include "sim/connection.h"
 #include "sim/host.h"
 #include "sim/link.h"
-#include "sim/connection.h"
 
 namespace razor::sim {
 

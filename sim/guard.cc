@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,8 +24,6 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
@@ -74,10 +73,12 @@ constexpr std::int64_t kBillion = 1'000'000'000;
 constexpr const char* kClock = "clocks are strict here: read the Runtime's Clock";
 constexpr const char* kChance = "chance is strict here: draw from the Runtime's Random";
 constexpr const char* kDevice = "its bytes cannot be repeated: draw from the Runtime's Random, or from std::random_device";
-constexpr const char* kBlocks = "it would block the world, whose time stands still meanwhile: co_await the Runtime's Clock or Network";
+constexpr const char* kBlocks =
+    "it would block the world, whose time stands still meanwhile: co_await the Runtime's Clock or Network";
 constexpr const char* kThread = "what a thread does cannot be repeated: spawn tasks, or take one more Runtime of the host";
-constexpr const char* kMachine = "it belongs to the real machine: use the Runtime that the host gives, its Network and its Clock "
-                                 "(an AsioRuntime cannot run in a world)";
+constexpr const char* kMachine =
+    "it belongs to the real machine: use the Runtime that the host gives, its Network and its Clock "
+    "(an AsioRuntime cannot run in a world)";
 
 [[noreturn]] void refuse(const char* function, const char* why, const void* from) {
   Engine& engine = *std::exchange(simulated, nullptr);  // what reports it may call the function itself
@@ -93,7 +94,8 @@ constexpr const char* kMachine = "it belongs to the real machine: use the Runtim
 
 // False where the real function is to be called.
 bool is_simulated(const char* function, const char* why_not_if_strict, const void* from) {
-  if (simulated == nullptr) [[likely]] return false;
+  if (simulated == nullptr) [[likely]]
+    return false;
   if (strict_clocks) refuse(function, why_not_if_strict, from);
   return true;
 }
@@ -156,12 +158,13 @@ Function* next(const char* name) {
 
 #if RAZOR_GUARD
 #define RAZOR_CALLER __builtin_extract_return_addr(__builtin_return_address(0))
-#define RAZOR_REAL(function, ...)                                               \
-  static auto* const real = razor::sim::next<decltype(function)>(#function);    \
+#define RAZOR_REAL(function, ...)                                            \
+  static auto* const real = razor::sim::next<decltype(function)>(#function); \
   return real(__VA_ARGS__)
 // Calls the real function, outside of worlds.
-#define RAZOR_REFUSE_IN_WORLDS(why, function, ...)                                                                    \
-  if (razor::sim::simulated != nullptr) [[unlikely]] razor::sim::refuse(#function, razor::sim::why, RAZOR_CALLER);     \
+#define RAZOR_REFUSE_IN_WORLDS(why, function, ...)                \
+  if (razor::sim::simulated != nullptr) [[unlikely]]              \
+    razor::sim::refuse(#function, razor::sim::why, RAZOR_CALLER); \
   RAZOR_REAL(function, __VA_ARGS__)
 
 extern "C" {
@@ -205,7 +208,8 @@ int timespec_get(timespec* time, int base) noexcept {
 }
 clock_t clock() noexcept {
   if (razor::sim::is_simulated("clock", razor::sim::kClock, RAZOR_CALLER)) {
-    return static_cast<clock_t>(razor::sim::simulated->now().time_since_epoch().count() / (razor::sim::kBillion / CLOCKS_PER_SEC));
+    return static_cast<clock_t>(razor::sim::simulated->now().time_since_epoch().count() /
+                                (razor::sim::kBillion / CLOCKS_PER_SEC));
   }
   RAZOR_REAL(clock);
 }
@@ -232,7 +236,8 @@ int getentropy(void* bytes, size_t count) {
 }
 #if __GLIBC_PREREQ(2, 36)
 uint32_t arc4random() noexcept {
-  if (razor::sim::is_simulated("arc4random", razor::sim::kChance, RAZOR_CALLER)) return static_cast<uint32_t>(razor::sim::drawn());
+  if (razor::sim::is_simulated("arc4random", razor::sim::kChance, RAZOR_CALLER))
+    return static_cast<uint32_t>(razor::sim::drawn());
   RAZOR_REAL(arc4random);
 }
 void arc4random_buf(void* bytes, size_t count) noexcept {
@@ -293,7 +298,8 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* span, timespec* 
 int usleep(useconds_t span) { RAZOR_REFUSE_IN_WORLDS(kBlocks, usleep, span); }
 unsigned sleep(unsigned span) { RAZOR_REFUSE_IN_WORLDS(kBlocks, sleep, span); }
 int poll(pollfd* files, nfds_t count, int timeout) { RAZOR_REFUSE_IN_WORLDS(kBlocks, poll, files, count, timeout); }
-int select(int count, fd_set* __restrict in, fd_set* __restrict out, fd_set* __restrict except, timeval* __restrict timeout) {
+int select(int count, fd_set* __restrict in, fd_set* __restrict out, fd_set* __restrict except,
+           timeval* __restrict timeout) {
   RAZOR_REFUSE_IN_WORLDS(kBlocks, select, count, in, out, except, timeout);
 }
 int epoll_wait(int epoll, epoll_event* events, int count, int timeout) {

@@ -98,8 +98,8 @@ base::LogSink& Host::log() { return *log_; }
 
 SimRuntime& Host::make_runtime() {
   ++runtimes_made_;
-  SimRuntime& made = *runtimes_.emplace_back(
-      std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
+  SimRuntime& made =
+      *runtimes_.emplace_back(std::make_unique<SimRuntime>(*this, runtimes_made_, seed_.of("runtime").of(runtimes_made_)));
   if (traces_calls_) made.set_trace(trace_.get());
   made.set_handler_faults(trouble_.get());
   return made;

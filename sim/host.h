@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "razor/base/log.h"
-#include "sim/sim_runtime.h"
 #include "sim/connection.h"
+#include "sim/sim_runtime.h"
 
 namespace razor::sim {
 

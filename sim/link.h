@@ -79,7 +79,8 @@ class Link {
   }
 
   base::Duration delay_by_rules(std::size_t bytes) {
-    if (rules_.empty()) [[likely]] return {};
+    if (rules_.empty()) [[likely]]
+      return {};
     base::Duration delay{};
     for (Rule* rule : rules_) delay += rule->delay(from_, to_, bytes);
     return delay;

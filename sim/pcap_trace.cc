@@ -109,8 +109,8 @@ PcapTrace::Flow* PcapTrace::flow_of(const Packet& packet) {
   // The first packet of a connection; a port that is used again has another one with each.
   const bool starts_anew = packet.kind == Packet::Kind::open && packet.direction == 0 && flow.ends[1].syn_arrived;
   if (is_new || starts_anew) {
-    const std::uint64_t chance = scrambled(client.number() << 48 ^ server.number() << 32 ^
-                                           std::uint64_t{client_port} << 16 ^ server_port);
+    const std::uint64_t chance =
+        scrambled(client.number() << 48 ^ server.number() << 32 ^ std::uint64_t{client_port} << 16 ^ server_port);
     flow.ends[0] = {.host = &client, .port = client_port, .first_seq = static_cast<std::uint32_t>(chance)};
     flow.ends[1] = {.host = &server, .port = server_port, .first_seq = static_cast<std::uint32_t>(chance >> 32)};
   }
@@ -195,9 +195,7 @@ void PcapTrace::write_packet(Flow& flow, int from, Packet::Kind kind, base::Byte
   }
 }
 
-void PcapTrace::acknowledge(Flow& flow, int from) {
-  write_segment(flow, from, kAck, flow.ends[from].next_seq, {}, now());
-}
+void PcapTrace::acknowledge(Flow& flow, int from) { write_segment(flow, from, kAck, flow.ends[from].next_seq, {}, now()); }
 
 std::uint32_t PcapTrace::acknowledged(const Flow& flow, int from) const {
   const End& end = flow.ends[from];

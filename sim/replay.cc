@@ -55,7 +55,8 @@ class Places {
       case EventKind::resumed:
       case EventKind::drew: return host(occurrence.where);
       case EventKind::cut:
-      case EventKind::healed: return fmt::format("{} to {}", host(occurrence.where >> 32), host(occurrence.where & 0xffff'ffff));
+      case EventKind::healed:
+        return fmt::format("{} to {}", host(occurrence.where >> 32), host(occurrence.where & 0xffff'ffff));
       case EventKind::noted: return "the scenario";
     }
     return fmt::format("{}", occurrence.where);
@@ -205,12 +206,16 @@ std::string difference_of(const ScenarioResult& first, const ScenarioResult& sec
   constexpr std::string_view kHead = "two runs of this seed do the same, and end differently";
   for (std::size_t i = 0; i < std::max(first.failures.size(), second.failures.size()); ++i) {
     const auto text = [i](const ScenarioResult& result) {
-      return i < result.failures.size() ? "fails: " + result.failures[i].text() : i == 0 ? outcome_of(result) : "has no more failures";
+      return i < result.failures.size() ? "fails: " + result.failures[i].text()
+             : i == 0                   ? outcome_of(result)
+                                        : "has no more failures";
     };
-    if (text(first) != text(second)) return fmt::format("{}\n    first   {}\n    second  {}", kHead, text(first), text(second));
+    if (text(first) != text(second))
+      return fmt::format("{}\n    first   {}\n    second  {}", kHead, text(first), text(second));
   }
   if (first.failure_count != second.failure_count) {
-    return fmt::format("{}\n    first   {} failures\n    second  {} failures", kHead, first.failure_count, second.failure_count);
+    return fmt::format("{}\n    first   {} failures\n    second  {} failures", kHead, first.failure_count,
+                       second.failure_count);
   }
   std::string reports = first_difference("count", first.counts, second.counts);
   if (reports.empty()) reports = first_difference("text", first.texts, second.texts);

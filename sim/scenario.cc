@@ -187,12 +187,14 @@ ScenarioRegistration::ScenarioRegistration(std::string_view name, void (*body)(W
 
 void expectation_failed(const char* file, int line, const char* condition, std::string_view what) {
   Run& run = run_of(file, line, condition, what);
-  run.fail({ScenarioFailure::Kind::expectation, fmt::format("{}:{}", file, line), run.elapsed(), described(condition, what)});
+  run.fail(
+      {ScenarioFailure::Kind::expectation, fmt::format("{}:{}", file, line), run.elapsed(), described(condition, what)});
 }
 
 void requirement_failed(const char* file, int line, const char* condition, std::string_view what) {
   Run& run = run_of(file, line, condition, what);
-  run.fail({ScenarioFailure::Kind::requirement, fmt::format("{}:{}", file, line), run.elapsed(), described(condition, what)});
+  run.fail(
+      {ScenarioFailure::Kind::requirement, fmt::format("{}:{}", file, line), run.elapsed(), described(condition, what)});
   run.stop();
 }
 

@@ -125,25 +125,24 @@ void expectation_failed(const char* file, int line, const char* condition, std::
 }  // namespace razor::sim
 
 /// Defines a scenario: a function with the parameter `razor::sim::World& world`. Its name is one of the program's own.
-#define RAZOR_SCENARIO(name)                                                                                     \
-  static void razor_scenario_##name(::razor::sim::World& world);                                                 \
-  static const ::razor::sim::detail::ScenarioRegistration razor_scenario_registration_##name(#name,              \
-                                                                                             razor_scenario_##name); \
+#define RAZOR_SCENARIO(name)                                                                                                \
+  static void razor_scenario_##name(::razor::sim::World& world);                                                            \
+  static const ::razor::sim::detail::ScenarioRegistration razor_scenario_registration_##name(#name, razor_scenario_##name); \
   static void razor_scenario_##name([[maybe_unused]] ::razor::sim::World& world)
 
 /// Records a failure, and goes on, unless `condition` holds: `RAZOR_EXPECT(sum == 3, "sum is {}", sum)`. Also in the
 /// coroutines of a scenario, and in functions that it calls.
-#define RAZOR_EXPECT(condition, ...)                                                                                   \
-  do {                                                                                                                 \
-    if (!(condition)) [[unlikely]] {                                                                                   \
+#define RAZOR_EXPECT(condition, ...)                                                                                     \
+  do {                                                                                                                   \
+    if (!(condition)) [[unlikely]] {                                                                                     \
       ::razor::sim::detail::expectation_failed(__FILE__, __LINE__, #condition __VA_OPT__(, ::fmt::format(__VA_ARGS__))); \
-    }                                                                                                                  \
+    }                                                                                                                    \
   } while (false)
 
 /// As RAZOR_EXPECT, but the scenario ends there.
-#define RAZOR_REQUIRE(condition, ...)                                                                                  \
-  do {                                                                                                                 \
-    if (!(condition)) [[unlikely]] {                                                                                   \
+#define RAZOR_REQUIRE(condition, ...)                                                                                    \
+  do {                                                                                                                   \
+    if (!(condition)) [[unlikely]] {                                                                                     \
       ::razor::sim::detail::requirement_failed(__FILE__, __LINE__, #condition __VA_OPT__(, ::fmt::format(__VA_ARGS__))); \
-    }                                                                                                                  \
+    }                                                                                                                    \
   } while (false)

@@ -1,7 +1,6 @@
 #include "sim/sim_runtime.h"
 
 #include "razor/base/format.h"
-
 #include "sim/fabric.h"
 #include "sim/host.h"
 #include "sim/running.h"
@@ -56,8 +55,10 @@ void SimRuntime::retire() {
 std::string SimRuntime::why_not_here() const {
   const Host* const running = running_host();
   if (running == nullptr || running == &host_ || killed_) return {};
-  return base::format("it was made on host {}, and code of host {} uses it: machines share nothing but the network; make one "
-                     "on each host", host_.name(), running->name());
+  return base::format(
+      "it was made on host {}, and code of host {} uses it: machines share nothing but the network; make one "
+      "on each host",
+      host_.name(), running->name());
 }
 
 void SimRuntime::pause() { paused_ = true; }
@@ -174,7 +175,8 @@ void SimRuntime::count_turn(Cause cause) {
 
 // Called where a program asks to run again: what it is doing is on the stack then.
 void SimRuntime::tell_where_it_turns() {
-  if (Engine::Tell* const tell = engine_.take_question()) [[unlikely]] tell(host_);
+  if (Engine::Tell* const tell = engine_.take_question()) [[unlikely]]
+    tell(host_);
 }
 
 void SimRuntime::run_turn() {

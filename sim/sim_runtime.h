@@ -115,7 +115,7 @@ class SimRuntime final : public runtime::Runtime,
   bool paused_ = false;
   bool in_turn_ = false;
   int at_once_ = 0;
-  bool turn_is_due_ = false;   // while paused
+  bool turn_is_due_ = false;  // while paused
   bool timer_is_due_ = false;  // while paused
 
   runtime::ReadyQueue ready_;

@@ -15,7 +15,7 @@ class Host;
 class SimRuntime;
 
 struct SocketConfig {
-  std::size_t send_buffer = 256 * base::kKiB;     ///< bytes that may wait to be sent; then writers wait
+  std::size_t send_buffer = 256 * base::kKiB;  ///< bytes that may wait to be sent; then writers wait
   std::size_t receive_buffer = 256 * base::kKiB;  ///< bytes that may wait to be read; then senders wait
 };
 static_assert(std::is_trivially_copyable_v<SocketConfig>);
@@ -24,7 +24,7 @@ class Socket {
  public:
   enum class State : std::uint8_t {
     open,
-    closed,    // its program is done with it; what was written still goes out
+    closed,  // its program is done with it; what was written still goes out
     host_crashed,  // its host crashed: nothing comes from it, and nothing is heard
   };
 

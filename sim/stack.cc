@@ -29,7 +29,7 @@ class MappedFile {
   explicit MappedFile(const char* path) {
     const int file = ::open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0) return;
-    struct stat about {};
+    struct stat about{};
     if (::fstat(file, &about) == 0 && about.st_size > 0) {
       void* const memory = ::mmap(nullptr, static_cast<std::size_t>(about.st_size), PROT_READ, MAP_PRIVATE, file, 0);
       if (memory != MAP_FAILED) bytes_ = {static_cast<const char*>(memory), static_cast<std::size_t>(about.st_size)};
@@ -80,7 +80,8 @@ class OwnFunctions {
     const auto at = reinterpret_cast<std::uintptr_t>(address) - moved_by_;
     for (std::size_t i = 0; i < count_; ++i) {
       const ElfW(Sym)& symbol = symbols_[i];
-      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || at < symbol.st_value || at - symbol.st_value >= symbol.st_size) continue;
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || at < symbol.st_value || at - symbol.st_value >= symbol.st_size)
+        continue;
       if (symbol.st_name < names_size_) return names_ + symbol.st_name;
     }
     return nullptr;
@@ -89,7 +90,7 @@ class OwnFunctions {
  private:
   MappedFile file_;
   std::uintptr_t moved_by_ = 0;
-  const ElfW(Sym)* symbols_ = nullptr;
+  const ElfW(Sym) * symbols_ = nullptr;
   std::size_t count_ = 0;
   const char* names_ = nullptr;
   std::size_t names_size_ = 0;
@@ -163,14 +164,15 @@ std::string stack_text(std::span<void* const> frames, const void* from) {
     }
     if (is_plumbing(name)) continue;
     // Where a signal came in.
-    if (!saw_program && is_known && about.dli_fname != nullptr && std::strstr(about.dli_fname, "/libc.") != nullptr) continue;
+    if (!saw_program && is_known && about.dli_fname != nullptr && std::strstr(about.dli_fname, "/libc.") != nullptr)
+      continue;
     std::string& lines_of = name.empty() && !saw_program ? without_names : text;
     if (!name.empty()) {
       saw_program = true;
       lines_of += fmt::format("\n    {}", name);
     } else if (is_known && about.dli_fname != nullptr) {
       lines_of += fmt::format("\n    {}+{:#x}", about.dli_fname,
-                          reinterpret_cast<std::uintptr_t>(call) - reinterpret_cast<std::uintptr_t>(about.dli_fbase));
+                              reinterpret_cast<std::uintptr_t>(call) - reinterpret_cast<std::uintptr_t>(about.dli_fbase));
     } else {
       lines_of += fmt::format("\n    {}", call);
     }

@@ -47,9 +47,7 @@ void TextTrace::on_occurrence(const Occurrence& occurrence) {
     }
     case EventKind::refused:
     case EventKind::connect_failed:
-    case EventKind::listening:
-      line(host(occurrence.where).name(), what, fmt::format("port {}", occurrence.value));
-      return;
+    case EventKind::listening: line(host(occurrence.where).name(), what, fmt::format("port {}", occurrence.value)); return;
     case EventKind::restarted:
     case EventKind::paused:
     case EventKind::resumed: line(host(occurrence.where).name(), what, {}); return;
@@ -86,8 +84,9 @@ void TextTrace::on_sent(const Packet& packet) {
   if (packet.kind != Packet::Kind::bytes) return;  // the others are occurrences as well
   const std::string arrival = seconds(packet.arrives_at.time_since_epoch());
   if (packet.sent_at > now()) {
-    line(packet.from.name(), "sends again", fmt::format("{}  {} bytes at {}, arrive at {}", link, packet.bytes.size(),
-                                                        seconds(packet.sent_at.time_since_epoch()), arrival));
+    line(packet.from.name(), "sends again",
+         fmt::format("{}  {} bytes at {}, arrive at {}", link, packet.bytes.size(),
+                     seconds(packet.sent_at.time_since_epoch()), arrival));
   } else {
     line(packet.from.name(), "sent", fmt::format("{}  {} bytes, arrive at {}", link, packet.bytes.size(), arrival));
   }

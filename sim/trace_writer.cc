@@ -19,8 +19,9 @@ const TraceWriter::Ends* TraceWriter::ends_of(std::uint64_t direction) {
 }
 
 TraceWriter::Span TraceWriter::span_of(const Host& host, const runtime::SpanStart& start) const {
-  return {&host, start.side, escaped(start.name),
-          escaped(start.client.to_string()) + " > " + escaped(start.server.to_string()), 0, now()};
+  return {
+      &host, start.side, escaped(start.name), escaped(start.client.to_string()) + " > " + escaped(start.server.to_string()),
+      0,     now()};
 }
 
 std::string escaped(std::string_view text) {

@@ -68,7 +68,8 @@ class NoteWriter {
   void write_calls() {
     for (const CallStory& call : content_.calls) {
       for (const CallStory::Stage& stage : call.stages) {
-        note(stage.at, 2, fmt::format("{}: {} {}", call.name, stage.host, stage.what), "note stage", selection_.lane_of(stage.host));
+        note(stage.at, 2, fmt::format("{}: {} {}", call.name, stage.host, stage.what), "note stage",
+             selection_.lane_of(stage.host));
       }
     }
     for (const DrawnCall& drawn : selection_.calls) {
@@ -111,8 +112,6 @@ std::string text_of(const Story::Moment& moment) {
   return {};
 }
 
-Notes notes_of(const PageContent& content, const Selection& selection) {
-  return NoteWriter(content, selection).take();
-}
+Notes notes_of(const PageContent& content, const Selection& selection) { return NoteWriter(content, selection).take(); }
 
 }  // namespace razor::faults::diagram

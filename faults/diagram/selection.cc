@@ -98,7 +98,8 @@ class Selector {
       fits = fits || (span.server == stage.host && at_server) || (span.client == stage.host && at_client);
     }
     if (waited_to == submitted.at) waited_to = base::Duration::max();
-    return fits && span.client == submitted.host && (!span.began || (*span.began >= submitted.at && *span.began <= waited_to));
+    return fits && span.client == submitted.host &&
+           (!span.began || (*span.began >= submitted.at && *span.began <= waited_to));
   }
 
   void choose_calls() {
@@ -179,7 +180,8 @@ class Selector {
     for (const bool as_callers : {true, false}) {
       for (const std::string& host : all) {
         const bool has_room = all.size() <= kHostsMax || wanted.contains(host);
-        if (callers.contains(host) == as_callers && has_room && selection_.hosts.size() < kHostsMax) selection_.hosts.push_back(host);
+        if (callers.contains(host) == as_callers && has_room && selection_.hosts.size() < kHostsMax)
+          selection_.hosts.push_back(host);
       }
     }
     std::erase_if(selection_.calls, [this](DrawnCall& drawn) {

@@ -75,9 +75,10 @@ class Drawing {
       for (std::size_t host = 0; host < selection_.hosts.size(); ++host) {
         const int letters = std::max((layout_.lane_width() - 10) / (kLetterWidth + 2), 3);
         draw("<g><title>{}</title>", in_html(selection_.hosts[host]));
-        draw("<rect class=\"head\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\"/>", layout_.lane(host) - layout_.lane_width() / 2 + 3,
-             y, layout_.lane_width() - 6, kHeadHeight);
-        draw_text("head", layout_.lane(host), y + 17, shortened_within(selection_.hosts[host], static_cast<std::size_t>(letters)));
+        draw("<rect class=\"head\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\"/>",
+             layout_.lane(host) - layout_.lane_width() / 2 + 3, y, layout_.lane_width() - 6, kHeadHeight);
+        draw_text("head", layout_.lane(host), y + 17,
+                  shortened_within(selection_.hosts[host], static_cast<std::size_t>(letters)));
         draw("</g>");
       }
     }
@@ -269,8 +270,8 @@ class Drawing {
   }
 
   void draw_axis() {
-    const bool in_milliseconds =
-        std::ranges::all_of(layout_.rows(), [](const auto& row) { return row.first % std::chrono::milliseconds(1) == base::Duration::zero(); });
+    const bool in_milliseconds = std::ranges::all_of(
+        layout_.rows(), [](const auto& row) { return row.first % std::chrono::milliseconds(1) == base::Duration::zero(); });
     int free_from = 0;
     for (const auto& [at, y] : layout_.rows()) {
       if (y < free_from) continue;

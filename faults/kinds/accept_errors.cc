@@ -80,8 +80,8 @@ class AcceptErrors final : public FaultKind {
     return Check(fault)
         .hosts(1)
         .lasts()
-        .word("error", {kErrors[0].name, kErrors[1].name, kErrors[2].name, kErrors[3].name, kErrors[4].name,
-                        kErrors[5].name})
+        .word("error",
+              {kErrors[0].name, kErrors[1].name, kErrors[2].name, kErrors[3].name, kErrors[4].name, kErrors[5].name})
         .number("one_in", 1, 1'000'000'000)
         .wrong();
   }

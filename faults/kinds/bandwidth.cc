@@ -4,8 +4,8 @@
 #include <map>
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {
@@ -56,11 +56,7 @@ class Bandwidth final : public FaultKind {
   }
   std::string check(const Fault& fault) const override {
     Check check(fault);
-    return Links::check(check)
-        .lasts()
-        .required("bytes_per_second")
-        .number("bytes_per_second", 1, 1'000'000'000'000)
-        .wrong();
+    return Links::check(check).lasts().required("bytes_per_second").number("bytes_per_second", 1, 1'000'000'000'000).wrong();
   }
   std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
     return std::make_unique<NarrowLinks>(fault, context);

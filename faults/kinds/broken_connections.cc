@@ -32,8 +32,8 @@ void BrokenConnections::break_one(std::uint64_t connection) {
 }
 
 bool BrokenConnections::covers(const sim::Segment& segment) const {
-  return !is_done_ && ((&segment.from == &one_ && &segment.to == &other_) ||
-                       (&segment.from == &other_ && &segment.to == &one_));
+  return !is_done_ &&
+         ((&segment.from == &one_ && &segment.to == &other_) || (&segment.from == &other_ && &segment.to == &one_));
 }
 
 BrokenConnections::Progress& BrokenConnections::progress(const sim::Segment& segment) {

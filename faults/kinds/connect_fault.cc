@@ -39,11 +39,7 @@ bool ConnectFault::draw(Fault& fault, Draw& draw) {
 }
 
 std::string ConnectFault::check(const Fault& fault) {
-  return Check(fault)
-      .hosts(1, std::numeric_limits<std::size_t>::max())
-      .lasts()
-      .number("one_in", 1, 1'000'000'000)
-      .wrong();
+  return Check(fault).hosts(1, std::numeric_limits<std::size_t>::max()).lasts().number("one_in", 1, 1'000'000'000).wrong();
 }
 
 }  // namespace razor::faults

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {

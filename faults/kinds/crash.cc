@@ -74,9 +74,7 @@ class CrashInWrite final : public CrashOnTrigger {
  private:
   enum class Half { none, first_leaves, first_under_way, second_lost };
 
-  bool is_ours(const sim::Segment& segment) const {
-    return segment.connection == connection_ && segment.end == end_;
-  }
+  bool is_ours(const sim::Segment& segment) const { return segment.connection == connection_ && segment.end == end_; }
   std::size_t split(const sim::Segment& segment) override {
     const bool is_at_host = &segment.from == &host() || &segment.to == &host();
     if (half_ != Half::none || !is_at_host || segment.bytes.size() < 2) return 0;

@@ -10,7 +10,8 @@ namespace razor::faults {
 
 class CutFault : public RuleFault {
  public:
-  explicit CutFault(const FaultContext& context) : RuleFault(context.world), world_(context.world), conditions_(context.conditions) {}
+  explicit CutFault(const FaultContext& context)
+      : RuleFault(context.world), world_(context.world), conditions_(context.conditions) {}
 
   void cut(const sim::Host& from, const sim::Host& to);
   void cut_both_ways(const sim::Host& one, const sim::Host& other) {

@@ -1,8 +1,8 @@
 // jitter: what goes between hosts takes longer, each time by another time.
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {

@@ -1,8 +1,8 @@
 // loss: some segments between hosts are lost, and sent again by the sender's system.
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {

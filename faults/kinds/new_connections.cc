@@ -10,8 +10,12 @@ bool draw_reset_within(const Fault& fault, Fault& partner, Draw& draw) {
   using namespace std::chrono_literals;
   if (draw.roles.callers.empty()) return false;
   // Where two hosts are named, one of them is the caller.
-  const auto is_caller = [&draw](const std::string& host) { return std::ranges::find(draw.roles.callers, host) != draw.roles.callers.end(); };
-  const auto is_server = [&draw](const std::string& host) { return std::ranges::find(draw.roles.servers, host) != draw.roles.servers.end(); };
+  const auto is_caller = [&draw](const std::string& host) {
+    return std::ranges::find(draw.roles.callers, host) != draw.roles.callers.end();
+  };
+  const auto is_server = [&draw](const std::string& host) {
+    return std::ranges::find(draw.roles.servers, host) != draw.roles.servers.end();
+  };
   const auto caller = std::ranges::find_if(fault.where, is_caller);
   const auto server = std::ranges::find_if(fault.where, is_server);
   if (server == fault.where.end()) return false;

@@ -1,8 +1,8 @@
 // segmentation: what is written arrives in small pieces, down to single bytes.
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {

@@ -12,9 +12,7 @@ using namespace std::chrono_literals;
 class SlowAccepts final : public RuleFault {
  public:
   SlowAccepts(const Fault& fault, const FaultContext& context)
-      : RuleFault(context.world),
-        host_(context.world.host(fault.where.front())),
-        delay_(fault.duration_of("delay", {})) {}
+      : RuleFault(context.world), host_(context.world.host(fault.where.front())), delay_(fault.duration_of("delay", {})) {}
 
  private:
   sim::AcceptFault on_accept(const sim::Host& host) override {

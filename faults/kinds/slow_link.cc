@@ -1,8 +1,8 @@
 // slow_link: what goes between hosts takes longer, by a fixed time.
 
 #include "faults/kinds/kinds.h"
-#include "faults/kinds/rule_fault.h"
 #include "faults/kinds/links.h"
+#include "faults/kinds/rule_fault.h"
 
 namespace razor::faults {
 namespace {

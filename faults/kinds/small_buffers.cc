@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "faults/kinds/kinds.h"
+#include "faults/kinds/links.h"
 #include "faults/kinds/new_connections.h"
 #include "faults/kinds/rule_fault.h"
-#include "faults/kinds/links.h"
 
 namespace razor::faults {
 namespace {

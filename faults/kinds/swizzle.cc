@@ -103,11 +103,7 @@ class Swizzle final : public FaultKind {
     return true;
   }
   std::string check(const Fault& fault) const override {
-    return Check(fault)
-        .hosts(2, std::numeric_limits<std::size_t>::max())
-        .lasts()
-        .word("stall", {"hosts", "links"})
-        .wrong();
+    return Check(fault).hosts(2, std::numeric_limits<std::size_t>::max()).lasts().word("stall", {"hosts", "links"}).wrong();
   }
   std::unique_ptr<ActiveFault> begin(const Fault& fault, FaultContext context) const override {
     if (fault.word_of("stall", "hosts") == "links") return std::make_unique<StalledLinks>(fault, context);

@@ -96,11 +96,13 @@ int print_plan(const std::vector<std::string>& words) {
       if (!line) return usage_error(fmt::format("--seed: must be a whole number: '{}'", *text));
       seed = line->seed;
     } else {
-      return usage_error(fmt::format("{}: --print-plan wants --scenario and --seed, and no other option but --plan", words[at]));
+      return usage_error(
+          fmt::format("{}: --print-plan wants --scenario and --seed, and no other option but --plan", words[at]));
     }
   }
   const sim::Scenario* scenario = sim::find_scenario(name);
-  if (scenario == nullptr) return usage_error(fmt::format("--print-plan: no scenario is called '{}'; --list shows them", name));
+  if (scenario == nullptr)
+    return usage_error(fmt::format("--print-plan: no scenario is called '{}'; --list shows them", name));
   if (!seed) return usage_error("--print-plan: wants one --seed");
   Child child({.scenario = scenario, .seed = *seed, .plan = given_plan()});
   const auto told = [&child] { return child.result().result.texts.find("plan"); };

@@ -16,9 +16,9 @@
 #include "faults/page.h"
 #include "faults/story.h"
 #include "sim/main/cause.h"
-#include "sim/real_time.h"
 #include "sim/main/text.h"
 #include "sim/main/whole_number.h"
+#include "sim/real_time.h"
 
 namespace razor::faults {
 namespace {
@@ -95,17 +95,21 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
   app.add_option("--minutes", arguments.minutes, "Real time that the search may take")
       ->check(CLI::Range(0.0, 1e5))
       ->capture_default_str();
-  app.add_option("--jobs", options.trials.jobs, "How many runs at a time")->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--seeds-per-try", options.trials.seeds_per_try,
-                 "A smaller plan counts when it fails with one of so many seeds; for failures that need luck beside the plan")
+  app.add_option("--jobs", options.trials.jobs, "How many runs at a time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option(
+         "--seeds-per-try", options.trials.seeds_per_try,
+         "A smaller plan counts when it fails with one of so many seeds; for failures that need luck beside the plan")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--time-limit", arguments.time_limit, "Real seconds that a run may take")
       ->check(CLI::Range(0.001, 1e6))
       ->capture_default_str();
-  app.footer("Ctrl-C ends the search with the smallest plan so far; a second one ends all at once.\n"
-             "Exit status: 0 with a plan, 1 when the run does not fail or cannot be repeated, 64 when the command line or the "
-             "plan is wrong.");
+  app.footer(
+      "Ctrl-C ends the search with the smallest plan so far; a second one ends all at once.\n"
+      "Exit status: 0 with a plan, 1 when the run does not fail or cannot be repeated, 64 when the command line or the "
+      "plan is wrong.");
   try {
     app.parse(argc, argv);
     apply(app, arguments, options);
@@ -126,8 +130,8 @@ class Progress {
     const bool is_due = now - shown_at_ >= (on_terminal_ ? kProgressOnTerminal : kProgressElsewhere);
     if (!is_due && !(is_news && !on_terminal_ && faults != faults_shown_)) return;
     const char* const end = on_terminal_ ? "" : "\n";
-    fmt::print(stderr, "{}{} fault{}, {} runs, {:.1f} s{}", on_terminal_ ? "\r\033[K" : "", faults, faults == 1 ? "" : "s", runs,
-               in_seconds(elapsed()), end);
+    fmt::print(stderr, "{}{} fault{}, {} runs, {:.1f} s{}", on_terminal_ ? "\r\033[K" : "", faults, faults == 1 ? "" : "s",
+               runs, in_seconds(elapsed()), end);
     std::fflush(stderr);
     shown_at_ = now;
     faults_shown_ = faults;
@@ -224,14 +228,17 @@ class Command {
     idle_ = read_effects(first.result.texts);
     TrialsConfig config = options_.trials;
     const bool hangs = first.result.failures.front().kind == sim::ScenarioFailure::Kind::time_limit;
-    if (!hangs) config.limits.real_time = std::min(config.limits.real_time, std::max(kRunMin, first.real_time * kSlowerTimes));
+    if (!hangs)
+      config.limits.real_time = std::min(config.limits.real_time, std::max(kRunMin, first.real_time * kSlowerTimes));
     trials_.emplace(
         *options_.scenario, cause_, config, [this] { return go_on(); },
         [this](const Failing& smaller) { got_smaller(smaller); });
     faults_ = start_.plan.faults.size();
     if (trials_->find_failure(play(start_.plan, options_.seed).result) != nullptr) return true;
-    fmt::print("The same plan, played again, does not fail for the same cause ({}): what decides is not in the plan.\n"
-               "--replay shows where two runs differ.\n", cause_);
+    fmt::print(
+        "The same plan, played again, does not fail for the same cause ({}): what decides is not in the plan.\n"
+        "--replay shows where two runs differ.\n",
+        cause_);
     return false;
   }
 
@@ -275,16 +282,15 @@ class Command {
     const sim::ScenarioFailure* failure = trials_->find_failure(once.result);
     StoryReader reader(failure != nullptr ? focus_on(*failure, once.result) : StoryFocus{});
     ++runs_;
-    const ChildResult again = run_in_child({.scenario = options_.scenario,
-                                            .seed = seed,
-                                            .plan = smallest.plan,
-                                            .limits = options_.trials.limits,
-                                            .observe = [](sim::World& world, TellParent tell) {
-                                              return std::make_unique<StoryWriter>(world, std::move(tell));
-                                            },
-                                            .on_told = [&reader](std::string_view record) { reader.take(record); }});
-    const bool is_the_same = failure != nullptr && trials_->find_failure(again.result) != nullptr &&
-                             once.result.digest == again.result.digest;
+    const ChildResult again = run_in_child(
+        {.scenario = options_.scenario,
+         .seed = seed,
+         .plan = smallest.plan,
+         .limits = options_.trials.limits,
+         .observe = [](sim::World& world, TellParent tell) { return std::make_unique<StoryWriter>(world, std::move(tell)); },
+         .on_told = [&reader](std::string_view record) { reader.take(record); }});
+    const bool is_the_same =
+        failure != nullptr && trials_->find_failure(again.result) != nullptr && once.result.digest == again.result.digest;
     if (!is_the_same) {
       fmt::print("Two runs of this plan differ: it fails by something that is not in the plan.\n--replay shows where.\n\n{}",
                  smallest.plan.to_string());
@@ -306,14 +312,16 @@ class Command {
   }
 
   int report(const Failing& smallest) {
-    const std::string again = fmt::format("{} --plan {}", sim::shell_quoted(options_.program), sim::shell_quoted(options_.plan_out));
+    const std::string again =
+        fmt::format("{} --plan {}", sim::shell_quoted(options_.program), sim::shell_quoted(options_.plan_out));
     const sim::ScenarioFailure& failure = *trials_->find_failure(shown_);
     fmt::print("The smallest plan{}, of {} fault{} where there {} {}, after {} runs in {:.1f} s{}:\n\n{}\n{}\n\n",
-               is_done_ ? "" : " so far", smallest.plan.faults.size(),
-               smallest.plan.faults.size() == 1 ? "" : "s", start_.plan.faults.size() == 1 ? "was" : "were",
-               start_.plan.faults.size(), runs(), in_seconds(search_took_),
-               interrupted != 0 ? ", interrupted" : is_done_ ? "" : ", the time is up", smallest.plan.to_string(),
-               sim::indented(failure.text()));
+               is_done_ ? "" : " so far", smallest.plan.faults.size(), smallest.plan.faults.size() == 1 ? "" : "s",
+               start_.plan.faults.size() == 1 ? "was" : "were", start_.plan.faults.size(), runs(), in_seconds(search_took_),
+               interrupted != 0 ? ", interrupted"
+               : is_done_       ? ""
+                                : ", the time is up",
+               smallest.plan.to_string(), sim::indented(failure.text()));
     const bool written = write_file(options_.plan_out, smallest.plan.to_string());
     fmt::print("again: {}\n", again);
     if (options_.page.empty()) return written ? 0 : EX_CANTCREAT;
@@ -365,7 +373,8 @@ std::optional<Plan> read_plan_file(const std::string& path, std::string& error) 
   auto plan = Plan::parse(text.str(), error);
   if (plan) return plan;
   constexpr std::string_view kLine = "line ";
-  error = error.starts_with(kLine) ? fmt::format("{}:{}", path, error.substr(kLine.size())) : fmt::format("{}: {}", path, error);
+  error =
+      error.starts_with(kLine) ? fmt::format("{}:{}", path, error.substr(kLine.size())) : fmt::format("{}: {}", path, error);
   return std::nullopt;
 }
 
@@ -375,7 +384,7 @@ int minimise_command(int argc, char** argv) {
   // What follows the word `minimise` is as if the program were called so.
   if (const auto status = read_options(argc - 1, argv + 1, options)) return *status;
   if (!can_write(options.page) || !can_write(options.plan_out)) return EX_CANTCREAT;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends it at once
   ::sigaction(SIGINT, &action, nullptr);

@@ -34,8 +34,7 @@ void CallRules::check_connection_is_open(const ConnectionFacts& connection, std:
   const base::TimePoint told_at = *connection.server_told_at;
   const base::Duration told_for = tracker_.now() - told_at;
   const bool was_accepted_then = connection.first_dispatched_at < told_at;
-  const bool had_time =
-      told_for > limits_.at_once && connection.server_facts.resumed_at < told_at && was_accepted_then;
+  const bool had_time = told_for > limits_.at_once && connection.server_facts.resumed_at < told_at && was_accepted_then;
   RAZOR_RULE(17, !had_time, "{} #{}: dispatched {} after the connection was reset", connection.name(), number,
              to_rounded_text(told_for));
 }
@@ -46,8 +45,9 @@ void CallRules::on_failed(const ConnectionFacts& connection, const SpanFacts& sp
                end.detail);
   }
   if (span.number == 0 || !says_not_run(end.outcome)) return;
-  RAZOR_RULE(13, !connection.was_dispatched(span.number), "{} #{}: dispatched, and its caller was told that it did not run: {}",
-             connection.name(), span.number, end.outcome);
+  RAZOR_RULE(13, !connection.was_dispatched(span.number),
+             "{} #{}: dispatched, and its caller was told that it did not run: {}", connection.name(), span.number,
+             end.outcome);
 }
 
 void CallRules::on_ended_again(const ConnectionFacts& connection, const SpanFacts& span) const {

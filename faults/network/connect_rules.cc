@@ -56,8 +56,8 @@ void ConnectRules::on_connect_after_refusal(ConnectFacts& address, Duration gap)
              address.name(), to_rounded_text(gap), address.refusals);
   const bool is_drawn = gap != full && gap != full / 2;
   address.gaps_without_jitter = is_drawn ? 0 : address.gaps_without_jitter + 1;
-  RAZOR_RULE(30, address.gaps_without_jitter <= kGapsWithoutJitterMax, "{}: the last {} gaps have no jitter",
-             address.name(), address.gaps_without_jitter);
+  RAZOR_RULE(30, address.gaps_without_jitter <= kGapsWithoutJitterMax, "{}: the last {} gaps have no jitter", address.name(),
+             address.gaps_without_jitter);
 }
 
 void ConnectRules::on_connect_alive(const ConnectFacts& address, bool is_last) const {

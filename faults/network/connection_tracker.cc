@@ -211,10 +211,12 @@ void ConnectionTracker::on_occurrence(const sim::Occurrence& occurrence) {
       break;
     // A program that was paused reads only now what came long ago.
     case sim::EventKind::read:
-      if (const ConnectionFacts* connection = of_connection(); connection != nullptr && by_server) server_is_alive(*connection);
+      if (const ConnectionFacts* connection = of_connection(); connection != nullptr && by_server)
+        server_is_alive(*connection);
       break;
     case sim::EventKind::written:
-      if (ConnectionFacts* connection = of_connection(); connection != nullptr && by_server) connection->answer_since.reset();
+      if (ConnectionFacts* connection = of_connection(); connection != nullptr && by_server)
+        connection->answer_since.reset();
       break;
     case sim::EventKind::end_sent:
     case sim::EventKind::reset_sent:
@@ -264,9 +266,9 @@ void ConnectionTracker::connected(const sim::Host& client, std::uint64_t number)
   const std::uint16_t server_port = made->socket(1).local().port();
   const HostFacts& client_facts = facts_of(client.number());
   const HostFacts& server_facts = facts_of(server.number());
-  auto connection = std::unique_ptr<ConnectionFacts>(new ConnectionFacts{
-      number, client, server, client_facts, server_facts, client_port, server_port, !client_facts.is_untrusted,
-      !server_facts.is_untrusted, world_.now()});
+  auto connection = std::unique_ptr<ConnectionFacts>(
+      new ConnectionFacts{number, client, server, client_facts, server_facts, client_port, server_port,
+                          !client_facts.is_untrusted, !server_facts.is_untrusted, world_.now()});
   connection->heard_at = connection->acknowledged_at = connection->nothing_under_way_at = client.clock_now();
   // The server may have ended it before the client saw it.
   connection->client_was_told = made->from(1).end_arrived() || made->socket(0).is_dead();

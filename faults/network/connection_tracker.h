@@ -138,7 +138,7 @@ class ConnectionTracker final : private sim::Observer {
   Connections connections_;
   std::unordered_map<std::uint64_t, std::uint64_t> by_port_;  // the last connection of a client's port
   std::map<std::array<std::uint64_t, 3>, std::unique_ptr<ConnectFacts>> connects_;  // by client, server, port
-  std::vector<std::unique_ptr<HostFacts>> hosts_;                                   // by number
+  std::vector<std::unique_ptr<HostFacts>> hosts_;  // by number
   std::deque<SpanFacts> spans_;
   runtime::SpanId first_span_ = 1;  // the id of spans_.front()
   base::TimePoint checked_at_{};

@@ -39,8 +39,8 @@ void LivenessRules::on_failed(const ConnectionFacts& connection, const runtime::
 bool LivenessRules::check_silence(const ConnectionFacts& connection) const {
   if (!connection.client.is_up() || connection.client.is_paused() || connection.asks_open == 0) return false;
   const TimePoint now = connection.client.clock_now();
-  const TimePoint asked_since = std::max({connection.owed_since, connection.heard_at, connection.acknowledged_at,
-                                          connection.client_facts.resumed_at_local});
+  const TimePoint asked_since = std::max(
+      {connection.owed_since, connection.heard_at, connection.acknowledged_at, connection.client_facts.resumed_at_local});
   const Duration silence = now - std::max(asked_since, connection.nothing_under_way_at);
   const bool is_dead = silence > limits_.ping_interval + limits_.ping_timeout + limits_.acknowledgement_check_interval +
                                      limits_.tick + limits_.at_once;

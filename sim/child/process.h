@@ -19,7 +19,7 @@ namespace razor::sim {
 class ChildProcess {
  public:
   enum class Output {
-    kept,    ///< in a file of its own: last_output()
+    kept,  ///< in a file of its own: last_output()
     shared,  ///< it prints to where this process prints
   };
 

@@ -45,13 +45,13 @@ void note_position_on_signals(RunPosition& position, void (*on_asked)(World& wor
   alternative.ss_sp = stack.data();
   alternative.ss_size = stack.size();
   ::sigaltstack(&alternative, nullptr);
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_flags = SA_ONSTACK | SA_RESTART;
   action.sa_handler = on_question;
   ::sigaction(SIGUSR1, &action, nullptr);
   action.sa_handler = on_crash;
   for (const int number : {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP}) {
-    struct sigaction before {};
+    struct sigaction before{};
     ::sigaction(number, nullptr, &before);
     // A sanitizer that handles it says more.
     if (before.sa_handler == SIG_DFL) ::sigaction(number, &action, nullptr);

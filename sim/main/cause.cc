@@ -52,9 +52,8 @@ std::string without_numbers(std::string_view text) {
   while (at < text.size()) {
     std::size_t end = at;
     // Dots, colons and dashes belong to a word where more of it follows: "1.5s", "10.0.0.1:7000", "-3".
-    while (end < text.size() &&
-           (is_of_a_word(text[end]) || ((text[end] == '.' || text[end] == ':' || text[end] == '-') && end + 1 < text.size() &&
-                                        is_of_a_word(text[end + 1])))) {
+    while (end < text.size() && (is_of_a_word(text[end]) || ((text[end] == '.' || text[end] == ':' || text[end] == '-') &&
+                                                             end + 1 < text.size() && is_of_a_word(text[end + 1])))) {
       ++end;
     }
     if (end == at) {

@@ -157,7 +157,8 @@ void Crew::failed(std::size_t index, std::uint64_t job, ScenarioFailure::Kind ki
   if (place.position.is_known) message += fmt::format(", at event {}", events);
   if (place.stack.depth > 0) {
     const std::string doing = stack_text(place.stack.all());
-    const std::string who = place.host[0] != '\0' ? fmt::format("the host '{}' turns", place.host.data()) : "the scenario itself runs";
+    const std::string who =
+        place.host[0] != '\0' ? fmt::format("the host '{}' turns", place.host.data()) : "the scenario itself runs";
     message += fmt::format("; {}{}{}", who, doing.empty() ? "" : ", in", doing);
   }
   message += members_[index].process.last_output();

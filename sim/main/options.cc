@@ -10,9 +10,9 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "sim/real_time.h"
 #include "sim/main/trace_file.h"
 #include "sim/main/whole_number.h"
+#include "sim/real_time.h"
 
 namespace razor::sim {
 namespace {
@@ -93,10 +93,7 @@ void add_options(CLI::App& app, Arguments& arguments, MainOptions& options) {
   app.add_option("--scenario", arguments.scenarios, "A name, or a pattern with * and ?; may be repeated (default: all)")
       ->allow_extra_args(false);
   CLI::Option* seed = app.add_option("--seed", arguments.seed, "Run this seed only")->check(kWhole);
-  app.add_option("--seeds", arguments.seeds, "How many seeds to run")
-      ->check(kWhole)
-      ->excludes(seed)
-      ->capture_default_str();
+  app.add_option("--seeds", arguments.seeds, "How many seeds to run")->check(kWhole)->excludes(seed)->capture_default_str();
   app.add_option("--base-seed", options.sweep.base_seed, "The first of them")
       ->check(kWhole)
       ->excludes(seed)
@@ -125,9 +122,10 @@ void add_options(CLI::App& app, Arguments& arguments, MainOptions& options) {
   app.add_flag("--digests", options.digests, "Print the digest of each run to stdout, and all else to stderr");
   app.add_flag("--strict-clocks", options.strict_clocks,
                "End a run where it reads the machine's clocks or chance, which are simulated by default");
-  app.add_option("--seeds-per-process", options.seeds_per_process,
-                 "How many seeds a process runs before another takes over; above 1 it is quicker where seeds take less than some\n"
-                 "ms, and what a seed leaves behind (statics, the heap) the next ones find")
+  app.add_option(
+         "--seeds-per-process", options.seeds_per_process,
+         "How many seeds a process runs before another takes over; above 1 it is quicker where seeds take less than some\n"
+         "ms, and what a seed leaves behind (statics, the heap) the next ones find")
       ->check(kWhole)
       ->capture_default_str();
   app.add_flag("--in-process", options.in_process,

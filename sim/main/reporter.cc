@@ -8,8 +8,8 @@
 
 #include "sim/main/cause.h"
 #include "sim/main/confirmation.h"
-#include "sim/real_time.h"
 #include "sim/main/text.h"
+#include "sim/real_time.h"
 
 namespace razor::sim {
 namespace {
@@ -175,15 +175,20 @@ void Reporter::print_failed_run(const FailedRun& run) const {
     print_plan(run);
     fmt::print(out_, "  again: {}\n", replay_line(run));
     if (run.fails_alone == false) {
-      fmt::print(out_, "  but that passes: the outcome depends on more than the seed: the command line or the environment, files,\n"
-                       "  real time, other processes, memory that was never written. --replay names the first event that differs.\n");
+      fmt::print(
+          out_,
+          "  but that passes: the outcome depends on more than the seed: the command line or the environment, files,\n"
+          "  real time, other processes, memory that was never written. --replay names the first event that differs.\n");
       if (options_.seeds_per_process > 1) {
-        fmt::print(out_, "  With --seeds-per-process, also on what the seeds before it left behind in its process (statics, the heap):\n"
-                         "  without that option each seed runs as if it were alone.\n");
+        fmt::print(
+            out_,
+            "  With --seeds-per-process, also on what the seeds before it left behind in its process (statics, the heap):\n"
+            "  without that option each seed runs as if it were alone.\n");
       }
     }
     if (options_.in_process && options_.sweep.job_count() != 1) {
-      fmt::print(out_, "  not tried alone: with --in-process a seed finds what those before it left behind (statics, the heap)\n");
+      fmt::print(out_,
+                 "  not tried alone: with --in-process a seed finds what those before it left behind (statics, the heap)\n");
     }
   }
   std::fflush(out_);
@@ -258,15 +263,16 @@ void Reporter::print_summary(bool interrupted) {
   for (std::size_t i = 0; i < by_scenario_.size(); ++i) {
     const Sum& sum = by_scenario_[i];
     const char* outcome = sum.seeds_failed > 0 ? "FAILED" : sum.seeds > 0 ? "ok    " : "none  ";
-    fmt::print(out_, "{}  {:<{}}  {} seeds, {} failed, {} events, {} virtual\n", outcome,
-               options_.sweep.scenarios[i]->name, width, sum.seeds, sum.seeds_failed, sum.events, in_words(sum.elapsed));
+    fmt::print(out_, "{}  {:<{}}  {} seeds, {} failed, {} events, {} virtual\n", outcome, options_.sweep.scenarios[i]->name,
+               width, sum.seeds, sum.seeds_failed, sum.events, in_words(sum.elapsed));
   }
   print_counts();
   print_causes();
   const base::Duration real = real_elapsed();
-  fmt::print(out_, "{}{} seeds, {} failed, in {}: {:.0f} seeds/s, {} events/s, {} virtual\n", interrupted ? "interrupted: " : "",
-             total_.seeds, total_.seeds_failed, in_words(real), static_cast<double>(total_.seeds) / seconds(real),
-             in_words(static_cast<double>(total_.events) / seconds(real)), in_words(total_.elapsed));
+  fmt::print(out_, "{}{} seeds, {} failed, in {}: {:.0f} seeds/s, {} events/s, {} virtual\n",
+             interrupted ? "interrupted: " : "", total_.seeds, total_.seeds_failed, in_words(real),
+             static_cast<double>(total_.seeds) / seconds(real), in_words(static_cast<double>(total_.events) / seconds(real)),
+             in_words(total_.elapsed));
   std::fflush(out_);
 }
 
@@ -396,7 +402,8 @@ std::vector<std::string> Reporter::replay_words(const FailedRun& run) const {
     const bool is_of_the_process =
         failure.kind == ScenarioFailure::Kind::crash || failure.kind == ScenarioFailure::Kind::time_limit;
     // What ends the process of a replay may have done so in the second run.
-    if (failure.kind == ScenarioFailure::Kind::divergence || (is_of_the_process && run.is_replayed)) words.push_back("--replay");
+    if (failure.kind == ScenarioFailure::Kind::divergence || (is_of_the_process && run.is_replayed))
+      words.push_back("--replay");
     if (failure.kind == ScenarioFailure::Kind::time_limit) {
       words.insert(words.end(), {"--time-limit", fmt::format("{:g}", seconds(options_.time_limit))});
     }

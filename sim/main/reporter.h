@@ -31,7 +31,7 @@ class Reporter final : public CrewListener {
   struct Reported {
     std::uint64_t sum = 0;
     std::uint64_t least = ~std::uint64_t{0};  // of those that reported it
-    std::uint64_t runs = 0;                   // that had it above 0
+    std::uint64_t runs = 0;  // that had it above 0
   };
   struct Sum {
     std::uint64_t seeds = 0;
@@ -59,8 +59,8 @@ class Reporter final : public CrewListener {
   };
   struct Cause {
     std::uint64_t runs = 0;
-    std::uint64_t seed = 0;    // the lowest
-    std::string replay_line;   // of that
+    std::uint64_t seed = 0;  // the lowest
+    std::string replay_line;  // of that
   };
 
   void on_failed_run(FailedRun run);

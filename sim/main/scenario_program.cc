@@ -13,8 +13,8 @@
 
 #include "sim/guard.h"
 #include "sim/main/fixed_addresses.h"
-#include "sim/real_time.h"
 #include "sim/main/reporter.h"
+#include "sim/real_time.h"
 
 namespace razor::sim {
 namespace {
@@ -53,7 +53,7 @@ bool can_write(const std::string& path) {
 
 int run(const MainOptions& options) {
   if (!can_write(options.json) || !can_write(options.trace)) return EX_CANTCREAT;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second one ends it at once
   ::sigaction(SIGINT, &action, nullptr);

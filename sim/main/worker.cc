@@ -107,7 +107,8 @@ std::optional<std::uint64_t> take(const MainOptions& options, Board& board) {
 }
 
 // The life of the process that runs jobs, by default one: it has seen none before.
-[[noreturn]] void run_and_exit(const MainOptions& options, Board& board, Board::Place& place, int pipe, std::uint64_t number) {
+[[noreturn]] void run_and_exit(const MainOptions& options, Board& board, Board::Place& place, int pipe,
+                               std::uint64_t number) {
   const auto tell = [pipe](const Message& message) { write_all(pipe, encode(message)); };
   const auto done = [&place] {
     std::fflush(nullptr);
@@ -116,10 +117,13 @@ std::optional<std::uint64_t> take(const MainOptions& options, Board& board) {
   for (std::uint64_t left = options.seeds_per_process; left > 0; --left) {
     if (options.sweep.job_count() != 1) forget_output();
     // What a scenario leaves behind when it is stopped in the middle is gone with the process.
-    run_job(options, number, tell, [&done] {
-      done();
-      ::_exit(0);
-    }, world_at_work());
+    run_job(
+        options, number, tell,
+        [&done] {
+          done();
+          ::_exit(0);
+        },
+        world_at_work());
     done();
     if (left == 1) break;
     const auto next = take(options, board);

@@ -25,8 +25,8 @@ class BlockingTest : public ::testing::Test {
     const Address address = server_thread.block_on([this] { return serve(server_thread.runtime(), server); });
     ClientStreamConfig config;
     config.tick = 10ms;
-    auto connected = client_thread->block_on(
-        [&] { return ClientStream::connect(client_thread->runtime(), address, config); });
+    auto connected =
+        client_thread->block_on([&] { return ClientStream::connect(client_thread->runtime(), address, config); });
     EXPECT_TRUE(connected);
     stream.emplace(*std::move(connected));
   }

@@ -6,20 +6,19 @@
 // their end: a SIGSEGV at a normal exit. An io_context that destroys a coroutine with a pool in it, after the runtime, did the
 // same. Without the fix these tests crash, or miss calls.
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include <algorithm>
-#include <atomic>
 #include <thread>
 
+#include "razor/asio.h"
 #include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/stream/remote_channel.h"
-#include "razor/asio.h"
 #include "tests/api/service_fixture.h"
 #include "tests/support/live_count.h"
 
@@ -30,7 +29,7 @@ namespace net = boost::asio;
 
 enum class Context { own, of_the_user };
 enum class Loop {
-  stopped,         // nobody runs the context any more
+  stopped,  // nobody runs the context any more
   runs_in_between  // it is run for a moment after each destruction, as long as that is possible
 };
 
@@ -178,14 +177,13 @@ TEST_P(Destruction, InEveryOrder) {
   } while (std::next_permutation(handles.begin(), handles.end()) && !HasFailure());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AllOf, Destruction,
-    ::testing::Combine(::testing::Values(Context::own, Context::of_the_user),
-                       ::testing::Values(Loop::stopped, Loop::runs_in_between)),
-    [](const auto& info) {
-      return std::string(std::get<0>(info.param) == Context::own ? "OwnContext" : "ContextOfTheUser") +
-             (std::get<1>(info.param) == Loop::stopped ? "Stopped" : "RunInBetween");
-    });
+INSTANTIATE_TEST_SUITE_P(AllOf, Destruction,
+                         ::testing::Combine(::testing::Values(Context::own, Context::of_the_user),
+                                            ::testing::Values(Loop::stopped, Loop::runs_in_between)),
+                         [](const auto& info) {
+                           return std::string(std::get<0>(info.param) == Context::own ? "OwnContext" : "ContextOfTheUser") +
+                                  (std::get<1>(info.param) == Loop::stopped ? "Stopped" : "RunInBetween");
+                         });
 
 // --- A handle in a coroutine of the io_context's, which goes last ----------------------------------------------------------
 
@@ -279,12 +277,13 @@ TEST(DestructionOnThreads, APoolWhoseThreadWasJoinedEndsItsCallsRightHere) {
     // Its reply is written to this stack: it must come while that is there.
     std::optional<Reply<std::string>> reply;
     net::post(scene.context, [&] {
-      Client<Store>(*scene.pool).slow.start(
-          [&reply, &called](Reply<std::string> ended) {
-            reply.emplace(std::move(ended));
-            called = true;
-          },
-          60'000, "never");
+      Client<Store>(*scene.pool)
+          .slow.start(
+              [&reply, &called](Reply<std::string> ended) {
+                reply.emplace(std::move(ended));
+                called = true;
+              },
+              60'000, "never");
     });
     std::atomic<bool> waits = false;
     net::post(scene.context, [&] { waits = true; });

@@ -1,14 +1,12 @@
 // How errors of methods travel: without these rules a negative errno, a wide number or a text that looks like one of the
 // framework's would reach the caller as something else (CONTRACT 10, 11).
 
-#include "razor/api/reply_codec.h"
-
-#include "razor/api/failover_rule.h"
-
 #include <gtest/gtest.h>
 
 #include <limits>
 
+#include "razor/api/failover_rule.h"
+#include "razor/api/reply_codec.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::api {

@@ -29,10 +29,20 @@ class Lines final : public WireFormat {
     std::string_view text;
     base::ByteView raw;
     switch (values.next_kind()) {
-      case Decoder::Kind::unsigned_integer: values.read_unsigned(number, UINT64_MAX); return line("u" + std::to_string(number));
-      case Decoder::Kind::text: values.read_text(text); return line("t" + std::to_string(text.size()) + "\n" + std::string(text));
-      case Decoder::Kind::array: values.read_array(count); line("a" + std::to_string(count)); return members(count);
-      case Decoder::Kind::map: values.read_map(count); line("m" + std::to_string(count)); return members(2 * count);
+      case Decoder::Kind::unsigned_integer:
+        values.read_unsigned(number, UINT64_MAX);
+        return line("u" + std::to_string(number));
+      case Decoder::Kind::text:
+        values.read_text(text);
+        return line("t" + std::to_string(text.size()) + "\n" + std::string(text));
+      case Decoder::Kind::array:
+        values.read_array(count);
+        line("a" + std::to_string(count));
+        return members(count);
+      case Decoder::Kind::map:
+        values.read_map(count);
+        line("m" + std::to_string(count));
+        return members(2 * count);
       default: values.read_raw(raw); return line("r" + std::to_string(raw.size()) + "\n" + std::string(as_text(raw)));
     }
   }
@@ -124,13 +134,16 @@ TEST_P(FormatsTest, EveryTypeAndErrorTravels) {
   run(use(*client));  // msgpack, beside it, on the same connection
 }
 
-TEST_P(FormatsTest, OptionsKeepTheFormatOfTheClient) {
-  run(use(Client<Store>(*pool, format()).with({.timeout = 5s})));
-}
+TEST_P(FormatsTest, OptionsKeepTheFormatOfTheClient) { run(use(Client<Store>(*pool, format()).with({.timeout = 5s}))); }
 
 Task<void> call_with_then(const Client<Store>& store, runtime::Event& done, int& sum) {
   store.add(1, 2).then([&](Reply<int> reply) { sum += *reply; });
-  store.add.start([&](Reply<int> reply) { sum += *reply; done.set(); }, 3, 4);
+  store.add.start(
+      [&](Reply<int> reply) {
+        sum += *reply;
+        done.set();
+      },
+      3, 4);
   co_await done.wait();
 }
 

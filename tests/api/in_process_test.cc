@@ -79,7 +79,9 @@ TEST(InProcess, CallsOfPlainHandlersMayBlock) {
 
 TEST(DroppedTask, ExceptionsOfItsCompletionAreLogged) {
   testing::internal::CaptureStderr();
-  { const ClientTask dropped(7u, [](const Response&) { throw std::runtime_error("dropped"); }); }
+  {
+    const ClientTask dropped(7u, [](const Response&) { throw std::runtime_error("dropped"); });
+  }
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "razor error: the completion of action 7 threw: dropped\n");
 }
 

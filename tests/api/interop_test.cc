@@ -109,9 +109,8 @@ TEST_F(InteropTest, ExceptionsOfHandlersAreLogged) { run(throws_in_handlers); }
 
 // With an executor of their own, handlers are Asio's affair: what they throw comes out of io_context::run.
 net::awaitable<void> throws_on_its_executor(InteropTest& test, Client<Store> store) {
-  asio::start(store.add(1, 2), net::bind_executor(test.context.get_executor(), [](const Reply<int>&) {
-                throw std::runtime_error("out of run");
-              }));
+  asio::start(store.add(1, 2), net::bind_executor(test.context.get_executor(),
+                                                  [](const Reply<int>&) { throw std::runtime_error("out of run"); }));
   const Reply<int> sum = co_await asio::use(store.add(3, 4));
   EXPECT_EQ(*sum, 7);
 }
@@ -129,9 +128,8 @@ net::awaitable<void> cancels(InteropTest&, Client<Store> store) {
   net::cancellation_signal signal;
   std::optional<Errc> errc;
   asio::start(store.slow(60'000, "never"),
-              net::bind_cancellation_slot(signal.slot(), [&errc](const Reply<std::string>& reply) {
-                errc = reply.call_error().errc();
-              }));
+              net::bind_cancellation_slot(signal.slot(),
+                                          [&errc](const Reply<std::string>& reply) { errc = reply.call_error().errc(); }));
   signal.emit(net::cancellation_type::terminal);
   EXPECT_EQ(errc, Errc::cancelled);
 

@@ -2,12 +2,11 @@
 // undefined. Each of these went on without a word before, or crashed somewhere else.
 
 #include <boost/asio/post.hpp>
-
 #include <latch>
 #include <thread>
 
-#include "razor/runtime/with_deadline.h"
 #include "razor/asio.h"
+#include "razor/runtime/with_deadline.h"
 #include "tests/api/service_fixture.h"
 
 namespace razor::test {
@@ -146,14 +145,14 @@ TEST_F(MisuseDeathTest, AnObjectIsUsedOnAnotherThreadThanItsRuntimes) {
   };
   expect_death([](AsioRuntime&, Server&, ClientPool& pool) { pool.submit(ClientTask(wire::Action(1u), nullptr)); },
                "the pool of 127.0.0.1:");
-  expect_death([](AsioRuntime&, Server&, ClientPool& pool) { (void)Client<Store>(pool).add(1, 2); }, "the pool of 127.0.0.1:");
-  expect_death([](AsioRuntime& runtime, Server&, ClientPool&) { runtime.executor().spawn("my task", nothing()); }, "my task");
+  expect_death([](AsioRuntime&, Server&, ClientPool& pool) { (void)Client<Store>(pool).add(1, 2); },
+               "the pool of 127.0.0.1:");
+  expect_death([](AsioRuntime& runtime, Server&, ClientPool&) { runtime.executor().spawn("my task", nothing()); },
+               "my task");
   expect_death([](AsioRuntime&, Server& server, ClientPool&) { (void)server.listen(*Address::parse("127.0.0.1:0")); },
                "the server on 127.0.0.1:");
   expect_death(
-      [](AsioRuntime& runtime, Server&, ClientPool&) {
-        (void)runtime.network().listen(*Address::parse("127.0.0.1:0"));
-      },
+      [](AsioRuntime& runtime, Server&, ClientPool&) { (void)runtime.network().listen(*Address::parse("127.0.0.1:0")); },
       "Network::listen");
   expect_death(
       [](AsioRuntime& runtime, Server&, ClientPool&) {
@@ -255,7 +254,8 @@ TEST(RemoteChannelLife, ItsRuntimeMayGoFirstAndThenThePool) {
   auto home = std::make_unique<AsioRuntime>();
   RemoteChannel remote(*home, *pool);
   int closed = 0;
-  Client<Store>(remote).add.start([&](const Reply<int>& reply) { closed += reply.call_error().errc() == Errc::closed; }, 1, 2);
+  Client<Store>(remote).add.start([&](const Reply<int>& reply) { closed += reply.call_error().errc() == Errc::closed; }, 1,
+                                  2);
   home.reset();
   EXPECT_EQ(closed, 1);
   pool.reset();  // the call was on its way to it

@@ -144,9 +144,8 @@ TEST_F(PoolOnThreadsTest, CoroutinesOfOtherRuntimesCallThroughIt) {
   AsioThread first;
   AsioThread second;
   std::atomic<int> of_second = 0;
-  std::thread other([&] {
-    of_second = second.block_on([&, this] { return RemoteCaller::many(second.runtime(), *pool, 8, kCalls); });
-  });
+  std::thread other(
+      [&] { of_second = second.block_on([&, this] { return RemoteCaller::many(second.runtime(), *pool, 8, kCalls); }); });
   EXPECT_EQ(first.block_on([&, this] { return RemoteCaller::many(first.runtime(), *pool, 8, kCalls); }), 8 * kCalls);
   other.join();
   EXPECT_EQ(of_second, 8 * kCalls);

@@ -95,8 +95,8 @@ TEST(ByteBuffer, RefusedMemoryThrowsAndKeepsWhatIsThere) {
 }
 
 RC_GTEST_PROP(ByteBuffer, KeepsItsBytesThroughAnyGrowth, ()) {
-  const auto capacities = *rc::gen::container<std::vector<std::size_t>>(rc::gen::oneOf(
-      rc::gen::inRange<std::size_t>(0, 5000), rc::gen::inRange<std::size_t>(0, 3 * ByteBuffer::kMappedFrom)));
+  const auto capacities = *rc::gen::container<std::vector<std::size_t>>(
+      rc::gen::oneOf(rc::gen::inRange<std::size_t>(0, 5000), rc::gen::inRange<std::size_t>(0, 3 * ByteBuffer::kMappedFrom)));
   ByteBuffer buffer;
   std::size_t filled = 0;
   for (const std::size_t capacity : capacities) {

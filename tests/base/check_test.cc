@@ -9,8 +9,7 @@ namespace {
 
 TEST(CheckDeathTest, AFailureNamesThePlaceTheConditionAndTheValues) {
   const int seq = 7;
-  EXPECT_DEATH(RAZOR_CHECK(seq > 8, "seq={} last={}", seq, 8),
-               "check_test.cc:[0-9]+: check failed: seq > 8: seq=7 last=8");
+  EXPECT_DEATH(RAZOR_CHECK(seq > 8, "seq={} last={}", seq, 8), "check_test.cc:[0-9]+: check failed: seq > 8: seq=7 last=8");
 }
 
 TEST(Check, ConditionIsEvaluatedOnceAndTheMessageOnlyOnFailure) {

@@ -20,36 +20,21 @@ const std::vector<Errc> kAll = {
 // A switch without default: a new Errc does not compile until it is added here and to kAll.
 std::string_view expected_name(Errc errc) {
   switch (errc) {
-    case Errc::unreachable:
-      return "unreachable";
-    case Errc::connection_lost:
-      return "connection_lost";
-    case Errc::deadline_exceeded:
-      return "deadline_exceeded";
-    case Errc::method_not_found:
-      return "method_not_found";
-    case Errc::service_not_found:
-      return "service_not_found";
-    case Errc::encode:
-      return "encode";
-    case Errc::decode:
-      return "decode";
-    case Errc::internal:
-      return "internal";
-    case Errc::invalid_version:
-      return "invalid_version";
-    case Errc::overloaded:
-      return "overloaded";
-    case Errc::draining:
-      return "draining";
-    case Errc::too_large:
-      return "too_large";
-    case Errc::bad_frame:
-      return "bad_frame";
-    case Errc::cancelled:
-      return "cancelled";
-    case Errc::closed:
-      return "closed";
+    case Errc::unreachable: return "unreachable";
+    case Errc::connection_lost: return "connection_lost";
+    case Errc::deadline_exceeded: return "deadline_exceeded";
+    case Errc::method_not_found: return "method_not_found";
+    case Errc::service_not_found: return "service_not_found";
+    case Errc::encode: return "encode";
+    case Errc::decode: return "decode";
+    case Errc::internal: return "internal";
+    case Errc::invalid_version: return "invalid_version";
+    case Errc::overloaded: return "overloaded";
+    case Errc::draining: return "draining";
+    case Errc::too_large: return "too_large";
+    case Errc::bad_frame: return "bad_frame";
+    case Errc::cancelled: return "cancelled";
+    case Errc::closed: return "closed";
   }
   return "";
 }
@@ -90,10 +75,8 @@ TEST(CallError, SaysWhatHappenedAndWhetherTheRequestRan) {
   EXPECT_EQ(bare.ran(), Ran::no);
   EXPECT_EQ(bare.message(), "overloaded (ran: no)");
 
-  const CallError full(Errc::deadline_exceeded, Ran::maybe,
-                       "call Calculator.add on 127.0.0.1:8082: no answer within 20 s");
-  EXPECT_EQ(full.message(),
-            "deadline_exceeded (ran: maybe): call Calculator.add on 127.0.0.1:8082: no answer within 20 s");
+  const CallError full(Errc::deadline_exceeded, Ran::maybe, "call Calculator.add on 127.0.0.1:8082: no answer within 20 s");
+  EXPECT_EQ(full.message(), "deadline_exceeded (ran: maybe): call Calculator.add on 127.0.0.1:8082: no answer within 20 s");
   EXPECT_EQ(CallError(Errc::decode, Ran::yes).message(), "decode (ran: yes)");
 }
 

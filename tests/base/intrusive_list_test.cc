@@ -115,36 +115,16 @@ class ListsAndModel {
     const int id = *rc::gen::inRange(0, kNodes);
     const int which = *rc::gen::inRange(0, 2);
     switch (*rc::gen::inRange(0, 10)) {
-      case 0:
-        push_back(id, which);
-        break;
-      case 1:
-        push_front(id, which);
-        break;
-      case 2:
-        pop_front(which);
-        break;
-      case 3:
-        unlink(id);
-        break;
-      case 4:
-        replace_by_a_new_one(id);
-        break;
-      case 5:
-        move(id);
-        break;
-      case 6:
-        splice_back(which);
-        break;
-      case 7:
-        remove_some(which, id);
-        break;
-      case 8:
-        clear(which);
-        break;
-      case 9:
-        pop_back(which);
-        break;
+      case 0: push_back(id, which); break;
+      case 1: push_front(id, which); break;
+      case 2: pop_front(which); break;
+      case 3: unlink(id); break;
+      case 4: replace_by_a_new_one(id); break;
+      case 5: move(id); break;
+      case 6: splice_back(which); break;
+      case 7: remove_some(which, id); break;
+      case 8: clear(which); break;
+      case 9: pop_back(which); break;
     }
   }
 

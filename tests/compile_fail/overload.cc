@@ -7,4 +7,7 @@ struct Store {
   RAZOR_SERVICE(Store, put)
 };
 
-void call(razor::Client<Store>& store) { (void)store; (void)store.put(1); }
+void call(razor::Client<Store>& store) {
+  (void)store;
+  (void)store.put(1);
+}

@@ -149,9 +149,11 @@ int main() {
   a_field_is_renamed();
   a_value_is_added();
   razor::AsioRuntime runtime;
-  runtime.block_on(with_server(runtime, [](razor::ClientPool& pool) { return old_caller_of_a_new_server(razor::Client<v1::Jobs>(pool)); },
-                               std::make_shared<NewServer>()));
-  runtime.block_on(with_server(runtime, [](razor::ClientPool& pool) { return new_caller_of_an_old_server(razor::Client<v2::Jobs>(pool)); },
-                               std::make_shared<OldServer>()));
+  runtime.block_on(with_server(
+      runtime, [](razor::ClientPool& pool) { return old_caller_of_a_new_server(razor::Client<v1::Jobs>(pool)); },
+      std::make_shared<NewServer>()));
+  runtime.block_on(with_server(
+      runtime, [](razor::ClientPool& pool) { return new_caller_of_an_old_server(razor::Client<v2::Jobs>(pool)); },
+      std::make_shared<OldServer>()));
   std::puts("as the guide says");
 }

@@ -83,7 +83,8 @@ TEST(Swarm, OneKindLessLeavesTheOthers) {
       }
       EXPECT_EQ(found, rest.size()) << "without " << kind->name() << " something else was drawn";
       gone.erase(std::string(kind->name()));
-      if (kind->name().ends_with("connects") || kind->name() == "accept_errors" || kind->name() == "small_buffers") gone.erase("reset");
+      if (kind->name().ends_with("connects") || kind->name() == "accept_errors" || kind->name() == "small_buffers")
+        gone.erase("reset");
       EXPECT_EQ(gone, std::set<std::string>()) << "without " << kind->name();
     }
   }
@@ -105,9 +106,15 @@ TEST(Swarm, KindsThatCannotActAreNotDrawn) {
   foreign.foreign = kRoles.servers;
   Roles alone{{"server0"}, {}, {}, true, {}};
   const std::vector<Case> cases = {
-      {"clock_step", without_the_time}, {"corrupt", without_untrusted_peers}, {"reset", without_callers},
-      {"sever", without_callers},       {"handler_delay", foreign},     {"handler_throw", foreign},
-      {"handler_drop", foreign},        {"partition", alone},           {"swizzle", alone},
+      {"clock_step", without_the_time},
+      {"corrupt", without_untrusted_peers},
+      {"reset", without_callers},
+      {"sever", without_callers},
+      {"handler_delay", foreign},
+      {"handler_throw", foreign},
+      {"handler_drop", foreign},
+      {"partition", alone},
+      {"swizzle", alone},
   };
   for (const Case& one : cases) {
     EXPECT_NE(find_kind(one.kind)->lacks(one.roles), "") << one.kind;
@@ -158,9 +165,8 @@ std::map<std::uint32_t, std::uint64_t> draws_of(const Plan& plan) {
       [&draws](sim::World& world) {
         world.host("server0");
         Exploration run(world);
-        run.add_action("draw", {"server0"}, [&draws](const Fault& fault, base::RandomStream& random) {
-          draws[fault.number] = random.bits();
-        });
+        run.add_action("draw", {"server0"},
+                       [&draws](const Fault& fault, base::RandomStream& random) { draws[fault.number] = random.bits(); });
         run.play(10s);
       },
       17);

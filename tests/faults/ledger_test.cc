@@ -225,7 +225,9 @@ TEST(Ledger, SeesAChangedAnswerAndAChangedRequest) {
   EXPECT_EQ(rule_of([](History& run) { run.ledger.succeeded(run.answered_call(), 1234); }), "rule 7");
   EXPECT_EQ(rule_of([](History& run) { run.ledger.dispatched(run.call(), "server", 78); }), "rule 7");
   EXPECT_EQ(rule_of([](History& run) { run.ledger.dispatched(run.call() + 1, "server", 77); }), "rule 7");
-  EXPECT_EQ(rule_of([](History& run) { run.ledger.dispatched(run.call() + 1, "server", 77); }, {.untrusted_peers_call = true}), "");
+  EXPECT_EQ(
+      rule_of([](History& run) { run.ledger.dispatched(run.call() + 1, "server", 77); }, {.untrusted_peers_call = true}),
+      "");
 }
 
 TEST(Ledger, SeesAnErrorThatItsHandlerDidNotGive) {

@@ -70,11 +70,10 @@ TEST(Minimise, ShortensFaultsAndPutsThemEarly) {
 
 TEST(Minimise, KeepsTheTimeBetweenFaultsWhereItMatters) {
   const Plan plan = plan_of("#1 at 7s act a\n#2 at 9s act b\n");
-  EXPECT_EQ(smallest(plan,
-                     [](const Plan& tried) {
-                       return has_all(tried, {1, 2}) && tried.find(2)->at - tried.find(1)->at == 2s;
-                     }),
-            "#1 at 0s act a\n#2 at 2s act b\n");
+  EXPECT_EQ(
+      smallest(plan,
+               [](const Plan& tried) { return has_all(tried, {1, 2}) && tried.find(2)->at - tried.find(1)->at == 2s; }),
+      "#1 at 0s act a\n#2 at 2s act b\n");
 }
 
 TEST(Minimise, WeakensParametersAndTakesHostsAway) {
@@ -114,9 +113,7 @@ TEST(Minimise, UsesTheFirstHosts) {
 TEST(Minimise, MakesSettingsSimple) {
   Plan plan = plan_of("set servers 5\nset pause 3s\nset tls yes\nset unused 7\n");
   const std::vector<Knob> knobs{{"servers", "5", "1"}, {"pause", "3s", "10ms"}, {"tls", "yes", "no"}};
-  EXPECT_EQ(smallest(
-                plan, [](const Plan&) { return true; }, knobs),
-            "set pause 10ms\nset servers 1\nset tls no\n");
+  EXPECT_EQ(smallest(plan, [](const Plan&) { return true; }, knobs), "set pause 10ms\nset servers 1\nset tls no\n");
   EXPECT_EQ(
       smallest(
           plan, [](const Plan& tried) { return tried.settings.at("servers") >= "3" && tried.settings.at("tls") == "yes"; },
@@ -127,9 +124,7 @@ TEST(Minimise, MakesSettingsSimple) {
 TEST(Minimise, GoesUpWhereMoreIsSimpler) {
   Plan plan = plan_of("set window 3\nset offset -40\n");
   const std::vector<Knob> knobs{{"window", "3", "128"}, {"offset", "-40", "0"}};
-  EXPECT_EQ(smallest(
-                plan, [](const Plan&) { return true; }, knobs),
-            "set offset 0\nset window 128\n");
+  EXPECT_EQ(smallest(plan, [](const Plan&) { return true; }, knobs), "set offset 0\nset window 128\n");
 }
 
 TEST(Minimise, StopsWhenItIsTold) {

@@ -56,8 +56,10 @@ struct Talk {
   void serve() {
     server.start([this](runtime::Runtime& runtime) { return accept_all(runtime, accepted); });
   }
-  void start_connect() { runtime::Runtime& runtime = caller.runtime();
-    runtime.executor().spawn("connect", connect_one(runtime, made)); }
+  void start_connect() {
+    runtime::Runtime& runtime = caller.runtime();
+    runtime.executor().spawn("connect", connect_one(runtime, made));
+  }
   void connect() {
     start_connect();
     world.run_for(10ms);
@@ -354,16 +356,18 @@ TEST(NetworkOracle, SeesThatSilenceIsEndured) {
 
 TEST(NetworkOracle, SeesThatALivingConnectionIsGivenUp) {
   const auto give_up_after = [](base::Duration span, bool is_lost = true) {
-    return rules_on_a_connection([=](Talk& talk) {
-      const SpanId call = talk.ask(1);
-      talk.write(talk.caller, *talk.made[0]);
-      talk.world.run_for(2s);
-      if (is_lost) talk.lose_what_is_sent();
-      talk.world.run_for(3s);
-      talk.write(talk.server, *talk.accepted[0]);
-      talk.world.run_for(span);
-      talk.end_call(call, "connection_lost (ran: maybe)");
-    }, {.tick = 10s});
+    return rules_on_a_connection(
+        [=](Talk& talk) {
+          const SpanId call = talk.ask(1);
+          talk.write(talk.caller, *talk.made[0]);
+          talk.world.run_for(2s);
+          if (is_lost) talk.lose_what_is_sent();
+          talk.world.run_for(3s);
+          talk.write(talk.server, *talk.accepted[0]);
+          talk.world.run_for(span);
+          talk.end_call(call, "connection_lost (ran: maybe)");
+        },
+        {.tick = 10s});
   };
   EXPECT_EQ(give_up_after(2s), "26");
   EXPECT_EQ(give_up_after(3100ms), "");

@@ -70,7 +70,8 @@ PageContent content_of(int hosts) {
   content.replay_command = "./prog --plan cluster-17.plan";
   content.search = {41, 134, 12300ms, true};
   content.knobs = {{"servers", "3", "1"}, {"pause", "10ms", "10ms"}};
-  for (int i = 0; i < hosts; ++i) content.story.hosts.push_back(fmt::format("{}{}", i % 2 == 0 ? "caller" : "server", i / 2));
+  for (int i = 0; i < hosts; ++i)
+    content.story.hosts.push_back(fmt::format("{}{}", i % 2 == 0 ? "caller" : "server", i / 2));
   if (hosts < 2) return content;
   std::string error;
   content.plan = *Plan::parse(
@@ -191,10 +192,11 @@ TEST(Page, ShortensWhatIsTooLong) {
 }
 
 TEST(CallStories, ReadsWhatOraclesReport) {
-  const sim::Texts texts{{"call 17", "3.004210123s caller0/pool1 submitted Work.once, timeout 2s\n3.1s server1 dispatched\n"},
-                         {"call 2", "1s caller0 submitted Work.once, timeout 2s"},
-                         {"call 170", "not a stage\n\n9s\n9s host\n"},
-                         {"plan", "seed 1\n"}};
+  const sim::Texts texts{
+      {"call 17", "3.004210123s caller0/pool1 submitted Work.once, timeout 2s\n3.1s server1 dispatched\n"},
+      {"call 2", "1s caller0 submitted Work.once, timeout 2s"},
+      {"call 170", "not a stage\n\n9s\n9s host\n"},
+      {"plan", "seed 1\n"}};
   const auto named_by = [&texts](std::string message, base::Duration at = 0s) {
     return call_stories(texts, {sim::ScenarioFailure::Kind::expectation, "", at, std::move(message)});
   };
@@ -228,11 +230,14 @@ TEST(BrokenRule, IsFoundInMessages) {
 // From the macro to what is read back. Fails when a name that the macro takes is not the one on the page and in the summary.
 TEST(BrokenRule, IsTheOneThatTheMacroWasGiven) {
   const std::string of_the_run = "of the run";
-  const auto failures = sim::run_scenario([&](sim::World&) {
-    RAZOR_RULE("no money is lost", false, "3 left");
-    RAZOR_RULE(12, false, "call {}: twice", 17);
-    RAZOR_RULE(of_the_run, false, "x");
-  }, 1).failures;
+  const auto failures = sim::run_scenario(
+                            [&](sim::World&) {
+                              RAZOR_RULE("no money is lost", false, "3 left");
+                              RAZOR_RULE(12, false, "call {}: twice", 17);
+                              RAZOR_RULE(of_the_run, false, "x");
+                            },
+                            1)
+                            .failures;
   ASSERT_EQ(failures.size(), 3u);
   EXPECT_EQ(broken_rule(failures[0].message), "no money is lost");
   EXPECT_EQ(broken_rule(failures[1].message), "12");

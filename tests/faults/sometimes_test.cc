@@ -41,26 +41,26 @@ std::vector<std::string> names_of_this_test() {
 }
 
 TEST(Sometimes, KnowsAllNamesWithoutReachingThem) {
-  EXPECT_THAT(names_of_this_test(),
-              ElementsAre("test: in a coroutine", "test: in a function", "test: in a template", "test: never called",
-                          "test: shared"));
+  EXPECT_THAT(names_of_this_test(), ElementsAre("test: in a coroutine", "test: in a function", "test: in a template",
+                                                "test: never called", "test: shared"));
   EXPECT_TRUE(std::is_sorted(sometimes_names().begin(), sometimes_names().end()));
 }
 
 TEST(Sometimes, CountsWhenTheConditionHolds) {
-  const sim::ScenarioResult result = sim::run_scenario([](sim::World& world) {
-    for (int i = 0; i < 5; ++i) {
-      in_a_function(i > 2);
-      in_a_template(i);
-      WithAMember{}.in_a_member(i);
-      RAZOR_SOMETIMES(i == 0, "test: shared");
-    }
-    world.host("here").start(in_a_coroutine);
-    world.run_for(std::chrono::seconds(2));
-  }, 1);
-  EXPECT_THAT(result.counts,
-              ElementsAre(Pair("sometimes/test: in a coroutine", 1), Pair("sometimes/test: in a function", 2),
-                          Pair("sometimes/test: in a template", 4), Pair("sometimes/test: shared", 2)));
+  const sim::ScenarioResult result = sim::run_scenario(
+      [](sim::World& world) {
+        for (int i = 0; i < 5; ++i) {
+          in_a_function(i > 2);
+          in_a_template(i);
+          WithAMember{}.in_a_member(i);
+          RAZOR_SOMETIMES(i == 0, "test: shared");
+        }
+        world.host("here").start(in_a_coroutine);
+        world.run_for(std::chrono::seconds(2));
+      },
+      1);
+  EXPECT_THAT(result.counts, ElementsAre(Pair("sometimes/test: in a coroutine", 1), Pair("sometimes/test: in a function", 2),
+                                         Pair("sometimes/test: in a template", 4), Pair("sometimes/test: shared", 2)));
 }
 
 TEST(Sometimes, DoesNothingOutsideOfAScenario) { in_a_function(true); }

@@ -44,8 +44,12 @@ Task<void> pay(Runtime& runtime, Ledger& ledger, const std::vector<Address>& ban
   std::vector<std::unique_ptr<ClientPool>> pools;
   for (const Address& bank : banks) pools.push_back(std::make_unique<ClientPool>(runtime, bank));
   while (true) {
-    const std::uint64_t call = ledger.submitted(
-        {.name = "Bank.pay", .caller = name, .timeout = 20s, .request_hash = 0, .times_checked = false, .peers_trusted = false});
+    const std::uint64_t call = ledger.submitted({.name = "Bank.pay",
+                                                 .caller = name,
+                                                 .timeout = 20s,
+                                                 .request_hash = 0,
+                                                 .times_checked = false,
+                                                 .peers_trusted = false});
     for (const auto& pool : pools) {
       const Client<Bank> bank(*pool);
       const Reply<std::uint64_t> reply = co_await bank.with({.timeout = 2s}).pay(call);
@@ -145,9 +149,8 @@ RAZOR_SCENARIO(eats_memory_when_restarted) {
 
 // Needs a restart, and bad luck, which is another with every change of the plan and of the seed.
 RAZOR_SCENARIO(fails_by_luck_when_restarted) {
-  when_restarted(world, [&world](int held) {
-    RAZOR_RULE("luck", (world.digest() + world.seed()) % 4 != 0, "started {} times", held);
-  });
+  when_restarted(
+      world, [&world](int held) { RAZOR_RULE("luck", (world.digest() + world.seed()) % 4 != 0, "started {} times", held); });
 }
 
 RAZOR_SCENARIO(fails_without_faults) {

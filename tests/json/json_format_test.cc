@@ -1,6 +1,8 @@
 // JSON as a format of messages. Fails when a value comes back as another one, when what a person writes is not read, or when what
 // nobody has checked crashes, hangs, or takes memory without a bound.
 
+#include "razor/json/json_format.h"
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -10,7 +12,6 @@
 #include <optional>
 
 #include "razor/json/base64.h"
-#include "razor/json/json_format.h"
 #include "razor/json/rfc3339.h"
 #include "razor/wire/codec.h"
 #include "tests/support/pick.h"
@@ -55,7 +56,8 @@ TEST(JsonFormat, LooksAsPeopleExpect) {
   EXPECT_EQ(json_of(std::vector<std::vector<int>>{{1, -2}, {}}), "[[1,-2],[]]");
   EXPECT_EQ(json_of(std::tuple(true, 1.0, 0.1)), "[true,1.0,0.1]");
   EXPECT_EQ(json_of(std::map<int, bool>()), "{}");
-  EXPECT_EQ(from_json<Item>(" {\n \"color\" : \"green\", \"unknown\": [{}], \"id\" : 3 } "), Item(3, std::nullopt, Color::green));
+  EXPECT_EQ(from_json<Item>(" {\n \"color\" : \"green\", \"unknown\": [{}], \"id\" : 3 } "),
+            Item(3, std::nullopt, Color::green));
   EXPECT_EQ(from_json<double>("3"), 3.0);
   EXPECT_EQ(from_json<std::optional<int>>(""), std::nullopt);
   EXPECT_EQ(from_json<std::optional<int>>(" \n"), std::nullopt);

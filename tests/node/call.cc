@@ -88,7 +88,8 @@ std::string text_of(const json& value) { return value.dump(-1, ' ', false, json:
 void print_error(const json& error) { fmt::print(stderr, "{}\n", text_of(error)); }
 
 void print_call_error(const CallError& error) {
-  print_error({{"call_error", base::name_of(error.errc())}, {"ran", base::name_of(error.ran())}, {"detail", error.detail()}});
+  print_error(
+      {{"call_error", base::name_of(error.errc())}, {"ran", base::name_of(error.ran())}, {"detail", error.detail()}});
 }
 
 int report(const Response& answer, const Action& action, const KnownMethod* known) {
@@ -133,8 +134,7 @@ Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteVi
   config.connect_timeout = timeout;
   auto stream = co_await ClientStream::connect(runtime, address, config);
   if (!stream) {
-    print_call_error(CallError(Errc::unreachable, Ran::no,
-                               fmt::format("connect {}: {}", address, stream.message())));
+    print_call_error(CallError(Errc::unreachable, Ran::no, fmt::format("connect {}: {}", address, stream.message())));
     co_return kFrameworkError;
   }
   CallOptions options;
@@ -183,10 +183,10 @@ int call(const CallCommandOptions& options, SpdlogSink& log) {
   const auto known_methods = CalculatorService::RazorMethods<KnownMethods>::make();
   const auto known = known_methods.find(options.action);
   AsioRuntime runtime(AsioConfig{.log = &log});
-  return runtime.block_on(call_once(
-      runtime, addresses->front(), action, std::as_bytes(std::span(message)),
-      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.timeout_seconds)),
-      known == known_methods.end() ? nullptr : &known->second));
+  return runtime.block_on(
+      call_once(runtime, addresses->front(), action, std::as_bytes(std::span(message)),
+                std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.timeout_seconds)),
+                known == known_methods.end() ? nullptr : &known->second));
 }
 
 }  // namespace razor::node

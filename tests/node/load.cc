@@ -132,10 +132,9 @@ Task<void> show_progress(const Load& load, const PoolLoad* pool) {
   for (int step = 1;; ++step) {
     co_await load.runtime.clock().sleep_until(start + step * kProgressStep);
     const std::uint64_t calls = load.counters.calls;
-    std::vector<std::string> lines = {fmt::format("{:5.1f} of {:.1f} s  {:>10.0f} calls/s  {:>10} errors",
-                                                  step * seconds_of(kProgressStep), load.options.seconds,
-                                                  static_cast<double>(calls - last) / seconds_of(kProgressStep),
-                                                  load.counters.failed())};
+    std::vector<std::string> lines = {fmt::format(
+        "{:5.1f} of {:.1f} s  {:>10.0f} calls/s  {:>10} errors", step * seconds_of(kProgressStep), load.options.seconds,
+        static_cast<double>(calls - last) / seconds_of(kProgressStep), load.counters.failed())};
     if (pool != nullptr) std::ranges::move(pool->live_lines(), std::back_inserter(lines));
     terminal.show(lines);
     last = calls;

@@ -69,8 +69,8 @@ struct ExpiredCalls {
 
 struct LoadCounters {
   std::uint64_t submitted = 0;
-  std::uint64_t calls = 0;                               // that ended with a result
-  std::map<std::string, std::uint64_t> errors;           // the other calls, by kind
+  std::uint64_t calls = 0;  // that ended with a result
+  std::map<std::string, std::uint64_t> errors;  // the other calls, by kind
   std::map<std::string, std::uint64_t> connects_failed;  // no calls: attempts to connect
   bench::LatencyHistogram latencies;
   base::Duration slowest{};  // however it ended
@@ -120,9 +120,7 @@ struct Load {
   bool all_begun() const { return options.calls && counters.submitted >= *options.calls; }
 
   /// When the caller's next call is to begin; nullopt: at once.
-  std::optional<base::TimePoint> next_turn() {
-    return pace ? std::optional<base::TimePoint>(pace->next()) : std::nullopt;
-  }
+  std::optional<base::TimePoint> next_turn() { return pace ? std::optional<base::TimePoint>(pace->next()) : std::nullopt; }
   base::TimePoint begin(const std::optional<base::TimePoint>& turn = std::nullopt) {
     ++under_way;
     ++counters.submitted;

@@ -122,9 +122,9 @@ void print_pool(const nlohmann::json& state) {
              number(totals, "ejections"));
   for (const nlohmann::json& address : state.at("addresses")) {
     const auto why = address.at("why").get<std::string>();
-    fmt::print("{:>12} of them to {}: {}, {}{}{}\n", number(address, "attempts"),
-               address.at("address").get<std::string>(), address.at("health").get<std::string>(),
-               plural(number(address, "connections"), "connection"), why.empty() ? "" : "; last trouble: ", why);
+    fmt::print("{:>12} of them to {}: {}, {}{}{}\n", number(address, "attempts"), address.at("address").get<std::string>(),
+               address.at("health").get<std::string>(), plural(number(address, "connections"), "connection"),
+               why.empty() ? "" : "; last trouble: ", why);
   }
 }
 

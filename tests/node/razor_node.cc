@@ -71,31 +71,38 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"stream", "api"}));
   load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
       ->check(CLI::IsMember({"plain", "coroutine"}));
-  load_command->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection; with --pool: in total")
+  load_command
+      ->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection; with --pool: in total")
       ->check(CLI::Range(1u, 1'000'000u));
   load_command->add_option("--window", load_options.window, "Window of each connection; default: as --in-flight")
       ->check(CLI::Range(1u, 1'000'000u));
-  load_command->add_option("--connections", load_options.connections, "Connections, spread over the addresses; with --pool: at most so many to each address")
+  load_command
+      ->add_option("--connections", load_options.connections,
+                   "Connections, spread over the addresses; with --pool: at most so many to each address")
       ->check(CLI::Range(1u, 10'000u));
-  CLI::Option* pool = load_command->add_flag(
-      "--pool", load_options.pool, "Call through one pool over all addresses, which fails over; without, a connection that "
-                                   "ends takes its calls along, and is made anew");
+  CLI::Option* pool =
+      load_command->add_flag("--pool", load_options.pool,
+                             "Call through one pool over all addresses, which fails over; without, a connection that "
+                             "ends takes its calls along, and is made anew");
   load_command->add_option("--balance", load_options.balance, "Which address gets a call; with --pool")
       ->check(CLI::IsMember({"round_robin", "leader", "least_in_flight"}))
       ->needs(pool);
-  load_command->add_flag("--idempotent", load_options.idempotent,
-                         "Calls that may have run may be sent again, to another address; with --pool")
+  load_command
+      ->add_flag("--idempotent", load_options.idempotent,
+                 "Calls that may have run may be sent again, to another address; with --pool")
       ->needs(pool);
-  load_command->add_option("--payload", load_options.payload,
-                           "Bytes that each call carries: with --interface api both ways, as an argument and its result, up "
-                           "to 16 MiB; with stream one way, as a blob, up to 64 MiB")
+  load_command
+      ->add_option("--payload", load_options.payload,
+                   "Bytes that each call carries: with --interface api both ways, as an argument and its result, up "
+                   "to 16 MiB; with stream one way, as a blob, up to 64 MiB")
       ->check(CLI::Range(std::size_t{0}, kBlobBytesMax));
   const CLI::Option* direction =
       load_command->add_option("--direction", load_options.direction, "Which way the payload goes; with --interface stream")
           ->check(CLI::IsMember({"up", "down"}));
-  load_command->add_option("--rate", load_options.rate,
-                           "Calls a second, begun at even distances, whether or not others are answered, as long as no more "
-                           "than --in-flight are under way; default: as many as those can make")
+  load_command
+      ->add_option("--rate", load_options.rate,
+                   "Calls a second, begun at even distances, whether or not others are answered, as long as no more "
+                   "than --in-flight are under way; default: as many as those can make")
       ->check(kRate);
   load_command->add_option("--calls", load_options.calls, "How many, then it ends; default: as many as there is time for")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000'000}));
@@ -103,10 +110,10 @@ int main(int argc, char** argv) {
   load_command->add_option("--timeout", load_options.timeout_seconds, "Deadline of each call, in seconds")->check(kSeconds);
   load_command->add_option("--spin-us", load_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
-  CLI::Option* json =
-      load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
-  load_command->add_option("--report-every", load_options.report_every_seconds,
-                           "Seconds: print a line of JSON as often, before that of the whole; with --json")
+  CLI::Option* json = load_command->add_flag("--json", load_options.json, "Print one JSON object instead of a table");
+  load_command
+      ->add_option("--report-every", load_options.report_every_seconds,
+                   "Seconds: print a line of JSON as often, before that of the whole; with --json")
       ->check(kSeconds)
       ->needs(json);
   load_command->add_flag("--progress", load_options.progress,
@@ -116,8 +123,8 @@ int main(int argc, char** argv) {
     if (load_options.interface == "stream") return;
     if (direction->count() > 0) throw CLI::ValidationError("--direction", "requires --interface stream");
     if (load_options.payload > kArgumentBytesMax) {
-      throw CLI::ValidationError("--payload", fmt::format("{} bytes: above {} requires --interface stream", load_options.payload,
-                                                          kArgumentBytesMax));
+      throw CLI::ValidationError("--payload", fmt::format("{} bytes: above {} requires --interface stream",
+                                                          load_options.payload, kArgumentBytesMax));
     }
   });
 

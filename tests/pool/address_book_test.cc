@@ -366,8 +366,7 @@ struct BookAndModel {
   // --- The model
   bool is_known(char name) const { return known.contains(name); }
   std::size_t temporaries() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(known, [](const auto& one) { return one.second.is_temporary; }));
+    return static_cast<std::size_t>(std::ranges::count_if(known, [](const auto& one) { return one.second.is_temporary; }));
   }
   void appears(char name, bool is_temporary) {
     Known one;
@@ -460,9 +459,8 @@ struct BookAndModel {
 
   void forget_drained() {
     book.forget_drained(now);
-    std::erase_if(draining, [this](const auto& one) {
-      return !one.second.known.connected && now - one.second.since >= 60s;
-    });
+    std::erase_if(draining,
+                  [this](const auto& one) { return !one.second.known.connected && now - one.second.since >= 60s; });
   }
 
   void address_changes() {
@@ -533,9 +531,7 @@ struct BookAndModel {
     if (!is_led || (named == kNoAddress && before != from)) RC_ASSERT(leader == before);
     if (is_led && named != kNoAddress) RC_ASSERT(leader == named);
     if (leader == before || named != kNoAddress) return;
-    RC_ASSERT(std::ranges::any_of(order, [&](char name) {
-      return known.at(name).id == leader && known.at(name).healthy;
-    }));
+    RC_ASSERT(std::ranges::any_of(order, [&](char name) { return known.at(name).id == leader && known.at(name).healthy; }));
   }
 
   void demand() {
@@ -556,14 +552,16 @@ struct BookAndModel {
   void step() {
     switch (pick(0, 14)) {
       case 0: update(); break;
-      case 1: case 2: name_one(); break;
+      case 1:
+      case 2: name_one(); break;
       case 3: expire_temporaries(); break;
       case 4: forget_drained(); break;
       case 5: now += pick_of({1s, 10s, 30s, 60s}); break;
       case 6: redirect(); break;
       case 7: demand(); break;
       case 8: other_than(); break;
-      case 9: case 10: choose(); break;
+      case 9:
+      case 10: choose(); break;
       default: address_changes();
     }
   }
@@ -597,9 +595,8 @@ struct BookAndModel {
     }
     const auto any = [this](auto&& fits) { return std::ranges::any_of(order, fits); };
     RC_ASSERT(book.any_healthy() == any([this](char name) { return known.at(name).healthy; }));
-    RC_ASSERT(book.is_connected() == any([this](char name) {
-      return known.at(name).healthy && known.at(name).connected && takes_calls(name);
-    }));
+    RC_ASSERT(book.is_connected() ==
+              any([this](char name) { return known.at(name).healthy && known.at(name).connected && takes_calls(name); }));
     RC_ASSERT(book.needs_ticks() == (!draining.empty() || any([this](char name) {
                 return known.at(name).is_temporary || known.at(name).connected;
               })));

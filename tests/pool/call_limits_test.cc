@@ -15,12 +15,11 @@ using testing::HasSubstr;
 
 constexpr wire::FrameLimits kLimits{.action_bytes_max = 10, .msg_bytes_max = 20, .blob_bytes_max = 30};
 
-TEST(CallLimits, ASizeAtItsLimitPasses) {
-  EXPECT_FALSE(refusal_of(wire::Action("Work.once"), {10, 20, 30}, kLimits));
-}
+TEST(CallLimits, ASizeAtItsLimitPasses) { EXPECT_FALSE(refusal_of(wire::Action("Work.once"), {10, 20, 30}, kLimits)); }
 
 TEST(CallLimits, ASizeAboveItsLimitIsTooLarge) {
-  for (const wire::FrameSizes& sizes : {wire::FrameSizes{11, 0, 0}, wire::FrameSizes{0, 21, 0}, wire::FrameSizes{0, 0, 31}}) {
+  for (const wire::FrameSizes& sizes :
+       {wire::FrameSizes{11, 0, 0}, wire::FrameSizes{0, 21, 0}, wire::FrameSizes{0, 0, 31}}) {
     const auto refusal = refusal_of(wire::Action("Work.once"), sizes, kLimits);
     ASSERT_TRUE(refusal);
     EXPECT_EQ(refusal->errc(), Errc::too_large);

@@ -48,9 +48,7 @@ class CallPolicyTest : public testing::Test {
   Decision never_sent() { return after({.kind = Did::failure, .from = kHere}); }
   Decision cut_off() { return after({.kind = Did::failure, .from = kHere, .was_cut_off = true}); }
   Decision failed_at_server() { return after({.kind = Did::server_failure, .from = kHere, .ran = Ran::maybe}); }
-  Decision redirected(AddressId named = kNoAddress) {
-    return after({.kind = Did::redirect, .from = kHere, .named = named});
-  }
+  Decision redirected(AddressId named = kNoAddress) { return after({.kind = Did::redirect, .from = kHere, .named = named}); }
 
   void SetUp() override { call_.deadline = now_ + 1min; }
 
@@ -230,8 +228,9 @@ struct History {
   // Those that count against the retry limit.
   std::uint32_t attempts() const {
     return static_cast<std::uint32_t>(in_flight + std::ranges::count_if(ended, [](const Ended& one) {
-      return one.kind != Did::redirect && (one.kind == Did::server_failure || one.ran != Ran::no);
-    }));
+                                        return one.kind != Did::redirect &&
+                                               (one.kind == Did::server_failure || one.ran != Ran::no);
+                                      }));
   }
   std::uint32_t redirects() const {
     return static_cast<std::uint32_t>(std::ranges::count(ended, Did::redirect, &Ended::kind));
@@ -363,8 +362,7 @@ struct PolicyAndModel {
   // Its back-off, if it has one, ends; with the budget, if it needs that; and the next attempt is sent.
   void go_on(const Decision& decision) {
     if (decision.delay) now += *decision.delay;
-    const bool needs_token =
-        decision.delay && !history.has_token && (history.attempts() > 0 || history.last_was_cut_off);
+    const bool needs_token = decision.delay && !history.has_token && (history.attempts() > 0 || history.last_was_cut_off);
     if (decision.delay) RC_ASSERT(CallPolicy::needs_token(call) == needs_token);
     while (needs_token) {
       const bool has_token = budget->take(now);

@@ -409,9 +409,8 @@ struct QueueAndModel {
   void expire() {
     const auto is_due = [this](const ModelCall& call) { return call.waits() && call.deadline <= now; };
     std::vector<int> may_expire = ids_where(is_due);
-    std::vector<int> must_expire = ids_where([&](const ModelCall& call) {
-      return is_due(call) && (call.waits_since < now || call.waits_since < call.deadline);
-    });
+    std::vector<int> must_expire = ids_where(
+        [&](const ModelCall& call) { return is_due(call) && (call.waits_since < now || call.waits_since < call.deadline); });
     std::vector<int> expired;
     queue.expire(now, [&](QueuedCall& call) {
       expired.push_back(id_of(call));
@@ -463,9 +462,14 @@ struct QueueAndModel {
 
   void step() {
     switch (pick(0, 16)) {
-      case 0: case 1: case 2: case 3: add(); break;
-      case 4: case 5: attempt_ends(); break;
-      case 6: case 7: back_off_ends(); break;
+      case 0:
+      case 1:
+      case 2:
+      case 3: add(); break;
+      case 4:
+      case 5: attempt_ends(); break;
+      case 6:
+      case 7: back_off_ends(); break;
       case 8: budget_is_paid(); break;
       case 9: start_queued(); break;
       case 10: time_passes(); break;

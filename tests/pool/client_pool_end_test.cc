@@ -230,12 +230,13 @@ TEST_F(ClientPoolTest, ACompletionMayDestroyThePool) {
 TEST_F(ClientPoolTest, ACompletionOfAFailureMayDestroyThePool) {
   server().kill();
   const Asked call = note();
-  client({.timeout = 1s}).once.start(
-      [this, call](const Reply<int>& reply) {
-        call(reply);
-        destroy_pool();
-      },
-      call.id(), 0);
+  client({.timeout = 1s})
+      .once.start(
+          [this, call](const Reply<int>& reply) {
+            call(reply);
+            destroy_pool();
+          },
+          call.id(), 0);
   const Asked with_it = once(0, {.timeout = 1s});
   const Asked later = once(0, {.timeout = 5s});
   run_for(2s);

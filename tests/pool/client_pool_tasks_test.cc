@@ -94,7 +94,9 @@ TEST_F(PoolTasksTest, ATaskThatIsNotIdempotentIsSentOnce) {
 
 TEST_F(PoolTasksTest, ATaskThatIsDroppedIsCancelled) {
   auto ended = std::make_shared<Ended>();
-  { const ClientTask task(wire::Action(kEcho), std::string("hello"), note_in(ended)); }
+  {
+    const ClientTask task(wire::Action(kEcho), std::string("hello"), note_in(ended));
+  }
   EXPECT_EQ(ended->text, "cancelled, ran: no");
 }
 

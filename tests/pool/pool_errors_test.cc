@@ -34,18 +34,19 @@ class FailoverPoolErrorsTest : public FailoverPoolTest {
 
 TEST_F(PoolErrorsTest, ACallThatFoundNoServerNamesTheServerAndWhatItSaid) {
   server().kill();
-  EXPECT_THAT(message_of(once(0, {.timeout = 3s})),
-              MatchesRegex("deadline_exceeded \\(ran: no\\): call Work.once: no answer within 3 s: no address was healthy; "
-                           "server0:7000 is (down|probing): connect: Connection refused \\([0-9]+ attempts in a row(, next in [0-9.]+ m?s)?\\); "
-                           "time: connecting 3(.01)? s"));
+  EXPECT_THAT(
+      message_of(once(0, {.timeout = 3s})),
+      MatchesRegex(
+          "deadline_exceeded \\(ran: no\\): call Work.once: no answer within 3 s: no address was healthy; "
+          "server0:7000 is (down|probing): connect: Connection refused \\([0-9]+ attempts in a row(, next in [0-9.]+ m?s)?\\); "
+          "time: connecting 3(.01)? s"));
 }
 
 TEST_F(PoolErrorsTest, ACallThatCouldNotConnectInTimeNamesTheServer) {
   server().crash();
   EXPECT_THAT(message_of(once(0, {.timeout = 5s})),
               AllOf(HasSubstr("deadline_exceeded (ran: no): call Work.once: no answer within 5 s"),
-                    HasSubstr("server0:7000 is probing: connect: Connection timed out ("),
-                    HasSubstr("time: connecting 5")));
+                    HasSubstr("server0:7000 is probing: connect: Connection timed out ("), HasSubstr("time: connecting 5")));
 }
 
 // While the first attempt to connect hangs: there is no connection that could have room.
@@ -70,7 +71,7 @@ TEST_F(PoolErrorsTest, ARefusedCallNamesTheLimit) {
   once_each(2);
   EXPECT_THAT(message_of(once()), HasSubstr("overloaded (ran: no): call Work.once: 2 calls wait already (limit 2)"));
   EXPECT_THAT(message_of(refused(std::string(1000, 'a'))), AllOf(HasSubstr("overloaded (ran: no): call Work.refused: "),
-                                                               HasSubstr(" bytes "), HasSubstr("(limit 1000)")));
+                                                                 HasSubstr(" bytes "), HasSubstr("(limit 1000)")));
 }
 
 TEST_F(PoolErrorsTest, WithFailFastTheMessageSaysWhatIsWrongWithTheServer) {
@@ -91,17 +92,17 @@ TEST_F(FailoverPoolErrorsTest, EveryServerIsNamedWhenNoneIsThere) {
 
 TEST_F(FailoverPoolErrorsTest, APoolWithoutAddressesSaysSo) {
   pool().update_addresses({});
-  EXPECT_THAT(message_of(once(0, {.timeout = 2s})), AllOf(HasSubstr("the pool has no addresses"),
-                                                         HasSubstr("time: connecting 2")));
+  EXPECT_THAT(message_of(once(0, {.timeout = 2s})),
+              AllOf(HasSubstr("the pool has no addresses"), HasSubstr("time: connecting 2")));
 }
 
 // --- Sent ------------------------------------------------------------------------------------------------------------
 
 TEST_F(PoolErrorsTest, ACallThatWasNotAnsweredNamesTheServerAndHowLongItWaited) {
-  EXPECT_THAT(message_of(once(5000, {.timeout = 2s})),
-              AllOf(HasSubstr("deadline_exceeded (ran: maybe): call Work.once: no answer within"),
-                    HasSubstr("tried server0:7000 1 time: deadline_exceeded"),
-                    HasSubstr("time: connecting 2 ms, waiting 2")));
+  EXPECT_THAT(
+      message_of(once(5000, {.timeout = 2s})),
+      AllOf(HasSubstr("deadline_exceeded (ran: maybe): call Work.once: no answer within"),
+            HasSubstr("tried server0:7000 1 time: deadline_exceeded"), HasSubstr("time: connecting 2 ms, waiting 2")));
 }
 
 // The caller gave it 2 s; what was left of them when it was sent tells nobody anything.
@@ -138,7 +139,7 @@ TEST_F(FailoverPoolErrorsTest, ARedirectSaysWhomTheServerNamed) {
   servers[0].names = servers[1].address().to_string();
   servers[1].takes = 1min;
   EXPECT_THAT(message_of(led(0, {.timeout = 2s})), AllOf(HasSubstr("tried server0:7000 1 time: named server1:7000"),
-                                                        HasSubstr("tried server1:7000 1 time: deadline_exceeded")));
+                                                         HasSubstr("tried server1:7000 1 time: deadline_exceeded")));
 }
 
 TEST_F(PoolErrorsTest, ACallThatTheBudgetStoppedSaysSo) {
@@ -221,9 +222,10 @@ TEST_F(FailoverPoolErrorsTest, TheStateSaysWhatIsWrongWithAnAddress) {
   connect_all();
   servers[0].kill();
   run_for(5s);
-  EXPECT_THAT(address(0).to_string(),
-              MatchesRegex("server0:7000: (down|probing)( for [0-9.]+ m?s)?, 0 connections( and one on its way)?, 0 in flight; "
-                           "last trouble: connect: Connection refused \\([0-9]+ attempts in a row(, next in [0-9.]+ m?s)?\\)"));
+  EXPECT_THAT(
+      address(0).to_string(),
+      MatchesRegex("server0:7000: (down|probing)( for [0-9.]+ m?s)?, 0 connections( and one on its way)?, 0 in flight; "
+                   "last trouble: connect: Connection refused \\([0-9]+ attempts in a row(, next in [0-9.]+ m?s)?\\)"));
   EXPECT_EQ(address(1).to_string(), "server1:7000: healthy, 1 connection, 0 in flight");
 }
 

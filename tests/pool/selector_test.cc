@@ -152,7 +152,9 @@ class SelectorLeaderTest : public testing::Test {
  protected:
   AddressId picks(AddressId avoid = kNoAddress) { return picked(selector_, candidates_, avoid); }
   Candidate& candidate(AddressId id) { return *std::ranges::find(candidates_, id, &Candidate::id); }
-  void remove(AddressId id) { std::erase_if(candidates_, [id](const Candidate& one) { return one.id == id; }); }
+  void remove(AddressId id) {
+    std::erase_if(candidates_, [id](const Candidate& one) { return one.id == id; });
+  }
 
   Selector selector_{Balance::leader, 1};
   Candidates candidates_{usable(1), usable(2), usable(3)};
@@ -250,8 +252,7 @@ struct LeaderAndLine {
   const Candidate& of(AddressId id) const { return *std::ranges::find(candidates, id, &Candidate::id); }
   // The first healthy one in line other than `avoid`.
   AddressId first_but(AddressId avoid) const {
-    const auto found =
-        std::ranges::find_if(line, [this, avoid](AddressId id) { return id != avoid && of(id).healthy; });
+    const auto found = std::ranges::find_if(line, [this, avoid](AddressId id) { return id != avoid && of(id).healthy; });
     return found == line.end() ? kNoAddress : *found;
   }
   void leads(AddressId id) {

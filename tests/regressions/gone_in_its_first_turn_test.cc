@@ -10,7 +10,9 @@ class GoneInItsFirstTurn : public ClientStreamFixture {};
 
 TEST_F(GoneInItsFirstTurn, AStreamMayGoInTheTurnItWasMade) {
   auto [stream, peer] = world_.network().connected_to_hand();
-  { const ClientStream short_lived(world_, std::move(stream)); }
+  {
+    const ClientStream short_lived(world_, std::move(stream));
+  }
   run();
   EXPECT_TRUE(peer.sees_end());
 }

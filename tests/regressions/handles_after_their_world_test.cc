@@ -38,7 +38,8 @@ TEST(HandlesAfterTheirWorldDeathTest, AnotherHostsPoolIsNotUsed) {
   World world(1);
   pool::ClientPool pool(world.host("a").runtime(), world.host("server").address(8082));
   world.host("b").start([&pool](Runtime&) { return uses(pool); });
-  EXPECT_DEATH(world.run_for(1s), "the pool of server:8082 is used where it must not be: it was made on host a, and code of host b");
+  EXPECT_DEATH(world.run_for(1s),
+               "the pool of server:8082 is used where it must not be: it was made on host a, and code of host b");
 }
 
 }  // namespace

@@ -91,7 +91,8 @@ class UntroubledHandlers : public testing::Test {
   Outcome call(Start&& start) {
     std::optional<std::string> text;
     const Duration began = world_.elapsed();
-    start([&text](const auto& reply) { text = reply.ok() ? *reply : std::string(base::name_of(reply.call_error().errc())); });
+    start(
+        [&text](const auto& reply) { text = reply.ok() ? *reply : std::string(base::name_of(reply.call_error().errc())); });
     EXPECT_TRUE(world_.run_until([&text] { return text.has_value(); }, 1min));
     return {text.value_or(""), world_.elapsed() - began};
   }

@@ -4,12 +4,12 @@
 #include "razor/runtime/address.h"
 
 #include <gtest/gtest.h>
-
-#include "sim/fmt_address.h"
 #include <rapidcheck/gtest.h>
 
 #include <string>
 #include <string_view>
+
+#include "sim/fmt_address.h"
 
 namespace razor::runtime {
 namespace {
@@ -206,15 +206,12 @@ std::string text_of(std::string_view characters) {
 RC_GTEST_PROP(Address, ComesBackFromItsText, ()) {
   Address address;
   switch (*rc::gen::inRange(0, 3)) {
-    case 0:
-      address = Address::tcp(text_of("abcxyz0123456789.-_").append("a"), *rc::gen::arbitrary<std::uint16_t>());
-      break;
+    case 0: address = Address::tcp(text_of("abcxyz0123456789.-_").append("a"), *rc::gen::arbitrary<std::uint16_t>()); break;
     case 1:
-      address = Address::tcp(std::string("::").append(text_of("0123456789abcdef"), 0, 4), *rc::gen::arbitrary<std::uint16_t>());
+      address =
+          Address::tcp(std::string("::").append(text_of("0123456789abcdef"), 0, 4), *rc::gen::arbitrary<std::uint16_t>());
       break;
-    case 2:
-      address = Address::unix_socket(text_of("abc/:[]@. unix").substr(0, 107));
-      break;
+    case 2: address = Address::unix_socket(text_of("abc/:[]@. unix").substr(0, 107)); break;
   }
   const base::Result<Address> again = Address::parse(address.to_string());
   if (!again && address.is_abstract()) RC_DISCARD("no name");

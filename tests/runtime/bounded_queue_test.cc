@@ -170,9 +170,7 @@ TEST_F(BoundedQueueTest, AReceiverWokenByCloseTakesTheValueThatACancelledOneLeft
 }
 
 using OwningQueue = BoundedQueue<std::unique_ptr<int>>;
-Task<bool> send_owned(OwningQueue& queue, int value) {
-  co_return co_await queue.send(std::make_unique<int>(value));
-}
+Task<bool> send_owned(OwningQueue& queue, int value) { co_return co_await queue.send(std::make_unique<int>(value)); }
 Task<int> receive_owned(OwningQueue& queue) {
   const std::optional<std::unique_ptr<int>> received = co_await queue.receive();
   co_return **received;
@@ -204,27 +202,13 @@ class BoundedQueueAndDeque {
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{8, 0}, {8, 1}, {3, 2}, {3, 3}, {3, 4}, {3, 5}, {1, 6}})) {
-      case 0:
-        send();
-        break;
-      case 1:
-        receive();
-        break;
-      case 2:
-        try_send();
-        break;
-      case 3:
-        try_receive();
-        break;
-      case 4:
-        cancel_a_sender();
-        break;
-      case 5:
-        cancel_a_receiver();
-        break;
-      case 6:
-        close();
-        break;
+      case 0: send(); break;
+      case 1: receive(); break;
+      case 2: try_send(); break;
+      case 3: try_receive(); break;
+      case 4: cancel_a_sender(); break;
+      case 5: cancel_a_receiver(); break;
+      case 6: close(); break;
     }
     executor_.run_all();
     serve_the_lines();
@@ -259,8 +243,7 @@ class BoundedQueueAndDeque {
     if (expected) queue_.pop_front();
   }
   void cancel_a_sender() {
-    if (!senders_.empty())
-      senders_.erase(senders_.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(senders_)));
+    if (!senders_.empty()) senders_.erase(senders_.begin() + *rc::gen::inRange<std::ptrdiff_t>(0, std::ssize(senders_)));
   }
   void cancel_a_receiver() {
     if (receivers_.empty()) return;
@@ -330,27 +313,13 @@ class ChannelBetweenTurns {
 
   void step() {
     switch (*rc::gen::weightedElement<int>({{6, 0}, {6, 1}, {8, 2}, {3, 3}, {3, 4}, {2, 5}, {2, 6}})) {
-      case 0:
-        senders_.push_back(std::make_unique<Running<void>>(send(*this, next_value_++)));
-        break;
-      case 1:
-        receivers_.push_back(std::make_unique<Running<void>>(receive(*this)));
-        break;
-      case 2:
-        run_any_ready();
-        break;
-      case 3:
-        cancel_one_of(senders_);
-        break;
-      case 4:
-        cancel_one_of(receivers_);
-        break;
-      case 5:
-        try_send();
-        break;
-      case 6:
-        try_receive();
-        break;
+      case 0: senders_.push_back(std::make_unique<Running<void>>(send(*this, next_value_++))); break;
+      case 1: receivers_.push_back(std::make_unique<Running<void>>(receive(*this))); break;
+      case 2: run_any_ready(); break;
+      case 3: cancel_one_of(senders_); break;
+      case 4: cancel_one_of(receivers_); break;
+      case 5: try_send(); break;
+      case 6: try_receive(); break;
     }
     RC_ASSERT(bounded_.size() <= capacity_);
     RC_ASSERT(queued_.size() - received_.size() == bounded_.size());

@@ -78,9 +78,7 @@ TEST_P(RuntimeConformance, AConnectThatHangsIsGivenUpAtItsDeadline) {
 
 // --- Listening -------------------------------------------------------------------------------------------------------
 
-Task<Result<void>> say(ByteStream& stream, char what) {
-  return write_owned(stream, Bytes(1, static_cast<std::byte>(what)));
-}
+Task<Result<void>> say(ByteStream& stream, char what) { return write_owned(stream, Bytes(1, static_cast<std::byte>(what))); }
 
 // What the connection says first; 0 when it ends without a word.
 Task<char> hear(ByteStream& stream) {
@@ -220,8 +218,7 @@ Task<void> destroy_the_listener_later(std::unique_ptr<Listener>& listener, runti
 
 Task<void> destroy_under_an_accept(Conformance& test) {
   std::unique_ptr<Listener> listener = test.listen();
-  auto [accepted, nothing] =
-      co_await when_all(listener->accept(), destroy_the_listener_later(listener, test.executor()));
+  auto [accepted, nothing] = co_await when_all(listener->accept(), destroy_the_listener_later(listener, test.executor()));
   EXPECT_EQ(accepted.error(), std::errc::operation_canceled);
 }
 

@@ -60,8 +60,7 @@ Task<void> read_in_odd_pieces(ByteStream& stream, std::size_t total) {
 Task<void> transfer_both_ways(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   co_await when_all(write_in_odd_pieces(*pair.client, kLargeTransfer), read_in_odd_pieces(*pair.client, kLargeTransfer),
-                    write_in_odd_pieces(*pair.server, kLargeTransfer),
-                    read_in_odd_pieces(*pair.server, kLargeTransfer));
+                    write_in_odd_pieces(*pair.server, kLargeTransfer), read_in_odd_pieces(*pair.server, kLargeTransfer));
 }
 
 TEST_P(RuntimeConformance, BytesArriveInOrderInBothDirectionsAtOnce) { run(transfer_both_ways(*this)); }
@@ -494,9 +493,8 @@ Task<void> acknowledged_though_unread(Conformance& test) {
   EXPECT_EQ(unacknowledged_bytes(*pair.client), 0u);
   const Result<void> written = co_await write_owned(*pair.client, Pattern::bytes(10));
   CO_ASSERT_TRUE(written.ok());
-  const bool arrived = co_await eventually(test.clock(), [&pair] {
-    return pair.server->input_pending() && unacknowledged_bytes(*pair.client) == 0;
-  });
+  const bool arrived = co_await eventually(
+      test.clock(), [&pair] { return pair.server->input_pending() && unacknowledged_bytes(*pair.client) == 0; });
   EXPECT_TRUE(arrived);
   pair.client->reset();
   EXPECT_FALSE(pair.client->unacknowledged().has_value());
@@ -521,8 +519,8 @@ Task<void> nothing_under_way_to_a_full_reader(Conformance& test) {
   EXPECT_TRUE(waits_here);
   scope.cancel();
   scope.spawn("reader", append_all_reads(*pair.server, all));
-  const bool acknowledged = co_await eventually(
-      test.clock(), [&] { return all.size() == written && unacknowledged_bytes(*pair.client) == 0; });
+  const bool acknowledged =
+      co_await eventually(test.clock(), [&] { return all.size() == written && unacknowledged_bytes(*pair.client) == 0; });
   EXPECT_TRUE(acknowledged);
 }
 

@@ -29,9 +29,9 @@ using base::Result;
 using base::TimePoint;
 using runtime::BoundedQueue;
 using runtime::Event;
+using runtime::Executor;
 using runtime::Listener;
 using runtime::PostedTask;
-using runtime::Executor;
 using runtime::Task;
 using runtime::TaskScope;
 using runtime::when_all;
@@ -416,9 +416,7 @@ Task<void> destroy_a_running_task(Conformance& test) {
 }
 
 // Regression: see TaskDestroyedFromBelow in task_test.cc.
-TEST_P(RuntimeConformance, ATaskDestroyedWhileItRunsIsDestroyedAtItsNextSuspension) {
-  run(destroy_a_running_task(*this));
-}
+TEST_P(RuntimeConformance, ATaskDestroyedWhileItRunsIsDestroyedAtItsNextSuspension) { run(destroy_a_running_task(*this)); }
 
 // --- Other threads ---------------------------------------------------------------------------------------------------
 
@@ -590,9 +588,7 @@ TEST_P(RuntimeConformance, WhatIsPostedWhileTheRuntimeGoesIsDroppedExactlyOnce) 
   run(until_some_ran(*this, items));
   maker().destroy_runtime();
   // A run of items that ran, then a run of items that were dropped, then those that were not posted any more.
-  const auto ended = [](const PostedItem& item, int runs, int drops) {
-    return item.runs == runs && item.drops == drops;
-  };
+  const auto ended = [](const PostedItem& item, int runs, int drops) { return item.runs == runs && item.drops == drops; };
   std::size_t i = 0;
   while (i < items.size() && ended(items[i], 1, 0)) ++i;
   EXPECT_GT(i, 100u);

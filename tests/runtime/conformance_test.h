@@ -98,7 +98,8 @@ class DecoratedMaker final : public RuntimeMaker {
 /// The same Runtime, whose streams stay within the process.
 class InProcessMaker final : public RuntimeMaker {
  public:
-  explicit InProcessMaker(std::unique_ptr<RuntimeMaker> inner) : inner_(std::move(inner)), transport_(in_process_.on(inner_->runtime())) {}
+  explicit InProcessMaker(std::unique_ptr<RuntimeMaker> inner)
+      : inner_(std::move(inner)), transport_(in_process_.on(inner_->runtime())) {}
 
   runtime::Runtime& runtime() override { return inner_->runtime(); }
   runtime::Transport& transport() override { return transport_; }
@@ -111,7 +112,9 @@ class InProcessMaker final : public RuntimeMaker {
   bool time_passes_while_busy() const override { return inner_->time_passes_while_busy(); }
 
  private:
-  runtime::Address name(const std::string& what) { return runtime::Address::unix_socket("@" + what + std::to_string(next_++)); }
+  runtime::Address name(const std::string& what) {
+    return runtime::Address::unix_socket("@" + what + std::to_string(next_++));
+  }
 
   int next_ = 0;
   runtime::InProcess in_process_;

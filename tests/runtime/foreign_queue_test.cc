@@ -18,8 +18,7 @@ namespace {
 
 class NotedItem final : public PostedTask {
  public:
-  NotedItem(std::vector<int>& ran, std::vector<int>& dropped, int number)
-      : ran_(ran), dropped_(dropped), number_(number) {}
+  NotedItem(std::vector<int>& ran, std::vector<int>& dropped, int number) : ran_(ran), dropped_(dropped), number_(number) {}
   void run() override {
     ran_.push_back(number_);
     then();
@@ -117,14 +116,9 @@ class Senders {
       threads_.emplace_back([this, thread, &queue] {
         for (int i = 0; i < kItems; ++i) {
           switch (queue.push(items[thread * kItems + i])) {
-            case ForeignQueue::Pushed::wake_the_runtime:
-              ++wakes;
-              break;
-            case ForeignQueue::Pushed::runtime_knows:
-              break;
-            case ForeignQueue::Pushed::closed:
-              ++refused;
-              break;
+            case ForeignQueue::Pushed::wake_the_runtime: ++wakes; break;
+            case ForeignQueue::Pushed::runtime_knows: break;
+            case ForeignQueue::Pushed::closed: ++refused; break;
           }
         }
         ++finished;

@@ -208,8 +208,7 @@ TEST(TaskScope, ATaskMayOwnTheScopeThatItRunsIn) {
 class SpawnsAtEnd {
  public:
   SpawnsAtEnd(TaskScope& scope, Task<void> task) : scope_(&scope), task_(std::move(task)) {}
-  SpawnsAtEnd(SpawnsAtEnd&& other) noexcept
-      : scope_(std::exchange(other.scope_, nullptr)), task_(std::move(other.task_)) {}
+  SpawnsAtEnd(SpawnsAtEnd&& other) noexcept : scope_(std::exchange(other.scope_, nullptr)), task_(std::move(other.task_)) {}
   ~SpawnsAtEnd() {
     if (scope_ != nullptr) scope_->spawn("spawned by a destructor", std::move(task_));
   }

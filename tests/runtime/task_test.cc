@@ -185,7 +185,9 @@ TEST(Task, NestsTenThousandDeepWhenTheInnermostSuspends) {
 TEST(Task, TenThousandThatWaitForEachOtherAreDestroyedTogether) {
   ManualExecutor executor;
   Event event(executor);
-  { Running<int> running(depth_of(kDepth, event)); }
+  {
+    Running<int> running(depth_of(kDepth, event));
+  }
   event.set();
   EXPECT_EQ(executor.ready_count(), 0u);
 }

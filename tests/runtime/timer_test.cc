@@ -176,18 +176,10 @@ class TimersAndMultimap {
   void step() {
     const int number = *rc::gen::inRange(0, kTimers);
     switch (*rc::gen::weightedElement<int>({{6, 0}, {2, 1}, {1, 2}, {2, 3}})) {
-      case 0:
-        arm(number, clock_.now() + *rc::gen::inRange(-5, 20) * 1ns);
-        break;
-      case 1:
-        disarm(number);
-        break;
-      case 2:
-        replace_by_a_new_one(number);
-        break;
-      case 3:
-        advance(*rc::gen::inRange(0, 10) * 1ns);
-        break;
+      case 0: arm(number, clock_.now() + *rc::gen::inRange(-5, 20) * 1ns); break;
+      case 1: disarm(number); break;
+      case 2: replace_by_a_new_one(number); break;
+      case 3: advance(*rc::gen::inRange(0, 10) * 1ns); break;
     }
     RC_ASSERT(clock_.timers_armed() == model_.size());
   }

@@ -169,9 +169,7 @@ Task<std::pair<std::size_t, int>> any_of_two(Task<int> a, Task<int> b) {
   const std::variant<int, int> first = co_await when_any(std::move(a), std::move(b));
   co_return std::pair(first.index(), first.index() == 0 ? std::get<0>(first) : std::get<1>(first));
 }
-Task<std::pair<std::size_t, int>> any_of(std::vector<Task<int>> tasks) {
-  co_return co_await when_any(std::move(tasks));
-}
+Task<std::pair<std::size_t, int>> any_of(std::vector<Task<int>> tasks) { co_return co_await when_any(std::move(tasks)); }
 
 TEST_F(WhenAny, EndsWithTheFirstAndDestroysTheOthers) {
   Running<std::pair<std::size_t, int>> running(any_of_two(number(first_, 1), number(second_, 2)));

@@ -106,9 +106,7 @@ TEST_F(WithDeadlineTest, DestroyingTheAwaitDestroysTheTaskAndTheTimer) {
 }
 
 Task<Result<int>> refuse() { co_return std::errc::connection_refused; }
-Task<Result<int>> refuse_within(Clock& clock, base::TimePoint at) {
-  co_return co_await with_deadline(clock, at, refuse());
-}
+Task<Result<int>> refuse_within(Clock& clock, base::TimePoint at) { co_return co_await with_deadline(clock, at, refuse()); }
 
 TEST_F(WithDeadlineTest, AResultIsNotWrappedInAnother) {
   Running<Result<int>> running(refuse_within(clock_, clock_.now() + 1s));

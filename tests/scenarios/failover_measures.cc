@@ -7,7 +7,10 @@ namespace {
 
 struct Measured {
   Measured(sim::World& owner, int servers, const PoolLoadConfig& config, ServerConfig server = {})
-      : world(owner), ledger(owner), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
+      : world(owner),
+        ledger(owner),
+        cluster(world, ledger, servers, server),
+        caller(world, ledger, cluster.addresses(), config) {}
   ~Measured() { world.fabric().kill_all(); }
 
   sim::World& world;

@@ -2,9 +2,8 @@
 // How fast a FailoverPool reacts, in virtual time, in one world: scenarios hold the figures to their limits, and
 // bench/failover_figures prints them over many seeds.
 
-#include "sim/world.h"
-
 #include "razor/base/time.h"
+#include "sim/world.h"
 
 namespace razor::test {
 

@@ -1,10 +1,9 @@
 // How fast a FailoverPool reacts, held to its limits: one scenario a figure. bench/failover_figures prints them.
 
-#include "tests/scenarios/failover_measures.h"
-
 #include <chrono>
 
 #include "sim/scenario.h"
+#include "tests/scenarios/failover_measures.h"
 
 namespace razor::test {
 namespace {

@@ -112,7 +112,8 @@ class PoolCaller {
   }
   void set_in_flight(int count) { config_.in_flight = count; }
   /// Tells of each call: its id, how long it took, whether it succeeded, and by which error not.
-  std::function<void(std::uint64_t id, bool idempotent, base::TimePoint begun, base::Duration took, const CallError* error)> on_end;
+  std::function<void(std::uint64_t id, bool idempotent, base::TimePoint begun, base::Duration took, const CallError* error)>
+      on_end;
 
   /// What must hold at any moment. Called again and again, at least ten times a second.
   void check_bounds() {

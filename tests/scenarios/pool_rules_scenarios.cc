@@ -102,7 +102,11 @@ class MoodyServers {
 
 struct MoodyTest {
   MoodyTest(sim::World& owner, int count, const PoolLoadConfig& load)
-      : world(owner), config(load), ledger(owner), servers(world, ledger, count), caller(world, ledger, servers.addresses(), config) {}
+      : world(owner),
+        config(load),
+        ledger(owner),
+        servers(world, ledger, count),
+        caller(world, ledger, servers.addresses(), config) {}
   ~MoodyTest() { world.fabric().kill_all(); }
 
   void run_for(base::Duration span) {
@@ -413,8 +417,7 @@ struct Leaving {
   void call(const Client<Work>& client, int more) {
     ++begun;
     Order order;
-    note_submitted(servers.ledger, order,
-                   {.name = "Work.once", .caller = "caller", .timeout = 20s, .may_end_unsent = true});
+    note_submitted(servers.ledger, order, {.name = "Work.once", .caller = "caller", .timeout = 20s, .may_end_unsent = true});
     const auto done = [this, &client, more, id = order.id](const auto& reply) {
       ++ended;
       work::note_end(servers.ledger, id, reply);
@@ -720,9 +723,9 @@ RAZOR_SCENARIO(callers_that_stop_waiting) {
   const PoolState& last = test.last;
   RAZOR_EXPECT(last.waiting == 0 && last.in_flight == 0 && last.bytes == 0, "left behind: {}", last.to_string());
   RAZOR_EXPECT(test.remote || last.stats.calls_abandoned > 100, "{}", last.to_string());
-  RAZOR_EXPECT(last.stats.calls_submitted ==
-                   last.stats.calls_answered + last.stats.calls_failed_total() + last.stats.calls_abandoned,
-               "{}", last.to_string());
+  RAZOR_EXPECT(
+      last.stats.calls_submitted == last.stats.calls_answered + last.stats.calls_failed_total() + last.stats.calls_abandoned,
+      "{}", last.to_string());
   world.fabric().kill_all();
 }
 

@@ -16,7 +16,11 @@ struct StopAtEnd {
 // Some servers, and one caller.
 struct PoolTest {
   PoolTest(sim::World& owner, int servers, const PoolLoadConfig& load, ServerConfig server = {})
-      : world(owner), config(load), ledger(owner), cluster(world, ledger, servers, server), caller(world, ledger, cluster.addresses(), config) {}
+      : world(owner),
+        config(load),
+        ledger(owner),
+        cluster(world, ledger, servers, server),
+        caller(world, ledger, cluster.addresses(), config) {}
 
   void run_for(base::Duration span) {
     const base::TimePoint until = world.now() + span;
@@ -70,12 +74,12 @@ struct PoolTest {
     const PoolState& last = caller.last_state();
     RAZOR_EXPECT(last.in_flight == 0 && last.waiting == 0 && last.bytes == 0, "left behind: {}", last.to_string());
     const PoolStats& stats = last.stats;
-    RAZOR_EXPECT(stats.calls_submitted == stats.calls_answered + stats.calls_failed_total() + stats.calls_abandoned,
-                 "{}", last.to_string());
+    RAZOR_EXPECT(stats.calls_submitted == stats.calls_answered + stats.calls_failed_total() + stats.calls_abandoned, "{}",
+                 last.to_string());
     RAZOR_EXPECT(stats.calls_submitted == ledger.calls());
     // Nothing of it goes on: once the servers' systems have heard, neither its connections nor its timers are there.
-    RAZOR_EXPECT(world.run_until([this] { return caller.host().connection_count() == 0; }, 5min),
-                 "{} connections are left", caller.host().connection_count());
+    RAZOR_EXPECT(world.run_until([this] { return caller.host().connection_count() == 0; }, 5min), "{} connections are left",
+                 caller.host().connection_count());
   }
 
   sim::World& world;

@@ -38,7 +38,7 @@ class WorkHooks {
   /// The handler is about to return.
   virtual void end(const Order&) {}
 
-  int running = 0;       ///< handlers at this moment
+  int running = 0;  ///< handlers at this moment
   int running_peak = 0;  ///< the most at a time
 };
 

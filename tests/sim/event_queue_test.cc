@@ -23,7 +23,8 @@ using test::one_in;
 using test::pick;
 
 struct Numbered final : Event {
-  explicit Numbered(int event_number) : Event([](Event& event) { ++static_cast<Numbered&>(event).fired; }), number(event_number) {}
+  explicit Numbered(int event_number)
+      : Event([](Event& event) { ++static_cast<Numbered&>(event).fired; }), number(event_number) {}
   int number;
   int fired = 0;
 };

@@ -172,9 +172,10 @@ TEST_F(GuardDeathTest, SocketsOfTheMachineEndTheRun) {
 }
 
 TEST_F(GuardDeathTest, TheHostAndTheCallerAreNamed) {
-  EXPECT_DEATH(run_in_a_world(start_a_real_runtime),
-               "the host 'here' in a simulated world called epoll_create1 at 0.000000000 s: it belongs to the real machine(.|\n)*"
-               "\n *razor::test::start_a_real_runtime\\(\\)(.|\n)*\n *razor::test::call\\(");
+  EXPECT_DEATH(
+      run_in_a_world(start_a_real_runtime),
+      "the host 'here' in a simulated world called epoll_create1 at 0.000000000 s: it belongs to the real machine(.|\n)*"
+      "\n *razor::test::start_a_real_runtime\\(\\)(.|\n)*\n *razor::test::call\\(");
 }
 
 TEST_F(GuardDeathTest, ThreadsEndTheRun) {

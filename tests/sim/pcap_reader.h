@@ -76,9 +76,17 @@ inline std::vector<PcapPacket> read_pcap(std::string_view file) {
     const PcapBytes ip(bytes);
     if (ip.byte(0) != 0x45 || ip.big16(2) != size || ip.byte(9) != 6) throw std::runtime_error("not TCP over IPv4");
     const std::size_t data = 20 + 4 * (ip.byte(32) >> 4);
-    PcapPacket packet{base::TimePoint(time), ip.dotted(12), ip.dotted(16), static_cast<std::uint16_t>(ip.big16(20)),
-                      static_cast<std::uint16_t>(ip.big16(22)), ip.big32(24), ip.big32(28), "", ip.big16(34),
-                      sums_to_ones(ip.sum(0, 20)), sums_to_ones(ip.sum(12, size) + 6 + size - 20),
+    PcapPacket packet{base::TimePoint(time),
+                      ip.dotted(12),
+                      ip.dotted(16),
+                      static_cast<std::uint16_t>(ip.big16(20)),
+                      static_cast<std::uint16_t>(ip.big16(22)),
+                      ip.big32(24),
+                      ip.big32(28),
+                      "",
+                      ip.big16(34),
+                      sums_to_ones(ip.sum(0, 20)),
+                      sums_to_ones(ip.sum(12, size) + 6 + size - 20),
                       std::string(bytes.substr(data))};
     for (const auto& [bit, letter] : {std::pair{1u, 'F'}, {2u, 'S'}, {4u, 'R'}, {16u, 'A'}}) {
       if ((ip.byte(33) & bit) != 0) packet.flags += letter;

@@ -72,31 +72,37 @@ TEST(Replay, NamesTheWriteThatDiffers) {
 }
 
 TEST(Replay, FindsAnAddressThatIsTakenForData) {
-  const ReplayResult result = replay_scenario([](World& world) {
-    const auto where = std::make_unique<int>();
-    world.run_for(1s);
-    world.note(fmt::format("{}", static_cast<void*>(where.get())));
-  }, 1);
+  const ReplayResult result = replay_scenario(
+      [](World& world) {
+        const auto where = std::make_unique<int>();
+        world.run_for(1s);
+        world.note(fmt::format("{}", static_cast<void*>(where.get())));
+      },
+      1);
   ASSERT_TRUE(result.divergence);
   EXPECT_EQ(result.divergence->first->occurrence.kind, EventKind::noted);
   EXPECT_EQ(result.divergence->first->occurrence.at, base::TimePoint(1s));
 }
 
 TEST(Replay, FindsAnAddressOfTheStack) {
-  const ReplayResult result = replay_scenario([](World& world) {
-    int here = 0;
-    world.note(fmt::format("{}", static_cast<void*>(&here)));
-  }, 1);
+  const ReplayResult result = replay_scenario(
+      [](World& world) {
+        int here = 0;
+        world.note(fmt::format("{}", static_cast<void*>(&here)));
+      },
+      1);
   EXPECT_TRUE(result.divergence);
 }
 
 TEST(Replay, FindsThatARunEndsEarlier) {
   for (const bool second_ends_earlier : {false, true}) {
     int runs = 0;
-    const ReplayResult result = replay_scenario([&](World& world) {
-      world.note("both");
-      if ((++runs == 1) == second_ends_earlier) world.note("one of them");
-    }, 1);
+    const ReplayResult result = replay_scenario(
+        [&](World& world) {
+          world.note("both");
+          if ((++runs == 1) == second_ends_earlier) world.note("one of them");
+        },
+        1);
     ASSERT_TRUE(result.divergence);
     EXPECT_EQ(result.divergence->index, 1u);
     EXPECT_EQ(result.divergence->first.has_value(), second_ends_earlier);
@@ -110,7 +116,8 @@ TEST(Replay, FindsAnotherOutcomeOfTheSameEvents) {
   ScenarioOptions options;
   options.on_failure = [&told](const ScenarioFailure& failure) { told.push_back(failure); };
   int runs = 0;
-  const ReplayResult result = replay_scenario([&runs](World&) { RAZOR_EXPECT(++runs == 1, "a static counter"); }, 1, options);
+  const ReplayResult result =
+      replay_scenario([&runs](World&) { RAZOR_EXPECT(++runs == 1, "a static counter"); }, 1, options);
   EXPECT_FALSE(result.ok());
   EXPECT_FALSE(result.divergence);
   ASSERT_EQ(told.size(), 1u);
@@ -122,9 +129,14 @@ TEST(Replay, FindsAnotherOutcomeOfTheSameEvents) {
 
 TEST(Replay, FindsAnotherReport) {
   int runs = 0;
-  const ReplayResult counts = replay_scenario([&runs](World&) { report_count("calls", static_cast<std::uint64_t>(++runs)); }, 1);
+  const ReplayResult counts =
+      replay_scenario([&runs](World&) { report_count("calls", static_cast<std::uint64_t>(++runs)); }, 1);
   EXPECT_THAT(counts.other_outcome, HasSubstr("the count 'calls'\n    first   1\n    second  2"));
-  const ReplayResult texts = replay_scenario([&runs](World&) { if (++runs == 4) report_text("story", "once"); }, 1);
+  const ReplayResult texts = replay_scenario(
+      [&runs](World&) {
+        if (++runs == 4) report_text("story", "once");
+      },
+      1);
   EXPECT_THAT(texts.other_outcome, HasSubstr("the text 'story'\n    first   not reported\n    second  once"));
 }
 
@@ -142,10 +154,12 @@ TEST(Replay, TellsOfTheDivergenceBeforeWhatItLeadsTo) {
   ScenarioOptions options;
   options.on_failure = [&told](const ScenarioFailure& failure) { told.push_back(failure.kind); };
   int runs = 0;
-  replay_scenario([&runs](World& world) {
-    world.note(fmt::format("{}", ++runs));
-    RAZOR_EXPECT(runs == 1);
-  }, 1, options);
+  replay_scenario(
+      [&runs](World& world) {
+        world.note(fmt::format("{}", ++runs));
+        RAZOR_EXPECT(runs == 1);
+      },
+      1, options);
   EXPECT_EQ(told, (std::vector{ScenarioFailure::Kind::divergence, ScenarioFailure::Kind::expectation}));
 }
 

@@ -43,10 +43,12 @@ TEST(Scenario, SaysWhereAndWhenItFailed) {
 
 TEST(Scenario, GoesOnBehindAnExpectation) {
   bool went_on = false;
-  const ScenarioResult result = run_scenario([&went_on](World&) {
-    for (int i = 0; i < 100; ++i) RAZOR_EXPECT(i < 50, "{}", i);
-    went_on = true;
-  }, 1);
+  const ScenarioResult result = run_scenario(
+      [&went_on](World&) {
+        for (int i = 0; i < 100; ++i) RAZOR_EXPECT(i < 50, "{}", i);
+        went_on = true;
+      },
+      1);
   EXPECT_TRUE(went_on);
   EXPECT_EQ(result.failure_count, 50u);
   EXPECT_EQ(result.failures.size(), 10u);
@@ -55,11 +57,13 @@ TEST(Scenario, GoesOnBehindAnExpectation) {
 
 TEST(Scenario, EndsAtARequirement) {
   bool went_on = false;
-  const ScenarioResult result = run_scenario([&went_on](World& world) {
-    world.run_for(1s);
-    RAZOR_REQUIRE(world.elapsed() > 1s);
-    went_on = true;
-  }, 1);
+  const ScenarioResult result = run_scenario(
+      [&went_on](World& world) {
+        world.run_for(1s);
+        RAZOR_REQUIRE(world.elapsed() > 1s);
+        went_on = true;
+      },
+      1);
   EXPECT_FALSE(went_on);
   ASSERT_EQ(result.failures.size(), 1u);
   EXPECT_EQ(result.failures[0].kind, ScenarioFailure::Kind::requirement);
@@ -77,10 +81,12 @@ runtime::Task<void> expect(runtime::Runtime& runtime) {
 }
 
 TEST(Scenario, ExpectsInCoroutines) {
-  const ScenarioResult result = run_scenario([](World& world) {
-    world.host("here").start(expect);
-    world.run_for(3s);
-  }, 1);
+  const ScenarioResult result = run_scenario(
+      [](World& world) {
+        world.host("here").start(expect);
+        world.run_for(3s);
+      },
+      1);
   EXPECT_THAT(result.text(), HasSubstr("at 2.000000000 s: expected: false: in a coroutine"));
 }
 
@@ -97,13 +103,15 @@ TEST(Scenario, TellsAtOnceAndIsWatchedToItsEnd) {
   options.observe = [&story](World&) { return std::make_unique<Watcher>(story); };
   options.on_failure = [&story](const ScenarioFailure& failure) { story.push_back(failure.message); };
   options.world = &during;
-  run_scenario([&story, &during](World& world) {
-    EXPECT_EQ(during, &world);
-    world.note("one");
-    RAZOR_EXPECT(false);
-    world.note("two");
-    story.emplace_back("end");
-  }, 1, options);
+  run_scenario(
+      [&story, &during](World& world) {
+        EXPECT_EQ(during, &world);
+        world.note("one");
+        RAZOR_EXPECT(false);
+        world.note("two");
+        story.emplace_back("end");
+      },
+      1, options);
   EXPECT_EQ(during, nullptr);
   EXPECT_THAT(story, ElementsAre("noted", "expected: false", "noted", "end", "watched"));
 }
@@ -111,18 +119,22 @@ TEST(Scenario, TellsAtOnceAndIsWatchedToItsEnd) {
 TEST(Scenario, ReportsCountsAndTexts) {
   std::vector<std::string> told;
   ScenarioOptions options;
-  options.on_text = [&told](std::string_view name, std::string_view text) { told.push_back(fmt::format("{}={}", name, text)); };
-  const ScenarioResult result = run_scenario([&told](World& world) {
-    report_count("calls");
-    report_count("calls", 2);
-    report_count("acted/cut", 0);
-    report_text("plan", "first");
-    EXPECT_THAT(told, ElementsAre("plan=first"));  // not only at the end, which may never come
-    report_text("plan", "second");
-    world.run_for(1s);
-    RAZOR_REQUIRE(world.seed() != 1);
-    report_count("not reached");
-  }, 1, options);
+  options.on_text = [&told](std::string_view name, std::string_view text) {
+    told.push_back(fmt::format("{}={}", name, text));
+  };
+  const ScenarioResult result = run_scenario(
+      [&told](World& world) {
+        report_count("calls");
+        report_count("calls", 2);
+        report_count("acted/cut", 0);
+        report_text("plan", "first");
+        EXPECT_THAT(told, ElementsAre("plan=first"));  // not only at the end, which may never come
+        report_text("plan", "second");
+        world.run_for(1s);
+        RAZOR_REQUIRE(world.seed() != 1);
+        report_count("not reached");
+      },
+      1, options);
   EXPECT_THAT(result.counts, ElementsAre(Pair("acted/cut", 0), Pair("calls", 3)));
   EXPECT_THAT(result.texts, ElementsAre(Pair("plan", "second")));
   EXPECT_THAT(told, ElementsAre("plan=first", "plan=second"));
@@ -131,23 +143,27 @@ TEST(Scenario, ReportsCountsAndTexts) {
 TEST(Scenario, ReportsAreOfTheRunThatGoesOn) {
   report_count("of no run");
   report_text("of no run", "");
-  const ScenarioResult outer = run_scenario([](World&) {
-    report_count("outer");
-    EXPECT_THAT(run_scenario([](World&) { report_count("inner"); }, 1).counts, ElementsAre(Pair("inner", 1)));
-    report_count("outer");
-  }, 1);
+  const ScenarioResult outer = run_scenario(
+      [](World&) {
+        report_count("outer");
+        EXPECT_THAT(run_scenario([](World&) { report_count("inner"); }, 1).counts, ElementsAre(Pair("inner", 1)));
+        report_count("outer");
+      },
+      1);
   EXPECT_THAT(outer.counts, ElementsAre(Pair("outer", 2)));
   EXPECT_TRUE(outer.texts.empty());
 }
 
 TEST(Scenario, ReportingChangesNothing) {
   const auto run = [](bool reports) {
-    return run_scenario([reports](World& world) {
-      world.host("here").start(expect);
-      if (reports) report_count("calls");
-      if (reports) report_text("plan", "a plan");
-      world.run_for(3s);
-    }, 1);
+    return run_scenario(
+        [reports](World& world) {
+          world.host("here").start(expect);
+          if (reports) report_count("calls");
+          if (reports) report_text("plan", "a plan");
+          world.run_for(3s);
+        },
+        1);
   };
   EXPECT_EQ(run(true).digest, run(false).digest);
 }

@@ -23,7 +23,9 @@ namespace {
 const char kNoFunction[16] = {};
 void* place_without_a_name() { return const_cast<char*>(kNoFunction) + 8; }
 
-std::size_t lines_in(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t lines_in(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 }  // namespace
 }  // namespace razor::sim

@@ -107,9 +107,7 @@ class RealPair {
   }
 
  private:
-  static Seen failure() {
-    return errno == EAGAIN ? "waits" : seen(std::error_code(errno, std::generic_category()));
-  }
+  static Seen failure() { return errno == EAGAIN ? "waits" : seen(std::error_code(errno, std::generic_category())); }
   // Until what was written can be read at the other side, which loopback does at once unless the machine is busy.
   void settle() const {
     for (const int reader : {0, 1}) {

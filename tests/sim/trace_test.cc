@@ -69,7 +69,9 @@ Task<void> talk(Runtime& runtime, Address server) {
   (void)co_await desk.add(1, 2);
   (void)co_await desk.refuse();
   (void)co_await when_all(desk.wait(20), desk.add(3, 4));
-  { const auto abandoned = desk.wait(10); }
+  {
+    const auto abandoned = desk.wait(10);
+  }
   (void)co_await desk.with({.timeout = 2s}).wait(60'000);
 }
 
@@ -289,7 +291,8 @@ TEST(ChromeTrace, HasATrackForEachHostItsCallsAndItsConnections) {
   const ChromeEvents trace = chrome_trace_of(office);
   EXPECT_EQ(trace.names("process_name"), (std::set<std::string>{"client", "server"}));
   const std::set<std::string> tracks = trace.names("thread_name");
-  for (const char* track : {"host", "calls 1", "calls 2", "client:32769 with server:7000", "server:7000 with client:32769"}) {
+  for (const char* track :
+       {"host", "calls 1", "calls 2", "client:32769 with server:7000", "server:7000 with client:32769"}) {
     EXPECT_TRUE(tracks.contains(track)) << track;
   }
 }
@@ -362,7 +365,8 @@ TEST(PcapTrace, HasRightChecksumsAddressesAndTimes) {
   for (const PcapPacket& packet : pcap_trace_of(transfer)) {
     EXPECT_TRUE(packet.ip_checksum_is_right);
     EXPECT_TRUE(packet.tcp_checksum_is_right);
-    EXPECT_EQ(packet.source, packet.source_port == 7'000 || packet.source_port == 1 ? transfer.server.ip() : transfer.client.ip());
+    EXPECT_EQ(packet.source,
+              packet.source_port == 7'000 || packet.source_port == 1 ? transfer.server.ip() : transfer.client.ip());
     EXPECT_GE(packet.at, last);
     last = packet.at;
   }
@@ -389,8 +393,8 @@ TEST(PcapTrace, ConnectsAcknowledgesAndEndsAsTcpDoes) {
     }
     if (packet.source_port == 1 || packet.destination_port == 1) continue;
     std::uint32_t& sent = sent_up_to[packet.source_port];
-    const std::uint32_t behind = packet.seq + static_cast<std::uint32_t>(packet.payload.size()) +
-                                 (packet.has('S') ? 1 : 0) + (packet.has('F') ? 1 : 0);
+    const std::uint32_t behind = packet.seq + static_cast<std::uint32_t>(packet.payload.size()) + (packet.has('S') ? 1 : 0) +
+                                 (packet.has('F') ? 1 : 0);
     sent = packet.has('S') ? behind : test::later_seq(sent, behind);
     bytes_sent += packet.payload.size();
     if (packet.has('A')) {

@@ -26,9 +26,7 @@ using runtime::Task;
 
 constexpr std::uint64_t kBadSeed = 3;
 
-Task<void> sleep(runtime::Runtime& runtime) {
-  co_await runtime.clock().sleep_for(1s);
-}
+Task<void> sleep(runtime::Runtime& runtime) { co_await runtime.clock().sleep_for(1s); }
 
 RAZOR_SCENARIO(passes) {
   world.host("here").start(sleep);

@@ -73,11 +73,13 @@ RC_GTEST_PROP(Admission, MoreLoadNeverAdmitsMore, ()) {
   const Admission admission(config);
   Admission::Load load{true, test::pick<std::uint32_t>(0, 8), test::pick<std::uint64_t>(0, 14)};
   const bool was_dispatched = admission.admit(load) == Verdict::dispatch;
-  RC_ASSERT(was_dispatched == (load.own_handlers < config.handlers_per_connection_max && load.all_handlers < config.handlers_max));
+  RC_ASSERT(was_dispatched ==
+            (load.own_handlers < config.handlers_per_connection_max && load.all_handlers < config.handlers_max));
   load.own_handlers += test::pick<std::uint32_t>(0, 3);
   load.all_handlers += test::pick<std::uint64_t>(0, 3);
   if (!was_dispatched) RC_ASSERT(admission.admit(load) != Verdict::dispatch);
-  Admission::Backlog backlog{test::pick<base::ByteCount>(0, 60), test::pick<std::size_t>(0, 6), test::pick<std::size_t>(0, 6)};
+  Admission::Backlog backlog{test::pick<base::ByteCount>(0, 60), test::pick<std::size_t>(0, 6),
+                             test::pick<std::size_t>(0, 6)};
   const bool paused = admission.must_pause(backlog);
   backlog.unwritten_bytes += test::pick<base::ByteCount>(0, 9);
   backlog.held_pongs += test::pick<std::size_t>(0, 2);

@@ -19,7 +19,9 @@ using namespace std::chrono_literals;
 using base::Errc;
 
 struct ClientNotes final : ClientCallHook {
-  void on_start(const CallInfo& call) override { lines.push_back(base::format("start {} {}", call.method, call.request_bytes)); }
+  void on_start(const CallInfo& call) override {
+    lines.push_back(base::format("start {} {}", call.method, call.request_bytes));
+  }
   void on_end(const CallInfo& call, const CallOutcome& outcome, const CallTimings& timings) override {
     lines.push_back(base::format("end {} {} {}", call.method, outcome.to_string(), outcome.response_bytes));
     last = timings;
@@ -38,7 +40,7 @@ struct ServerNotes final : ServerCallHook {
   }
   void on_end(const CallInfo& call, const CallOutcome& outcome, const CallTimings& timings) override {
     lines.push_back(base::format("end {} {} {}{}", call.method, outcome.to_string(), outcome.response_bytes,
-                                outcome.is_peer_there ? "" : ", nobody waits"));
+                                 outcome.is_peer_there ? "" : ", nobody waits"));
     last = timings;
   }
   std::vector<std::string> lines;

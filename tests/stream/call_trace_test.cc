@@ -1,11 +1,11 @@
 // What a TraceSink is told of calls, here on real sockets. Without it both lists below would be empty; with addresses or
 // numbers that the two ends do not agree on, nobody could tell which request a call became.
 
-#include <boost/asio/io_context.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fmt/format.h>
+#include <boost/asio/io_context.hpp>
 
 #include "razor/runtime/asio/asio_runtime.h"
 #include "razor/stream/client_stream.h"
@@ -68,7 +68,9 @@ runtime::Task<void> call(runtime::Runtime& runtime, runtime::Address address) {
     (void)co_await std::move(third);
     (void)co_await std::move(late);
   }
-  { const auto abandoned = stream->call("now", 0); }
+  {
+    const auto abandoned = stream->call("now", 0);
+  }
   co_await stream->close(1s);
 }
 

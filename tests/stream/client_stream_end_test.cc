@@ -236,7 +236,9 @@ TEST_F(ClientStreamEndTest, CloseEndsWhenAllThatIsOwedExpires) {
 }
 
 TEST_F(ClientStreamEndTest, CloseWaitsForAnAbandonedCallNoLongerThanForOthers) {
-  { const StreamCall dropped = stream_->call_encoded(kAction, {}); }
+  {
+    const StreamCall dropped = stream_->call_encoded(kAction, {});
+  }
   run();
   Running<void> closing(stream_->close(60s));
   server_->answer(0);
@@ -246,7 +248,9 @@ TEST_F(ClientStreamEndTest, CloseWaitsForAnAbandonedCallNoLongerThanForOthers) {
 
 TEST_F(ClientStreamEndTest, ACloseThatIsNotAwaitedStillTakesNoNewCalls) {
   submit();
-  { Running<void> closing(stream_->close(60s)); }
+  {
+    Running<void> closing(stream_->close(60s));
+  }
   Outcome& beside = submit();
   EXPECT_TRUE(beside.failed_with(Errc::closed, Ran::no)) << beside;
   server_->answer(0);
@@ -388,9 +392,7 @@ TEST_F(ClientStreamEndTest, ACompletionOfAnAnswerMayDestroyTheStream) {
 
 TEST_F(ClientStreamEndTest, ACompletionMayClose) {
   std::optional<Running<void>> closing;
-  submit("1").then = [&] {
-    closing.emplace(stream_->close(0s));
-  };
+  submit("1").then = [&] { closing.emplace(stream_->close(0s)); };
   submit("2");
   server_->answer(0);
   run();

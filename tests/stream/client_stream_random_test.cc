@@ -268,9 +268,9 @@ class ClientScript {
       case 2: server_.in().fail_writes(std::errc::broken_pipe); break;
       case 3:
         if (stream_) {
-          closings_.push_back({std::make_unique<test::Running<void>>(
-                                   stream_->close(Duration(pick<std::int64_t>(0, Duration(5s).count())))),
-                               calls_.size()});
+          closings_.push_back(
+              {std::make_unique<test::Running<void>>(stream_->close(Duration(pick<std::int64_t>(0, Duration(5s).count())))),
+               calls_.size()});
         }
         break;
       case 4: destroy(); break;

@@ -328,13 +328,18 @@ TEST_F(ClientStreamTest, AnErrorOfTheHandlerArrivesExactly) {
 }
 
 TEST_F(ClientStreamTest, ATextOfTheFrameworkMayHaveRun) {
-  const std::vector<std::pair<const char*, Errc>> texts = {
-      {"rpc_unreachable", Errc::unreachable},       {"rpc_io_err", Errc::connection_lost},
-      {"rpc_timeout", Errc::deadline_exceeded},     {"rpc_method_notfound", Errc::method_not_found},
-      {"rpc_service_notfound", Errc::service_not_found}, {"rpc_encode", Errc::encode},
-      {"rpc_decode", Errc::decode},                 {"rpc_internal_err", Errc::internal},
-      {"rpc_invalid_ver", Errc::invalid_version},   {"rpc_overloaded", Errc::overloaded},
-      {"rpc_draining", Errc::draining},             {"rpc_too_large", Errc::too_large}};
+  const std::vector<std::pair<const char*, Errc>> texts = {{"rpc_unreachable", Errc::unreachable},
+                                                           {"rpc_io_err", Errc::connection_lost},
+                                                           {"rpc_timeout", Errc::deadline_exceeded},
+                                                           {"rpc_method_notfound", Errc::method_not_found},
+                                                           {"rpc_service_notfound", Errc::service_not_found},
+                                                           {"rpc_encode", Errc::encode},
+                                                           {"rpc_decode", Errc::decode},
+                                                           {"rpc_internal_err", Errc::internal},
+                                                           {"rpc_invalid_ver", Errc::invalid_version},
+                                                           {"rpc_overloaded", Errc::overloaded},
+                                                           {"rpc_draining", Errc::draining},
+                                                           {"rpc_too_large", Errc::too_large}};
   for (const auto& [text, errc] : texts) {
     Outcome& outcome = submit();
     server_->send(error_text(server_->calls.back().seq, text));
@@ -417,7 +422,9 @@ TEST_F(ClientStreamTest, ACallMayMoveWhileItIsUnderWay) {
 
 TEST_F(ClientStreamTest, AnAbandonedCallKeepsItsPlaceUntilItsAnswerComes) {
   connect(with_window(1));
-  { const StreamCall dropped = stream_->call_encoded(kAction, base::as_bytes("dropped")); }
+  {
+    const StreamCall dropped = stream_->call_encoded(kAction, base::as_bytes("dropped"));
+  }
   submit("next");
   EXPECT_EQ(server_->calls.size(), 1u);
   EXPECT_EQ(stream_->stats().calls_abandoned, 1u);
@@ -431,7 +438,9 @@ TEST_F(ClientStreamTest, AnAbandonedCallKeepsItsPlaceUntilItsAnswerComes) {
 
 TEST_F(ClientStreamTest, AnAbandonedCallFreesItsPlaceAtItsDeadline) {
   connect(with_window(1));
-  { const StreamCall dropped = stream_->call_encoded(kAction, {}, {.timeout = 2s}); }
+  {
+    const StreamCall dropped = stream_->call_encoded(kAction, {}, {.timeout = 2s});
+  }
   submit("next");
   server_takes_ = true;
   for (int i = 0; i < 4; ++i) {
@@ -481,7 +490,9 @@ TEST_F(ClientStreamTest, ACallThatIsResetIsCancelled) {
 
 TEST_F(ClientStreamTest, ATaskThatIsDroppedCompletesAsCancelled) {
   Outcome& outcome = outcomes_.emplace_back();
-  { const ClientTask dropped = task(kAction, "", outcome); }
+  {
+    const ClientTask dropped = task(kAction, "", outcome);
+  }
   EXPECT_TRUE(outcome.failed_with(Errc::cancelled, Ran::no)) << outcome;
 }
 
@@ -541,8 +552,7 @@ TEST_F(ClientStreamTest, ConnectsToWhoListensThere) {
 }
 
 TEST_F(ClientStreamTest, SaysWhyItCannotConnect) {
-  test::Running<base::Result<ClientStream>> connecting(
-      ClientStream::connect(world_, runtime::Address::tcp("nobody", 1)));
+  test::Running<base::Result<ClientStream>> connecting(ClientStream::connect(world_, runtime::Address::tcp("nobody", 1)));
   run();
   ASSERT_TRUE(connecting.finished());
   EXPECT_EQ(connecting.take().error(), std::errc::connection_refused);

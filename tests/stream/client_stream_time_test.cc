@@ -69,10 +69,9 @@ TEST_F(ClientStreamTimeTest, ATickIsAnEighthOfTheTimeoutAndAtLeastTenMillisecond
 
 TEST_F(ClientStreamTimeTest, ACallWithoutTimeLeftIsNotSent) {
   advance(10s + 1ms);
-  for (const CallOptions& options :
-       {CallOptions{.timeout = 0s}, CallOptions{.timeout = -1ns}, CallOptions{.timeout = Duration::min()},
-        CallOptions{.deadline = start_ + 1s}, CallOptions{.deadline = world_.now()},
-        CallOptions{.deadline = TimePoint::min()}}) {
+  for (const CallOptions& options : {CallOptions{.timeout = 0s}, CallOptions{.timeout = -1ns},
+                                     CallOptions{.timeout = Duration::min()}, CallOptions{.deadline = start_ + 1s},
+                                     CallOptions{.deadline = world_.now()}, CallOptions{.deadline = TimePoint::min()}}) {
     Outcome& outcome = submit("never", options);
     EXPECT_TRUE(outcome.failed_with(Errc::deadline_exceeded, Ran::no)) << outcome;
     EXPECT_EQ(outcome.at, world_.now());

@@ -29,7 +29,8 @@ TEST(Drain, WhatHadArrivedIsReadBeforeOurSideIsShut) {
   drain.begin(1000, true);
   EXPECT_TRUE(drain.reads_requests());
   EXPECT_EQ(drain.next({.received = 1000, .input_pending = true}), Step::none);
-  EXPECT_EQ(drain.next({.is_paused = true, .received = 1500, .input_pending = false}), Step::none) << "some wait in the reader";
+  EXPECT_EQ(drain.next({.is_paused = true, .received = 1500, .input_pending = false}), Step::none)
+      << "some wait in the reader";
   EXPECT_EQ(drain.next({.is_anything = true, .received = 1500}), Step::none);
   EXPECT_EQ(drain.next({.received = 1500}), Step::shut_write);
   drain.on_write_shut();

@@ -29,7 +29,8 @@ RC_GTEST_PROP(HeldPongs, EachIsReleasedExactlyWhenAllBeforeItIsAnswered, ()) {
       case 1: running.insert(next++); break;
       default: {
         if (running.empty()) break;
-        const auto one = std::next(running.begin(), test::pick<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(running.size()) - 1));
+        const auto one =
+            std::next(running.begin(), test::pick<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(running.size()) - 1));
         const wire::Seq seq = *one;
         running.erase(one);
         held.on_answered(seq, static_cast<std::uint32_t>(running.size()));

@@ -220,9 +220,9 @@ RC_GTEST_PROP(Keepalive, SaysWhatTheHistoryBearsOut, ()) {
   bool is_known = false;
   Sent sent;
   TimePoint now = kStart;
-  TimePoint heard_at = now;                 // bytes, or the first call that is owed
-  TimePoint moved_at = now;                 // something was acknowledged, or nothing was under way
-  std::optional<TimePoint> pinged_at;       // since then nothing came
+  TimePoint heard_at = now;  // bytes, or the first call that is owed
+  TimePoint moved_at = now;  // something was acknowledged, or nothing was under way
+  std::optional<TimePoint> pinged_at;  // since then nothing came
   base::ByteCount ping_end = 0;
   keepalive.on_owed(now);
   const int steps = test::pick(0, 300);

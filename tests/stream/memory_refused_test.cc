@@ -190,7 +190,8 @@ class Exchange {
     talk();
     finish(where);
     for (std::uint32_t id = first; id < ledger_.count; ++id) {
-      EXPECT_FALSE(ledger_.entries[id].errc) << where << ": afterwards call " << id << " " << name_of(*ledger_.entries[id].errc);
+      EXPECT_FALSE(ledger_.entries[id].errc)
+          << where << ": afterwards call " << id << " " << name_of(*ledger_.entries[id].errc);
     }
     ledger_.check(where);
   }
@@ -222,7 +223,7 @@ class Exchange {
       bool is_right = true;
       if constexpr (requires { reply->size(); }) is_right = !reply.ok() || reply->size() == size;
       ledger_.ended(id, failed ? reply.call_error().ran() : Ran::yes,
-                   failed ? std::optional(reply.call_error().errc()) : std::nullopt, is_right);
+                    failed ? std::optional(reply.call_error().errc()) : std::nullopt, is_right);
     };
   }
 
@@ -306,7 +307,7 @@ class Exchange {
   void note(const Response& answer, std::uint32_t id, std::size_t size) {
     const bool failed = answer.kind() == Response::Kind::failed;
     ledger_.ended(id, failed ? answer.error().ran() : Ran::yes, failed ? std::optional(answer.error().errc()) : std::nullopt,
-                 failed || answer.blob().size() == size);
+                  failed || answer.blob().size() == size);
   }
   void send_blob(stream::Channel& channel, std::uint32_t id, std::size_t size) {
     stream::submit(channel, ClientTask(wire::Action(kEchoBlob), id, [this, id, size](const Response& answer) {

@@ -204,7 +204,9 @@ TEST_F(RpcServerCloseTest, ItMayBeCalledAgainAndBeside) {
 TEST_F(RpcServerCloseTest, ACloseThatIsNotAwaitedStillDrains) {
   ScriptedClient& client = connect();
   send(client, request(1, kHold));
-  { Running<void> closing(server_->close(60s)); }
+  {
+    Running<void> closing(server_->close(60s));
+  }
   send(client, request(2, kEcho));
   expect_framework_error(client, 2, "rpc_draining");
   answer_held();

@@ -37,8 +37,8 @@ TEST_F(RpcServerLimitsTest, AboveItsHandlersAConnectionIsNotRefusedButReadingPau
   config.handlers_per_connection_max = 2;
   serve(config);
   ScriptedClient& client = connect();
-  send(client, joined(request(1, kHold), request(2, kHold), test::prompt_ping(3), request(4, kEcho, "waits"), request(5, kHold),
-                      request(6, kEcho, "waits too")));
+  send(client, joined(request(1, kHold), request(2, kHold), test::prompt_ping(3), request(4, kEcho, "waits"),
+                      request(5, kHold), request(6, kEcho, "waits too")));
   EXPECT_EQ(dispatch_.seen.size(), 2u);
   EXPECT_EQ(client.seqs(), std::vector<std::uint64_t>{3}) << "what came before the request that waits is read";
   EXPECT_TRUE(server_->connections().at(0).paused);

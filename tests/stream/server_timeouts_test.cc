@@ -189,8 +189,8 @@ TEST(ServerTimeouts, LimitsWithoutEndAreNone) {
 }
 
 TEST(ServerTimeouts, EveryReasonHasAName) {
-  for (const Overdue overdue : {Overdue::nothing, Overdue::first_byte, Overdue::idle, Overdue::head, Overdue::body,
-                                Overdue::write}) {
+  for (const Overdue overdue :
+       {Overdue::nothing, Overdue::first_byte, Overdue::idle, Overdue::head, Overdue::body, Overdue::write}) {
     EXPECT_GT(name_of(overdue).size(), 5u);
   }
 }
@@ -215,9 +215,7 @@ RC_GTEST_PROP(ServerTimeouts, LooksAgainExactlyWhenSomethingIsOverdue, ()) {
       case 6:
         if (!running.empty()) running.end();
         break;
-      default:
-        session.on_bytes(now, test::pick<base::ByteCount>(1, 3000), test::pick<std::size_t>(0, 2), reading);
-        break;
+      default: session.on_bytes(now, test::pick<base::ByteCount>(1, 3000), test::pick<std::size_t>(0, 2), reading); break;
     }
     const TimePoint next = session.next_check();
     if (next == TimePoint::max()) {

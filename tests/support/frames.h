@@ -15,7 +15,8 @@ inline base::Bytes bytes_of(std::string_view text) { return base::to_bytes(base:
 /// Integers go out and come in little endian.
 template <class Integer>
 void put_little(base::Bytes& to, Integer value) {
-  for (std::size_t i = 0; i < sizeof value; ++i) to.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i)));
+  for (std::size_t i = 0; i < sizeof value; ++i)
+    to.push_back(static_cast<std::byte>(static_cast<std::uint64_t>(value) >> (8 * i)));
 }
 template <class Integer>
 Integer take_little(base::ByteView& from) {

@@ -331,7 +331,9 @@ class ManualPeer {
   }
   /// Sends no more, and still reads.
   void shut() { out().end(); }
-  void close() { ManualLink::close_end(in(), out(), end_ == ManualStream::End::client ? link_->client_closed : link_->server_closed); }
+  void close() {
+    ManualLink::close_end(in(), out(), end_ == ManualStream::End::client ? link_->client_closed : link_->server_closed);
+  }
   void reset() { ManualLink::reset_end(in(), out()); }
 
   /// The other end wrote its last byte, and it was taken.
@@ -392,8 +394,7 @@ class ManualNetwork final : public runtime::Network {
         std::make_unique<ManualStream>(listener->arrive(), ManualStream::End::client, address);
     co_return stream;
   }
-  base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
-                                                          runtime::ListenOptions) override {
+  base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address, runtime::ListenOptions) override {
     if (find(address) != nullptr) return std::make_error_code(std::errc::address_in_use);
     return std::unique_ptr<runtime::Listener>(std::make_unique<ManualListener>(*this, address));
   }

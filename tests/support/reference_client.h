@@ -48,7 +48,7 @@ class ReferenceClient {
   std::uint64_t seq_ = 0;
   std::map<std::uint64_t, Waiting*> waiting_;  // calls, by seq
   std::set<std::uint64_t> pings_;  // that are not answered
-  std::deque<base::Bytes> frames_;             // to be written
+  std::deque<base::Bytes> frames_;  // to be written
   runtime::Event has_frames_;
   bool is_open_ = true;
   std::string stopped_;

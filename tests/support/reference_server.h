@@ -26,10 +26,11 @@ struct ReferenceReply {
     value,
     error_number,
     error_bytes,  ///< of the application, or one of the texts of the framework
-    timeout,      ///< at a client only, as the next
+    timeout,  ///< at a client only, as the next
     lost,
   };
-  ReferenceReply(Kind how, base::Bytes content, std::uint32_t error = 0) : kind(how), bytes(std::move(content)), number(error) {}
+  ReferenceReply(Kind how, base::Bytes content, std::uint32_t error = 0)
+      : kind(how), bytes(std::move(content)), number(error) {}
   Kind kind;
   base::Bytes bytes;
   std::uint32_t number;

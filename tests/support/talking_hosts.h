@@ -40,9 +40,7 @@ class TalkingHosts : public testing::Test {
     if (!writing_.insert(stream).second) return;
     client_.runtime().executor().spawn("write", write_once(stream, count));
   }
-  void read(std::size_t stream = 0) {
-    client_.runtime().executor().spawn("read", read_at_client(*streams_[stream]));
-  }
+  void read(std::size_t stream = 0) { client_.runtime().executor().spawn("read", read_at_client(*streams_[stream])); }
 
   sim::World world_{1};
   sim::Host& client_ = world_.host("client");

@@ -20,13 +20,13 @@ namespace razor::work {
 
 /// The request.
 struct Order {
-  std::uint64_t id = 0;             ///< in the ledger
-  std::uint64_t serial = 0;         ///< the order in which calls were made
-  std::uint32_t milliseconds = 0;   ///< that the handler takes
+  std::uint64_t id = 0;  ///< in the ledger
+  std::uint64_t serial = 0;  ///< the order in which calls were made
+  std::uint32_t milliseconds = 0;  ///< that the handler takes
   std::uint32_t answer_bytes = 0;
-  bool fails = false;               ///< ends with the handler's own error
-  bool throws = false;              ///< ends with an exception
-  bool drops = false;               ///< ends without an answer, where the handler has a Responder
+  bool fails = false;  ///< ends with the handler's own error
+  bool throws = false;  ///< ends with an exception
+  bool drops = false;  ///< ends without an answer, where the handler has a Responder
   std::string payload;
   RAZOR_FIELDS(Order, id, serial, milliseconds, answer_bytes, fails, throws, drops, payload)
 };
@@ -86,7 +86,8 @@ inline std::string bytes_of(std::uint64_t id, std::size_t size) {
 }
 inline std::uint64_t hash_of(std::string_view text) { return sim::hash_of(base::as_bytes(text)); }
 inline std::uint64_t hash_of(const Order& order) {
-  return hash_of(order.payload) ^ order.milliseconds ^ std::uint64_t{order.answer_bytes} << 32 ^ (order.fails ? 1u : 0u) << 31;
+  return hash_of(order.payload) ^ order.milliseconds ^ std::uint64_t{order.answer_bytes} << 32 ^
+         (order.fails ? 1u : 0u) << 31;
 }
 
 /// Notes in the ledger how the call `id` of a method of Work ended.

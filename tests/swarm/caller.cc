@@ -74,7 +74,8 @@ struct Abandonment {
 runtime::Task<void> until_set(runtime::Event& event) { co_await event.wait(); }
 
 template <class Call>
-runtime::Task<void> abandon(runtime::Clock& clock, faults::Ledger& ledger, std::uint64_t id, Call call, base::Duration after) {
+runtime::Task<void> abandon(runtime::Clock& clock, faults::Ledger& ledger, std::uint64_t id, Call call,
+                            base::Duration after) {
   const Abandonment abandonment(ledger, id);
   Call waiting = std::move(call);  // goes before the ledger is told
   co_await clock.sleep_for(after);
@@ -169,7 +170,8 @@ runtime::Task<void> SwarmCaller::run_with_pool(Runtime& runtime, sim::RandomStre
 
 runtime::Task<void> SwarmCaller::run_with_stream(Runtime& runtime, sim::RandomStream& random) {
   const std::size_t index = random.below(servers_.size());
-  auto connected = co_await ClientStream::connect(runtime, Scene::address_of(servers_[index]), scene_.settings.pool.pool.stream);
+  auto connected =
+      co_await ClientStream::connect(runtime, Scene::address_of(servers_[index]), scene_.settings.pool.pool.stream);
   if (!connected) co_return;
   ClientStream stream = *std::move(connected);
   const auto under_way = std::make_shared<UnderWay>(runtime.executor());
@@ -272,8 +274,9 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   const Settings& settings = scene_.settings;
   const ClientPoolConfig& pool = settings.pool.pool;
   const std::size_t bytes_max = call.order.payload.size() + call.order.answer_bytes + 256;
-  const bool may_be_refused = bytes_max + call.blob.size() / 5 > pool.stream.limits.msg_bytes_max || pool.queue_calls_max < 1024 ||
-                              pool.bytes_max < 1'000'000 || pool.fail_fast || by_ == By::stream;
+  const bool may_be_refused = bytes_max + call.blob.size() / 5 > pool.stream.limits.msg_bytes_max ||
+                              pool.queue_calls_max < 1024 || pool.bytes_max < 1'000'000 || pool.fail_fast ||
+                              by_ == By::stream;
   faults::CallTerms terms;
   terms.name = name_of(static_cast<int>(call.kind));
   terms.caller = name_;
@@ -346,8 +349,9 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   if (call.abandon_after > 0ns && call.kind != CallDraw::Kind::led) {
     --under_way->count;
     impatient.run_inline("an impatient caller",
-                         call.idempotent() ? abandon(runtime.clock(), ledger, id, client.often(call.order), call.abandon_after)
-                                           : abandon(runtime.clock(), ledger, id, client.once(call.order), call.abandon_after));
+                         call.idempotent()
+                             ? abandon(runtime.clock(), ledger, id, client.often(call.order), call.abandon_after)
+                             : abandon(runtime.clock(), ledger, id, client.once(call.order), call.abandon_after));
     return;
   }
   switch (call.kind) {
@@ -375,14 +379,17 @@ void SwarmCaller::make_unencodable_call(stream::Channel& channel, const std::sha
   terms.may_end_unsent = true;
   const std::uint64_t id = scene_.ledger.submitted(terms);
   ++under_way->count;
-  Client<Work>(channel).with({.timeout = 5s}).refuse_to_encode.start(
-      [&ledger = scene_.ledger, id, under_way](const Reply<void>& reply) {
-        under_way->ended();
-        RAZOR_RULE(35, reply.has_call_error(), "what cannot be encoded has succeeded");
-        ledger.failed(id, reply.call_error());
-        RAZOR_RULE(35, reply.call_error().ran() == base::Ran::no, "what cannot be encoded: {}", reply.call_error().message());
-      },
-      Unencodable());
+  Client<Work>(channel)
+      .with({.timeout = 5s})
+      .refuse_to_encode.start(
+          [&ledger = scene_.ledger, id, under_way](const Reply<void>& reply) {
+            under_way->ended();
+            RAZOR_RULE(35, reply.has_call_error(), "what cannot be encoded has succeeded");
+            ledger.failed(id, reply.call_error());
+            RAZOR_RULE(35, reply.call_error().ran() == base::Ran::no, "what cannot be encoded: {}",
+                       reply.call_error().message());
+          },
+          Unencodable());
 }
 
 std::string SwarmCaller::wrong_bounds() const {

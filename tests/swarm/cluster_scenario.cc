@@ -61,7 +61,10 @@ class Watch final : public sim::Observer {
 
 struct Cluster {
   Cluster(sim::World& owner, faults::Exploration& exploration)
-      : world(owner), run(exploration), settings(draw_settings(run)), ledger(world, ledger_config()),
+      : world(owner),
+        run(exploration),
+        settings(draw_settings(run)),
+        ledger(world, ledger_config()),
         network(world, network_limits()) {
     faults::forget_largest_allocation();
     if (settings.bytes_per_second > 0) {
@@ -191,7 +194,9 @@ struct Cluster {
     }
     bounds.add(23, "memory", [this] {
       const std::size_t largest = faults::allocations().largest;
-      return largest <= kLargestAllocation + 3 * std::size_t{settings.large_bytes} ? std::string() : fmt::format("{} B were asked for at once", largest);
+      return largest <= kLargestAllocation + 3 * std::size_t{settings.large_bytes}
+                 ? std::string()
+                 : fmt::format("{} B were asked for at once", largest);
     });
   }
 
@@ -232,7 +237,8 @@ struct Cluster {
     }
     if (settings.pool.balance == Balance::leader || settings.led > 0) return;
     for (std::size_t i = 0; i < servers.size(); ++i) {
-      RAZOR_RULE(27, servers[i]->dispatched() > dispatched[i], "{} gets no calls after all faults were healed", server_names[i]);
+      RAZOR_RULE(27, servers[i]->dispatched() > dispatched[i], "{} gets no calls after all faults were healed",
+                 server_names[i]);
     }
     if (reference_worker == nullptr) return;
     RAZOR_RULE(27, reference_worker->dispatched() > reference_dispatched, "{} gets no calls after all faults were healed",
@@ -261,10 +267,12 @@ struct Cluster {
   void expect_quiet() {
     for (SwarmCaller* one : all_callers()) one->stop();
     if (reference_caller != nullptr) reference_caller->stop();
-    const bool finished = world.run_until([this] {
-      if (reference_caller != nullptr && !reference_caller->finished()) return false;
-      return std::ranges::all_of(all_callers(), [](const SwarmCaller* one) { return one->finished(); });
-    }, 2min);
+    const bool finished = world.run_until(
+        [this] {
+          if (reference_caller != nullptr && !reference_caller->finished()) return false;
+          return std::ranges::all_of(all_callers(), [](const SwarmCaller* one) { return one->finished(); });
+        },
+        2min);
     RAZOR_REQUIRE(finished, "rule 1: the callers do not finish: {} calls are under way", ledger.under_way());
     ledger.check_all();
     bounds.check_all();

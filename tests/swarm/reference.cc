@@ -164,9 +164,7 @@ void ReferenceCaller::ended(std::uint64_t id, const ReferenceReply& reply) {
       ledger.succeeded(id, hash_of(product.payload));
       return;
     }
-    case ReferenceReply::Kind::error_number:
-      ledger.ended_with_error(id, reply.number);
-      return;
+    case ReferenceReply::Kind::error_number: ledger.ended_with_error(id, reply.number); return;
     case ReferenceReply::Kind::error_bytes:
       if (const auto errc = wire::errc_of(reply.text())) {
         ledger.failed(id, {*errc, base::Ran::maybe});

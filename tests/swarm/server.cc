@@ -140,7 +140,8 @@ class SwarmServer::StoreDispatch final : public Dispatch {
     base::Bytes blob(request.blob.begin(), request.blob.end());
     const base::Duration takes = std::chrono::milliseconds(order.milliseconds);
     runtime::TaskScope& handlers = respond.handlers();
-    handlers.run_inline("a handler of the swarm", answer(server_, std::move(order), std::move(blob), takes, std::move(respond)));
+    handlers.run_inline("a handler of the swarm",
+                        answer(server_, std::move(order), std::move(blob), takes, std::move(respond)));
   }
 
  private:
@@ -259,7 +260,8 @@ std::string SwarmServer::wrong_stalls() {
     if (before != stalled_.end() && before->second.bytes_sent == connection.bytes_sent) stall.since = before->second.since;
     const base::Duration most = scene_.settings.server.write_stall_timeout + kStallSlack;
     if (now - stall.since > most && scene_.ran_since(host(), stall.since)) {
-      wrong = fmt::format("{} waits for {}, which takes no byte of its answers, since {} s", name_, peer, (now - stall.since) / 1s);
+      wrong = fmt::format("{} waits for {}, which takes no byte of its answers, since {} s", name_, peer,
+                          (now - stall.since) / 1s);
     }
     stalled.emplace(peer, stall);
   }

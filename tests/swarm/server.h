@@ -50,7 +50,7 @@ class SwarmServer {
   bool stopped_ = false;
   base::Duration close_limit_{};
   std::map<std::string, std::uint64_t> last_of_;  // by connection: the last call that may come only once
-  std::map<std::string, Stall> stalled_;          // by connection
+  std::map<std::string, Stall> stalled_;  // by connection
   Server* serving_ = nullptr;
   runtime::Event* changed_ = nullptr;
 };

@@ -152,11 +152,13 @@ void Attacker::attack(const std::string& server, base::RandomStream& random) {
 Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, std::string server, std::uint64_t seed) {
   base::RandomStream random(seed);
   runtime::Clock& clock = runtime.clock();
-  auto connected = co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
+  auto connected =
+      co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
   if (!connected) co_return;
   const std::unique_ptr<ByteStream> stream = *std::move(connected);
   // A connection beside it, on which nothing is wrong: CONTRACT 34.
-  auto beside = co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
+  auto beside =
+      co_await runtime::with_deadline(clock, clock.now() + 5s, runtime.network().connect(Scene::address_of(server)));
   bool was_served = false;
   if (beside.ok()) {
     const auto served = co_await runtime::with_deadline(clock, clock.now() + 5s, is_served(**beside, 1));
@@ -168,7 +170,8 @@ Task<void> Attacker::run(Runtime& runtime, Scene& scene, std::string attacker, s
     co_return;
   }
   const bool reads = kind != 6 && kind != 7;
-  const auto sent = co_await runtime::with_deadline(clock, clock.now() + kServerPatience, send(*stream, attack_of(kind, random)));
+  const auto sent =
+      co_await runtime::with_deadline(clock, clock.now() + kServerPatience, send(*stream, attack_of(kind, random)));
   const faults::Injector& faults = scene.run.injector();
   if (was_served) {
     co_await clock.sleep_for(50ms);
@@ -209,7 +212,7 @@ std::string lie_of(std::uint64_t kind, wire::Seq seq, base::RandomStream& random
   };
   switch (kind) {
     case 0: put(bytes, head); return bytes;  // success, and no result
-    case 1: {                                // success, and no msgpack
+    case 1: {  // success, and no msgpack
       std::string msg = garbage(random, 100);
       msg.front() = '\xc1';
       head.msg_bytes_or_number = static_cast<std::uint32_t>(msg.size());

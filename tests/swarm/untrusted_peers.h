@@ -19,7 +19,8 @@ class Attacker {
   void attack(const std::string& server, base::RandomStream& random);
 
  private:
-  static runtime::Task<void> run(Runtime& runtime, Scene& scene, std::string attacker, std::string server, std::uint64_t seed);
+  static runtime::Task<void> run(Runtime& runtime, Scene& scene, std::string attacker, std::string server,
+                                 std::uint64_t seed);
 
   Scene& scene_;
   std::string name_;

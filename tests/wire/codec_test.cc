@@ -243,7 +243,8 @@ TEST(KeyThatComesTwice, HasTheLastValueAlone) {
 
 TEST(KeyThatComesTwice, HasTheLastValueAloneInsideOfAdaptors) {
   // {"k": {level: 5, records: {}}, "k": {records: {}}}
-  const auto value = decoded<ByHand>("94 01 80 82 a16b 82 a56c6576656c 05 a77265636f726473 80 a16b 81 a77265636f726473 80 90");
+  const auto value =
+      decoded<ByHand>("94 01 80 82 a16b 82 a56c6576656c 05 a77265636f726473 80 a16b 81 a77265636f726473 80 90");
   ASSERT_TRUE(value.has_value());
   EXPECT_EQ(value->maps.at("k").level, 3) << "as in a new one";
 }
@@ -379,14 +380,15 @@ void expect_afresh(const Bytes& bytes, const T& used) {
 template <class T>
 class CodecFamily : public testing::Test {};
 
-using Families = testing::Types<
-    bool, std::uint8_t, std::int64_t, double, std::string, std::optional<std::string>, std::vector<std::byte>,
-    std::vector<std::uint8_t>, std::vector<bool>, std::vector<Record>, std::list<std::optional<int>>, std::deque<std::string>,
-    std::array<std::optional<int>, 3>, std::pair<int, Record>, std::tuple<std::optional<int>, std::vector<int>, Record>,
-    std::map<std::string, Record>, std::multimap<int, std::string>, std::unordered_map<std::string, std::vector<int>>,
-    std::unordered_multimap<int, int>, std::set<std::string>, std::multiset<int>, std::unordered_set<std::string>,
-    std::unordered_multiset<int>, Choice, Record, Rgb, Names, ByMsgpack, ListByMsgpack, OfArrays, ByHand,
-    std::shared_ptr<Record>, std::shared_ptr<ByMsgpack>>;
+using Families =
+    testing::Types<bool, std::uint8_t, std::int64_t, double, std::string, std::optional<std::string>, std::vector<std::byte>,
+                   std::vector<std::uint8_t>, std::vector<bool>, std::vector<Record>, std::list<std::optional<int>>,
+                   std::deque<std::string>, std::array<std::optional<int>, 3>, std::pair<int, Record>,
+                   std::tuple<std::optional<int>, std::vector<int>, Record>, std::map<std::string, Record>,
+                   std::multimap<int, std::string>, std::unordered_map<std::string, std::vector<int>>,
+                   std::unordered_multimap<int, int>, std::set<std::string>, std::multiset<int>,
+                   std::unordered_set<std::string>, std::unordered_multiset<int>, Choice, Record, Rgb, Names, ByMsgpack,
+                   ListByMsgpack, OfArrays, ByHand, std::shared_ptr<Record>, std::shared_ptr<ByMsgpack>>;
 TYPED_TEST_SUITE(CodecFamily, Families);
 
 template <class T>
@@ -463,9 +465,10 @@ struct LongNames {
   int second = 0;
   int third = 0;
   RAZOR_FIELDS(LongNames, RAZOR_FIELD_AS(first, "a_name_that_does_not_fit_into_the_first_byte"), second,
-               RAZOR_FIELD_AS(third, "a_name_of_more_than_a_byte_can_count_________________________________________________________"
-                                     "__________________________________________________________________________________________"
-                                     "__________________________________________________________________________________________"))
+               RAZOR_FIELD_AS(third,
+                              "a_name_of_more_than_a_byte_can_count_________________________________________________________"
+                              "__________________________________________________________________________________________"
+                              "__________________________________________________________________________________________"))
 };
 
 TEST(NamesOfFields, MayBeLong) {

@@ -37,8 +37,7 @@ class ExactBytes {
   std::unique_ptr<std::byte[]> data_;
 };
 
-std::optional<std::int64_t> signed_of(std::string_view hex, std::int64_t least = INT64_MIN,
-                                      std::int64_t most = INT64_MAX) {
+std::optional<std::int64_t> signed_of(std::string_view hex, std::int64_t least = INT64_MIN, std::int64_t most = INT64_MAX) {
   const ExactBytes bytes(hex);
   Decoder from(bytes.view());
   std::int64_t value = 0;
@@ -100,8 +99,8 @@ TEST(Decoder, ReadsIntegersOfEveryForm) {
 }
 
 TEST(Decoder, ReadsIntegersInLongerFormsThanTheyNeed) {
-  for (const std::string_view hex : {"05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005",
-                                     "d200000005", "d30000000000000005"}) {
+  for (const std::string_view hex :
+       {"05", "cc05", "cd0005", "ce00000005", "cf0000000000000005", "d005", "d10005", "d200000005", "d30000000000000005"}) {
     EXPECT_EQ(signed_of(hex), 5) << hex;
     EXPECT_EQ(unsigned_of(hex), 5u) << hex;
   }
@@ -124,9 +123,9 @@ TEST(Decoder, IntegersOutOfRangeAreRefused) {
 }
 
 RC_GTEST_PROP(Decoder, ReadsEveryIntegerThatTheEncoderWrites, ()) {
-  const auto value = *rc::gen::oneOf(rc::gen::arbitrary<std::int64_t>(),
-                                     rc::gen::map(rc::gen::arbitrary<std::int32_t>(),
-                                                  [](std::int32_t small) { return std::int64_t{small}; }));
+  const auto value = *rc::gen::oneOf(
+      rc::gen::arbitrary<std::int64_t>(),
+      rc::gen::map(rc::gen::arbitrary<std::int32_t>(), [](std::int32_t small) { return std::int64_t{small}; }));
   BytesSink sink;
   Encoder to(sink);
   to.put_signed(value);
@@ -225,9 +224,17 @@ TEST(Decoder, TextsAndBinariesAreBorrowedFromTheBytes) {
 }
 
 TEST(Decoder, TextIsNotBinaryAndBinaryIsNotText) {
-  EXPECT_EQ(error_of("c400", [](Decoder& from) { std::string_view text; return from.read_text(text); }),
+  EXPECT_EQ(error_of("c400",
+                     [](Decoder& from) {
+                       std::string_view text;
+                       return from.read_text(text);
+                     }),
             "expected a string, found bytes, at byte 0");
-  EXPECT_EQ(error_of("a0", [](Decoder& from) { ByteView bytes; return from.read_binary(bytes); }),
+  EXPECT_EQ(error_of("a0",
+                     [](Decoder& from) {
+                       ByteView bytes;
+                       return from.read_binary(bytes);
+                     }),
             "expected bytes, found a string, at byte 0");
 }
 
@@ -283,15 +290,19 @@ TEST(Decoder, ReadsCountsOfEveryForm) {
 
 // CONTRACT: declared elements ≤ bytes left. Each element has at least one byte, each pair two.
 TEST(Decoder, MoreElementsThanBytesAreRefused) {
-  for (const std::string_view hex : {"91", "92 00", "9f 0000000000000000000000000000", "dc0001", "dc0002 00",
-                                     "dcffff 00", "dd00000001", "dd00000002 00", "ddffffffff 0000"}) {
+  for (const std::string_view hex : {"91", "92 00", "9f 0000000000000000000000000000", "dc0001", "dc0002 00", "dcffff 00",
+                                     "dd00000001", "dd00000002 00", "ddffffffff 0000"}) {
     EXPECT_EQ(array_of(hex), std::nullopt) << hex;
   }
   for (const std::string_view hex : {"81", "81 00", "82 000000", "de0001 00", "de0002 000000", "deffff 0000",
                                      "df00000001 00", "df80000000 0000", "dfffffffff 0000"}) {
     EXPECT_EQ(map_of(hex), std::nullopt) << hex;
   }
-  EXPECT_EQ(error_of("dd00ffffff 00", [](Decoder& from) { std::uint32_t count; return from.read_array(count); }),
+  EXPECT_EQ(error_of("dd00ffffff 00",
+                     [](Decoder& from) {
+                       std::uint32_t count;
+                       return from.read_array(count);
+                     }),
             "more elements are declared than bytes are left, at byte 5");
 }
 
@@ -304,8 +315,7 @@ Bytes nested(int levels, std::string_view opening) {
 }
 
 TEST(Decoder, SkipsNestedValuesUpTo64Levels) {
-  for (const std::string_view opening :
-       {"91", "dc0001", "dd00000001", "81 00", "de0001 a161", "df00000001 c0", "92c0"}) {
+  for (const std::string_view opening : {"91", "dc0001", "dd00000001", "81 00", "de0001 a161", "df00000001 c0", "92c0"}) {
     EXPECT_TRUE(skips(nested(1, opening)));
     EXPECT_TRUE(skips(nested(64, opening))) << opening;
     EXPECT_FALSE(skips(nested(65, opening))) << opening;
@@ -331,12 +341,48 @@ TEST(Decoder, SkippingCountsTheLevelsAroundIt) {
 // --- Skipping --------------------------------------------------------------------------------------------------------
 
 TEST(Decoder, SkipsOneValueOfEveryKind) {
-  for (const std::string_view hex :
-       {"00", "7f", "80", "8100c0", "90", "91c0", "a0", "a161", "c0", "c2", "c3", "c40161", "c5000161", "c60000000161",
-        "c7 01 05 aa", "c8 0001 05 aa", "c9 00000001 05 aa", "ca00000000", "cb0000000000000000", "cc00", "cd0000",
-        "ce00000000", "cf0000000000000000", "d000", "d10000", "d200000000", "d30000000000000000", "d4 05 aa",
-        "d5 05 aaaa", "d6 05 aaaaaaaa", "d7 05 aaaaaaaaaaaaaaaa", "d8 05 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "d90161",
-        "da000161", "db0000000161", "dc0001c0", "dd00000001c0", "de0001c0c0", "df00000001c0c0", "e0", "ff", "c70005"}) {
+  for (const std::string_view hex : {"00",
+                                     "7f",
+                                     "80",
+                                     "8100c0",
+                                     "90",
+                                     "91c0",
+                                     "a0",
+                                     "a161",
+                                     "c0",
+                                     "c2",
+                                     "c3",
+                                     "c40161",
+                                     "c5000161",
+                                     "c60000000161",
+                                     "c7 01 05 aa",
+                                     "c8 0001 05 aa",
+                                     "c9 00000001 05 aa",
+                                     "ca00000000",
+                                     "cb0000000000000000",
+                                     "cc00",
+                                     "cd0000",
+                                     "ce00000000",
+                                     "cf0000000000000000",
+                                     "d000",
+                                     "d10000",
+                                     "d200000000",
+                                     "d30000000000000000",
+                                     "d4 05 aa",
+                                     "d5 05 aaaa",
+                                     "d6 05 aaaaaaaa",
+                                     "d7 05 aaaaaaaaaaaaaaaa",
+                                     "d8 05 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                     "d90161",
+                                     "da000161",
+                                     "db0000000161",
+                                     "dc0001c0",
+                                     "dd00000001c0",
+                                     "de0001c0c0",
+                                     "df00000001c0c0",
+                                     "e0",
+                                     "ff",
+                                     "c70005"}) {
     const Bytes bytes = from_hex(hex);
     EXPECT_TRUE(skips(bytes)) << hex;
     EXPECT_FALSE(skips(test::joined(bytes, from_hex("c0")))) << hex << " is one value";
@@ -367,15 +413,39 @@ TEST(Decoder, GivesTheBytesOfAValue) {
 // --- Errors ----------------------------------------------------------------------------------------------------------
 
 TEST(DecoderErrors, SayWhatWasExpectedWhatWasFoundAndWhere) {
-  const auto integer = [](Decoder& from) { std::int64_t value; return from.read_signed(value, -128, 127); };
-  const auto number = [](Decoder& from) { std::uint64_t value; return from.read_unsigned(value, 255); };
-  const auto real = [](Decoder& from) { double value; return from.read_double(value); };
-  const auto boolean = [](Decoder& from) { bool value; return from.read_bool(value); };
+  const auto integer = [](Decoder& from) {
+    std::int64_t value;
+    return from.read_signed(value, -128, 127);
+  };
+  const auto number = [](Decoder& from) {
+    std::uint64_t value;
+    return from.read_unsigned(value, 255);
+  };
+  const auto real = [](Decoder& from) {
+    double value;
+    return from.read_double(value);
+  };
+  const auto boolean = [](Decoder& from) {
+    bool value;
+    return from.read_bool(value);
+  };
   const auto nil = [](Decoder& from) { return from.read_nil(); };
-  const auto text = [](Decoder& from) { std::string_view value; return from.read_text(value); };
-  const auto binary = [](Decoder& from) { ByteView value; return from.read_binary(value); };
-  const auto array = [](Decoder& from) { std::uint32_t count; return from.read_array(count); };
-  const auto map = [](Decoder& from) { std::uint32_t count; return from.read_map(count); };
+  const auto text = [](Decoder& from) {
+    std::string_view value;
+    return from.read_text(value);
+  };
+  const auto binary = [](Decoder& from) {
+    ByteView value;
+    return from.read_binary(value);
+  };
+  const auto array = [](Decoder& from) {
+    std::uint32_t count;
+    return from.read_array(count);
+  };
+  const auto map = [](Decoder& from) {
+    std::uint32_t count;
+    return from.read_map(count);
+  };
 
   EXPECT_EQ(error_of("a0", integer), "expected an integer, found a string, at byte 0");
   EXPECT_EQ(error_of("d9", number), "expected an integer, found a string, at byte 0");

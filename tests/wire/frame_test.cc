@@ -298,9 +298,9 @@ RC_GTEST_PROP(RequestHead, ThatPassesStaysWithinTheLimits, ()) {
   limits.msg_bytes_max = *rc::gen::arbitrary<std::uint32_t>();
   limits.blob_bytes_max = *rc::gen::arbitrary<std::uint32_t>();
   RequestHead head;
-  head.action = *rc::gen::oneOf(rc::gen::arbitrary<std::uint32_t>(),
-                                rc::gen::map(rc::gen::inRange<std::uint32_t>(0, 1100),
-                                             [](std::uint32_t bytes) { return Action::kNameBit | bytes; }));
+  head.action = *rc::gen::oneOf(
+      rc::gen::arbitrary<std::uint32_t>(),
+      rc::gen::map(rc::gen::inRange<std::uint32_t>(0, 1100), [](std::uint32_t bytes) { return Action::kNameBit | bytes; }));
   head.msg_bytes = *rc::gen::arbitrary<std::uint32_t>();
   head.blob_bytes = *rc::gen::arbitrary<std::uint32_t>();
   const bool fits = head.name_bytes() <= limits.action_bytes_max && head.msg_bytes <= limits.msg_bytes_max &&

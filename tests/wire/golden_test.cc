@@ -3,12 +3,12 @@
 // here would differ from the golden one.
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
 
@@ -185,7 +185,8 @@ Answer result(const T& value) {
 Answer nothing() { return {}; }
 Answer number(std::uint32_t number) { return {ResponseFlag::error_number, number, {}}; }
 Answer text(std::string_view text) {
-  return {ResponseFlag::error_bytes, 0,
+  return {ResponseFlag::error_bytes,
+          0,
           {[text](Encoder& to) { to.sink().put(base::as_bytes(text)); },
            [text](ByteView bytes) { return base::as_text(bytes) == text; }}};
 }
@@ -253,8 +254,7 @@ const std::map<std::string, Exchange>& exchanges() {
       {"stream/open_enoent", {task(1, OpenRequest("/nofile")), number(ENOENT)}},
       {"stream/open_handler_err", {task(1, OpenRequest("/err")), failure(Errc::decode)}},
       {"stream/read_no_blob", {task(2, IoRequest(0, 4096, 16)), result(IoResponse(16))}},
-      {"stream/write_req_blob",
-       {task(3, IoRequest(1, std::int64_t{1} << 40, 12), "hello blob!\n"), result(IoResponse(12))}},
+      {"stream/write_req_blob", {task(3, IoRequest(1, std::int64_t{1} << 40, 12), "hello blob!\n"), result(IoResponse(12))}},
       {"stream/unknown_action_99", {task(99, OpenRequest("/x")), failure(Errc::decode)}},
       {"stream/ping_1", {ping(), nothing()}},
       {"stream/ping_with_blob", {ping("\xab\xcd\xef"), nothing()}},

@@ -158,7 +158,8 @@ TEST(Refused, ValuesThatAnEnumDoesNotName) {
   expect_refused<Priority>("a36d6178", "no such value of the enum");
   expect_refused<Priority>("01", "expected a string");
   expect_not_encoded(static_cast<Priority>(17), "RAZOR_ENUM does not list");
-  EXPECT_EQ(there_and_back<Priority>(from_hex("81 a468696768 c0")), "a468696768") << "as a variant of the reference's with data";
+  EXPECT_EQ(there_and_back<Priority>(from_hex("81 a468696768 c0")), "a468696768")
+      << "as a variant of the reference's with data";
 }
 
 TEST(Refused, TimestampsThatAreNone) {
@@ -175,7 +176,8 @@ TEST(Refused, TimestampsThatAreNone) {
   expect_refused<Nanoseconds>("d5ff 0000", "another length");
   expect_refused<Nanoseconds>("00", "expected an extension");
   expect_not_encoded(wire::Timestamp{0, 1'000'000'000}, "10^9");
-  EXPECT_EQ(there_and_back<std::chrono::sys_seconds>(from_hex("c70cff 1dcd6500 fffffffffffffffe")), "c70cff00000000fffffffffffffffe")
+  EXPECT_EQ(there_and_back<std::chrono::sys_seconds>(from_hex("c70cff 1dcd6500 fffffffffffffffe")),
+            "c70cff00000000fffffffffffffffe")
       << "whole seconds take what has begun";
 }
 
@@ -262,6 +264,8 @@ TEST(Structs, FieldsOfABaseComeInAnyOrder) {
   expect_refused<Payment>("83 a26964 03 a26964 03 a6616d6f756e74 05", "a field appears twice");
 }
 
-TEST(Structs, WhatMayBeNilMayBeLeftOut) { EXPECT_EQ(there_and_back<List>(from_hex("81 a576616c7565 01")), "82a576616c756501a46e657874c0"); }
+TEST(Structs, WhatMayBeNilMayBeLeftOut) {
+  EXPECT_EQ(there_and_back<List>(from_hex("81 a576616c7565 01")), "82a576616c756501a46e657874c0");
+}
 
 }  // namespace razor::table

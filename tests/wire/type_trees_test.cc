@@ -87,7 +87,6 @@ struct Second {
   RAZOR_NEWTYPE(Second, a)
 };
 
-
 /// A type, from chance: the seed decides the family, and seeds that are made from it decide what stands inside.
 template <std::uint64_t seed, int depth>
 constexpr auto random_type() {

@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-
 #include <map>
 
 #include "razor/wire/encoder.h"

@@ -31,7 +31,8 @@ class BlockingCall final : public TypedCall<T, E>, public runtime::PostedTask {
 
  private:
   void run() override {
-    stream::start_encoded(*target_.channel, *this, wire::Action(this->action()), options_, encoded_.view(), std::move(blob_));
+    stream::start_encoded(*target_.channel, *this, wire::Action(this->action()), options_, encoded_.view(),
+                          std::move(blob_));
   }
   void drop() override { on_failed(base::CallError(base::Errc::closed, base::Ran::no, "the runtime is gone")); }
 

@@ -20,8 +20,8 @@
 #include <optional>
 
 #include "razor/api/context.h"
-#include "razor/api/reply_codec.h"
 #include "razor/api/reply.h"
+#include "razor/api/reply_codec.h"
 #include "razor/runtime/root_task.h"
 #include "razor/runtime/task.h"
 
@@ -44,9 +44,9 @@ void respond_with_outcome(stream::Responder& respond, const HandlerOutcome<T, E>
 base::CallError error_of_thrown(const std::exception_ptr& exception);
 
 template <class T, class E, class U>
-concept ResultOf = !std::is_void_v<T> && std::is_constructible_v<ValueOrMonostate<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
-                   !std::is_same_v<std::remove_cvref_t<U>, base::Errc> &&
-                   !std::is_same_v<std::remove_cvref_t<U>, Call<T, E>>;
+concept ResultOf =
+    !std::is_void_v<T> && std::is_constructible_v<ValueOrMonostate<T>, U> && !is_fail<std::remove_cvref_t<U>> &&
+    !std::is_same_v<std::remove_cvref_t<U>, base::Errc> && !std::is_same_v<std::remove_cvref_t<U>, Call<T, E>>;
 
 /// A handler's coroutine. It is awaited in-process, or it serves a request: then it answers when it has finished, and
 /// destroys itself.
@@ -117,9 +117,8 @@ class CallReturnVoid : public CallPromiseBase<T, E> {
 };
 
 template <class T, class E>
-class CallPromise final
-    : public std::conditional_t<std::is_void_v<T> && std::is_same_v<E, NoError>, CallReturnVoid<T, E>,
-                                CallReturnValue<T, E>> {
+class CallPromise final : public std::conditional_t<std::is_void_v<T> && std::is_same_v<E, NoError>, CallReturnVoid<T, E>,
+                                                    CallReturnValue<T, E>> {
  public:
   Call<T, E> get_return_object();
 };
@@ -148,8 +147,7 @@ class [[nodiscard]] Call {
   /// A failure that looks like the framework's.
   Call(base::Errc errc) : outcome_(std::in_place_index<2>, errc) {}
 
-  Call(Call&& other) noexcept
-      : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {
+  Call(Call&& other) noexcept : outcome_(std::move(other.outcome_)), promise_(std::exchange(other.promise_, nullptr)) {
     other.outcome_.reset();  // a Call that was moved from holds nothing: awaiting it is noticed
   }
   Call& operator=(Call&&) = delete;

@@ -16,8 +16,8 @@ void check_thread(const StubTarget& target, std::string_view action) {
 }
 
 void check_plain(bool is_plain, std::string_view action) {
-  RAZOR_CHECK(is_plain,
-              "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await", action);
+  RAZOR_CHECK(is_plain, "blocking call of {} in this process: its handler is a coroutine, which only a coroutine can await",
+              action);
 }
 
 }  // namespace razor::api::detail

@@ -58,8 +58,7 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
   stream::Channel* channel() const { return target_->channel; }
 
  private:
-  explicit Client(detail::StubTarget target)
-      : TargetOwner(std::move(target)), AsyncStub(*target_), blocking(*target_) {}
+  explicit Client(detail::StubTarget target) : TargetOwner(std::move(target)), AsyncStub(*target_), blocking(*target_) {}
 
   static detail::StubTarget target_of(stream::Channel& channel, const wire::WireFormat* format) {
     detail::StubTarget target;

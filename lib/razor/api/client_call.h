@@ -29,9 +29,7 @@ class [[nodiscard]] ClientCall final : public detail::TypedCall<T, E, stream::Ca
 
  public:
   ClientCall(ClientCall&& other) noexcept
-      : Typed(std::move(other)),
-        reply_(std::move(other.reply_)),
-        local_(std::move(other.local_)) {
+      : Typed(std::move(other)), reply_(std::move(other.reply_)), local_(std::move(other.local_)) {
     if (local_ != nullptr) local_->owner = this;
   }
 
@@ -63,8 +61,9 @@ class [[nodiscard]] ClientCall final : public detail::TypedCall<T, E, stream::Ca
   ClientCall(std::string_view action, const detail::StubTarget& target, const stream::CallOptions& options,
              const Args&... args)
       : Typed(action) {
-    stream::start_call(*target.channel, *this, wire::Action(action), options,
-                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
+    stream::start_call(
+        *target.channel, *this, wire::Action(action), options,
+        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
   }
 
   /// A call that has ended.

@@ -24,8 +24,9 @@ class CompletedCall final : public TypedCall<T, E> {
   CompletedCall(const StubTarget& target, const stream::CallOptions& options, std::string_view action, Done done,
                 const Args&... args)
       : Typed(action), done_(std::move(done)) {
-    stream::start_call(*target.channel, *this, wire::Action(action), options,
-                       [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
+    stream::start_call(
+        *target.channel, *this, wire::Action(action), options,
+        [&](wire::Encoder& to) { wire::encode_parameters(to, args...); }, wire::blob_among(args...));
   }
 
   void on_response(const wire::ResponseFrame& frame) override {

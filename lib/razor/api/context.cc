@@ -9,8 +9,6 @@ const runtime::Address& CallContext::peer() const {
   return responder_ != nullptr ? responder_->peer() : nobody;
 }
 
-CallContext current_context() {
-  return detail::entered_context != nullptr ? *detail::entered_context : CallContext();
-}
+CallContext current_context() { return detail::entered_context != nullptr ? *detail::entered_context : CallContext(); }
 
 }  // namespace razor::api

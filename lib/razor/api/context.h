@@ -58,9 +58,10 @@ class ContextAwaiter {
   bool await_ready() const noexcept { return false; }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> asking) noexcept {
-    static_assert(requires { asking.promise().context(); },
-                  "co_await razor::context() works in the coroutine that is the handler (a Call), not in one that it "
-                  "calls: hand the context on");
+    static_assert(
+        requires { asking.promise().context(); },
+        "co_await razor::context() works in the coroutine that is the handler (a Call), not in one that it "
+        "calls: hand the context on");
     context_ = asking.promise().context();
     return false;
   }

@@ -13,7 +13,8 @@ void ServiceDispatch::add_entries(std::string_view service, std::shared_ptr<void
               service);
   for (const std::string_view method : methods) {
     const std::string name = MethodName{service, method}.full();
-    RAZOR_CHECK(!entries_.contains(name), "a method named '{}' is served already, by a service with a dot in its name", name);
+    RAZOR_CHECK(!entries_.contains(name), "a method named '{}' is served already, by a service with a dot in its name",
+                name);
   }
   services_.emplace(std::string(service), std::move(owner));
   for (std::size_t i = 0; i < methods.size(); ++i) {

@@ -69,7 +69,7 @@ class ServiceDispatch final : public stream::Dispatch {
   bool names_a_service(std::string_view action) const;
 
   ByName<std::shared_ptr<void>> services_;
-  ByName<Entry> entries_;                                // by full name; never iterated in an order that shows
+  ByName<Entry> entries_;  // by full name; never iterated in an order that shows
   std::pair<const std::string, Entry>* last_ = nullptr;  // the same method is asked for again and again
   stream::Dispatch* fallback_ = nullptr;
 };
@@ -152,7 +152,7 @@ void ServiceDispatch::add(std::shared_ptr<Implementation> implementation) {
   static_assert(detail::check_service<Service>());
   Service* service = implementation.get();
   add_entries(Service::razor_service_name(), std::move(implementation), service, Service::razor_method_names(),
-                     Service::template RazorMethods<detail::InvokeTable>::kInvokes);
+              Service::template RazorMethods<detail::InvokeTable>::kInvokes);
 }
 
 }  // namespace razor::api

@@ -22,8 +22,8 @@ struct LocalCall final : runtime::Continuation {
   void child_finished() override {
     Reply<T, E> reply = Call<T, E>::reply_of(*call.coroutine());
     if (owner != nullptr) return owner->finish_local(std::move(reply));
-    base::run_user_code(nullptr, [this] { return "the completion of " + std::string(action); },
-                        [&] { done(std::move(reply)); });
+    base::run_user_code(
+        nullptr, [this] { return "the completion of " + std::string(action); }, [&] { done(std::move(reply)); });
     delete this;
   }
 

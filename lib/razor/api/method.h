@@ -55,9 +55,8 @@ struct MethodTraits<Call<T, E> (S::*)(Parameters...)> {
   using Arguments = std::tuple<std::remove_cvref_t<Parameters>...>;
   static constexpr bool kFitsABlob = (0 + ... + (std::is_same_v<Parameters, base::Blob> ? 1 : 0)) <= 1;
   static constexpr bool kTakesValues = ((!std::is_reference_v<Parameters> && !std::is_pointer_v<Parameters>) && ...);
-  static constexpr bool kTypesTravel =
-      wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>,
-                          detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel;
+  static constexpr bool kTypesTravel = wire::detail::Parts<detail::InMessage<T>, detail::InMessage<E>,
+                                                           detail::InMessage<std::remove_cvref_t<Parameters>>...>::travel;
   /// Checks what a server adds to that.
   static constexpr bool kParametersAreReceived =
       wire::detail::Parts<detail::InMessage<std::remove_cvref_t<Parameters>>...>::are_received &&
@@ -127,8 +126,7 @@ struct MethodList {
   static constexpr bool check(std::index_sequence<I...>) {
     constexpr auto wire_names = Service::razor_method_names();
     constexpr auto member_names = Service::razor_member_names();
-    return (CheckSignature<Methods>::ok && ...) &&
-           (CheckWireName<Methods, stands_before(wire_names, I)>::ok && ...) &&
+    return (CheckSignature<Methods>::ok && ...) && (CheckWireName<Methods, stands_before(wire_names, I)>::ok && ...) &&
            (CheckMemberName<Methods, is_stub_member(member_names[I])>::ok && ...);
   }
 };

@@ -46,7 +46,8 @@ void decode_answer(const wire::ResponseFrame& frame, std::string_view method, Re
   switch (static_cast<wire::ResponseFlag>(frame.head.flag)) {
     case wire::ResponseFlag::success: {
       std::string why;
-      if (!decode_result(frame, reply.begin_result(), why)) [[unlikely]] reply = undecodable_result(method, why);
+      if (!decode_result(frame, reply.begin_result(), why)) [[unlikely]]
+        reply = undecodable_result(method, why);
       return;
     }
     case wire::ResponseFlag::error_number:

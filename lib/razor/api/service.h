@@ -29,28 +29,26 @@
 #define RAZOR_SERVICE(Service, ...) RAZOR_SERVICE_AS(Service, #Service, __VA_ARGS__)
 
 /// The last line of a service's definition, with its name on the wire.
-#define RAZOR_SERVICE_AS(Service, wire_service, ...)                                                                  \
- public:                                                                                                              \
-  static constexpr std::string_view razor_service_name() { return wire_service; }                                     \
-  static constexpr auto razor_method_names() {                                                                        \
-    return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_WIRE_NAME_, __VA_ARGS__)};                                         \
-  }                                                                                                                   \
-  static constexpr auto razor_member_names() {                                                                        \
-    return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_NAME_, __VA_ARGS__)};                                       \
-  }                                                                                                                   \
-  using RazorService = Service;                                                                                       \
-  RAZOR_FOR_EACH_(RAZOR_METHOD_DECLARE_, __VA_ARGS__)                                                                 \
-  enum RazorMethodIndex : std::size_t { RAZOR_FOR_EACH_(RAZOR_METHOD_INDEX_, __VA_ARGS__) };                          \
-  template <template <auto, std::size_t> class RazorMethod>                                                           \
-  struct RazorStub {                                                                                                  \
-    template <class RazorTarget>                                                                                      \
-    explicit RazorStub(const RazorTarget& razor_target)                                                               \
-        : RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_INIT_, __VA_ARGS__)) {}                                    \
-    RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_, __VA_ARGS__)                                                                \
-  };                                                                                                                  \
-  template <template <auto...> class RazorList>                                                                       \
-  using RazorMethods = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_POINTER_, __VA_ARGS__))>;            \
-  virtual void razor_a_service_cannot_derive_from_another_service() const final {}                                     \
+#define RAZOR_SERVICE_AS(Service, wire_service, ...)                                                                       \
+ public:                                                                                                                   \
+  static constexpr std::string_view razor_service_name() { return wire_service; }                                          \
+  static constexpr auto razor_method_names() { return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_WIRE_NAME_, __VA_ARGS__)}; } \
+  static constexpr auto razor_member_names() {                                                                             \
+    return std::array{RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_NAME_, __VA_ARGS__)};                                            \
+  }                                                                                                                        \
+  using RazorService = Service;                                                                                            \
+  RAZOR_FOR_EACH_(RAZOR_METHOD_DECLARE_, __VA_ARGS__)                                                                      \
+  enum RazorMethodIndex : std::size_t { RAZOR_FOR_EACH_(RAZOR_METHOD_INDEX_, __VA_ARGS__) };                               \
+  template <template <auto, std::size_t> class RazorMethod>                                                                \
+  struct RazorStub {                                                                                                       \
+    template <class RazorTarget>                                                                                           \
+    explicit RazorStub(const RazorTarget& razor_target)                                                                    \
+        : RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_INIT_, __VA_ARGS__)) {}                                         \
+    RAZOR_FOR_EACH_(RAZOR_METHOD_MEMBER_, __VA_ARGS__)                                                                     \
+  };                                                                                                                       \
+  template <template <auto...> class RazorList>                                                                            \
+  using RazorMethods = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_METHOD_POINTER_, __VA_ARGS__))>;                \
+  virtual void razor_a_service_cannot_derive_from_another_service() const final {}                                         \
   virtual ~Service() = default;
 
 // A method in the list is a name, or a pair that RAZOR_METHOD_AS made.
@@ -72,7 +70,7 @@
 #define RAZOR_METHOD_DECLARE_(method) RAZOR_METHOD_DECLARE_OF_(RAZOR_METHOD_(method))
 #define RAZOR_METHOD_DECLARE_OF_(method) RAZOR_METHOD_DECLARE_NOW_(method)
 #define RAZOR_METHOD_DECLARE_NOW_(method) static constexpr auto razor_pointer_##method = &RazorService::method;
-#define RAZOR_METHOD_MEMBER_(method)                                                                             \
+#define RAZOR_METHOD_MEMBER_(method)                                                                                    \
   RazorMethod<RAZOR_CONCAT_(razor_pointer_, RAZOR_METHOD_(method)), RAZOR_CONCAT_(razor_index_, RAZOR_METHOD_(method))> \
       RAZOR_METHOD_(method);
 #define RAZOR_METHOD_POINTER_(method) , RAZOR_CONCAT_(razor_pointer_, RAZOR_METHOD_(method))
@@ -82,9 +80,9 @@
 ///
 ///   RAZOR_SERVICE(Store, get, put, increment)
 ///   RAZOR_IDEMPOTENT(get, put)
-#define RAZOR_IDEMPOTENT(...)                                                                         \
-  static constexpr bool razor_is_idempotent(std::size_t razor_index) {                                \
-    return ((void)razor_index, false) RAZOR_FOR_EACH_(RAZOR_METHOD_IS_INDEX_, __VA_ARGS__);           \
+#define RAZOR_IDEMPOTENT(...)                                                              \
+  static constexpr bool razor_is_idempotent(std::size_t razor_index) {                     \
+    return ((void)razor_index, false)RAZOR_FOR_EACH_(RAZOR_METHOD_IS_INDEX_, __VA_ARGS__); \
   }
 #define RAZOR_METHOD_IS_INDEX_(method) || razor_index == razor_index_##method
 

@@ -135,7 +135,8 @@ class StubMethod<Method, Mode, std::tuple<Args...>> {
     requires(sizeof...(Given) == sizeof...(Args))
   Returned operator()(Given&&... given) const {
     static_assert((check_argument<Method, Args, Given>() && ...));
-    if (target_->implementation != nullptr) return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...);
+    if (target_->implementation != nullptr)
+      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...);
     return Mode::call(*target_, as_argument<Args>(std::forward<Given>(given))...);
   }
 
@@ -164,10 +165,8 @@ class StubMethod<Method, Mode, std::tuple<Args...>> {
 };
 
 template <auto Method, std::size_t Index>
-using AsyncMethod =
-    StubMethod<Method, AsyncMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
+using AsyncMethod = StubMethod<Method, AsyncMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
 template <auto Method, std::size_t Index>
-using BlockingMethod =
-    StubMethod<Method, BlockingMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
+using BlockingMethod = StubMethod<Method, BlockingMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
 
 }  // namespace razor::api::detail

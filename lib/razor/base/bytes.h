@@ -21,14 +21,10 @@ using ByteCount = std::uint64_t;
 inline constexpr ByteCount kKiB = 1024;
 inline constexpr ByteCount kMiB = 1024 * kKiB;
 
-inline ByteView as_bytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
+inline ByteView as_bytes(std::string_view text) { return {reinterpret_cast<const std::byte*>(text.data()), text.size()}; }
 
 /// The same bytes seen as characters; lives as long as what `bytes` borrows from.
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 inline Bytes to_bytes(ByteView view) { return Bytes(view.begin(), view.end()); }
 

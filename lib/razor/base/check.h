@@ -14,9 +14,9 @@ namespace razor::base {
 }  // namespace razor::base
 
 /// Aborts unless `condition` holds: `RAZOR_CHECK(seq > last, "seq={} last={}", seq, last)`.
-#define RAZOR_CHECK(condition, ...)                                                                       \
-  do {                                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                                      \
-      ::razor::base::check_failed(__FILE__, __LINE__, #condition, ::razor::base::format(__VA_ARGS__));    \
-    }                                                                                                     \
+#define RAZOR_CHECK(condition, ...)                                                                    \
+  do {                                                                                                 \
+    if (!(condition)) [[unlikely]] {                                                                   \
+      ::razor::base::check_failed(__FILE__, __LINE__, #condition, ::razor::base::format(__VA_ARGS__)); \
+    }                                                                                                  \
   } while (false)

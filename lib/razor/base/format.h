@@ -148,9 +148,7 @@ constexpr void check_form(const TextForm& form, TextArg::Kind kind) {
 constexpr std::size_t next_brace(std::string_view format) { return format.find_first_of("{}"); }
 
 /// Whether `format` begins with a doubled brace, which stands for a single one.
-constexpr bool begins_with_doubled(std::string_view format) {
-  return format.size() >= 2 && format[0] == format[1];
-}
+constexpr bool begins_with_doubled(std::string_view format) { return format.size() >= 2 && format[0] == format[1]; }
 
 }  // namespace detail
 

@@ -121,7 +121,9 @@ class Putting final : public Events {
   bool boolean(bool value) override { return takes_value() && (to_.put_bool(value), true); }
   bool number_integer(number_integer_t value) override { return takes_value() && (to_.put_signed(value), true); }
   bool number_unsigned(number_unsigned_t value) override { return takes_value() && (to_.put_unsigned(value), true); }
-  bool number_float(number_float_t value, const string_t&) override { return takes_value() && (to_.put_double(value), true); }
+  bool number_float(number_float_t value, const string_t&) override {
+    return takes_value() && (to_.put_double(value), true);
+  }
   bool string(string_t& text) override {
     if (!open_.empty() && open_.back() == Place::marked) return put_marked(text);
     return takes_value() && (to_.put_text(text), true);
@@ -162,9 +164,9 @@ class Putting final : public Events {
     array,
     object,
     marked,  // the text of {"$bin": "…"} and its kin
-    map,     // the array of {"$map": […]}
-    pairs,   // inside that array: pairs
-    pair,    // a key or a value
+    map,  // the array of {"$map": […]}
+    pairs,  // inside that array: pairs
+    pair,  // a key or a value
   };
 
   bool takes_value() {
@@ -244,7 +246,8 @@ class Putting final : public Events {
 };
 
 void parse(std::string_view text, Events& events) {
-  if (!Json::sax_parse(text.begin(), text.end(), &events)) throw wire::DecodeError("not JSON: " + wire::printable(events.why()));
+  if (!Json::sax_parse(text.begin(), text.end(), &events))
+    throw wire::DecodeError("not JSON: " + wire::printable(events.why()));
 }
 
 }  // namespace

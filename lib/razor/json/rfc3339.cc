@@ -31,9 +31,9 @@ std::optional<std::string> text_of(wire::Timestamp time) {
   if (day < kFirst.time_since_epoch().count() || day >= kEnd.time_since_epoch().count()) return std::nullopt;
   const year_month_day date{sys_days(days(day))};
   const std::int64_t second = time.seconds - day * kDay;
-  std::string text = base::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), second / 3600,
-                                  second / 60 % 60, second % 60);
+  std::string text =
+      base::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                   static_cast<unsigned>(date.day()), second / 3600, second / 60 % 60, second % 60);
   if (time.nanoseconds > 0) {
     std::string fraction = base::format("{:09}", time.nanoseconds);
     fraction.erase(fraction.find_last_not_of('0') + 1);
@@ -46,7 +46,8 @@ std::optional<wire::Timestamp> timestamp_of(std::string_view text) {
   if (text.size() < 20 || text.back() != 'Z') return std::nullopt;
   if (text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':') return std::nullopt;
   const auto year = number_of(text.substr(0, 4)), month = number_of(text.substr(5, 2)), day = number_of(text.substr(8, 2));
-  const auto hour = number_of(text.substr(11, 2)), minute = number_of(text.substr(14, 2)), second = number_of(text.substr(17, 2));
+  const auto hour = number_of(text.substr(11, 2)), minute = number_of(text.substr(14, 2)),
+             second = number_of(text.substr(17, 2));
   if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
   const year_month_day date{std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month), std::chrono::day(*day)};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;

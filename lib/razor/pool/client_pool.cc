@@ -1,7 +1,7 @@
 #include "razor/pool/client_pool.h"
 
 #include "razor/pool/internal/pool_core.h"
-#include "razor/stream/internal/end_elsewhere.h"
+#include "razor/stream/end_elsewhere.h"
 
 namespace razor::pool {
 namespace {

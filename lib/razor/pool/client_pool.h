@@ -66,10 +66,10 @@ class ClientPool {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Message>
-stream::StreamCall ClientPool::call(const wire::Action& action, const Message& message,
-                                    const stream::CallOptions& options, base::Blob blob) {
-  return stream::StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
-                            std::move(blob));
+stream::StreamCall ClientPool::call(const wire::Action& action, const Message& message, const stream::CallOptions& options,
+                                    base::Blob blob) {
+  return stream::StreamCall(
+      channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); }, std::move(blob));
 }
 
 }  // namespace razor::pool

@@ -64,10 +64,10 @@ class FailoverPool {
 // ---------------------------------------------------------------------------------------------------------------------
 
 template <class Message>
-stream::StreamCall FailoverPool::call(const wire::Action& action, const Message& message,
-                                      const stream::CallOptions& options, base::Blob blob) {
-  return stream::StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
-                            std::move(blob));
+stream::StreamCall FailoverPool::call(const wire::Action& action, const Message& message, const stream::CallOptions& options,
+                                      base::Blob blob) {
+  return stream::StreamCall(
+      channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); }, std::move(blob));
 }
 
 }  // namespace razor::pool

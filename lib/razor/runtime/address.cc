@@ -77,8 +77,8 @@ struct Fault {
 };
 
 base::Result<Address> refused(std::string_view text, const Fault& fault) {
-  std::string said = text.empty() ? std::string(text_of(fault.error))
-                                  : base::format("{}: {}", shown(text), text_of(fault.error));
+  std::string said =
+      text.empty() ? std::string(text_of(fault.error)) : base::format("{}: {}", shown(text), text_of(fault.error));
   if (!fault.advice.empty()) said += base::format(" ({})", fault.advice);
   return {make_error_code(fault.error), std::move(said)};
 }
@@ -119,12 +119,10 @@ std::optional<Fault> fault_of_ipv6(std::string_view host) {
 
 std::optional<Fault> fault_of_host(const std::string& host, std::uint16_t port) {
   if (host.empty()) {
-    return Fault{AddressError::no_host,
-                 base::format("write 127.0.0.1:{}, or 0.0.0.0:{} to listen everywhere", port, port)};
+    return Fault{AddressError::no_host, base::format("write 127.0.0.1:{}, or 0.0.0.0:{} to listen everywhere", port, port)};
   }
   if (host == "*") {
-    return Fault{AddressError::bad_host,
-                 base::format("write 0.0.0.0:{} or [::]:{} to listen everywhere", port, port)};
+    return Fault{AddressError::bad_host, base::format("write 0.0.0.0:{} or [::]:{} to listen everywhere", port, port)};
   }
   if (host.find(':') != host.npos) return fault_of_ipv6(host);
   if (std::ranges::any_of(host, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; })) {

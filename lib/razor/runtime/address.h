@@ -71,8 +71,7 @@ class Address {
   auto operator<=>(const Address&) const = default;
 
  private:
-  Address(Family family, std::string host, std::uint16_t port)
-      : family_(family), host_(std::move(host)), port_(port) {}
+  Address(Family family, std::string host, std::uint16_t port) : family_(family), host_(std::move(host)), port_(port) {}
 
   Family family_ = Family::tcp;
   std::string host_;

@@ -53,8 +53,10 @@ class PromiseBase {
 
   /// It is awaited, or spawned, from now on: that happens once.
   void claim(const char* how) {
-    RAZOR_CHECK(!claimed_, "a Task or Call is {} that was awaited or spawned before: each is used once; keep its result, or "
-                           "make another one", how);
+    RAZOR_CHECK(!claimed_,
+                "a Task or Call is {} that was awaited or spawned before: each is used once; keep its result, or "
+                "make another one",
+                how);
     claimed_ = true;
   }
 
@@ -109,7 +111,8 @@ inline void PromiseBase::resume() {
   activation_ = &activation;
   handle_.resume();
   if (!activation.frame_is_gone) activation_ = nullptr;
-  if (activation.destroy_at_end != nullptr) [[unlikely]] activation.destroy_at_end->handle_.destroy();
+  if (activation.destroy_at_end != nullptr) [[unlikely]]
+    activation.destroy_at_end->handle_.destroy();
 }
 
 inline void PromiseBase::destroy() {

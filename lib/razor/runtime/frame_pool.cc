@@ -71,7 +71,8 @@ void FramePool::deallocate(void* frame, std::size_t bytes) noexcept {
     ::operator delete(frame);
     return;
   }
-  if (!lists.trimmed_at_exit) [[unlikely]] trim_at_exit();
+  if (!lists.trimmed_at_exit) [[unlikely]]
+    trim_at_exit();
   lists.first[size_class] = ::new (frame) FreeFrame{lists.first[size_class]};
   ++lists.count[size_class];
 }

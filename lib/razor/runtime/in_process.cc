@@ -57,8 +57,8 @@ class Wakeup final : private PostedTask {
 struct Pipe {
   std::vector<std::byte> bytes;
   std::size_t taken = 0;  // of `bytes`: read
-  bool has_ended = false;       // the writer shut it
-  bool is_reset = false;        // by either end
+  bool has_ended = false;  // the writer shut it
+  bool is_reset = false;  // by either end
   bool reader_is_gone = false;  // it was destroyed: nobody will read
 
   std::size_t readable() const { return bytes.size() - taken; }
@@ -95,7 +95,7 @@ struct Link final : std::enable_shared_from_this<Link> {
     ByteStream::Read* reader = nullptr;
     ByteStream::Write* writer = nullptr;
     bool is_closed = false;  // reset here, or destroyed
-    unsigned at_once = 0;    // operations that did not wait, in a row
+    unsigned at_once = 0;  // operations that did not wait, in a row
     Wakeup wakeup;
   };
 
@@ -270,7 +270,10 @@ StreamPair make_pair_of(Executor& client, Executor& server, const Address& serve
 // Where connections wait to be accepted. Owned by its listener, by accepts that wait, and by a wake-up on its way.
 struct Backlog final : std::enable_shared_from_this<Backlog> {
   Backlog(Executor& listener_executor, std::size_t most)
-      : executor(listener_executor), connections_max(most), changed(listener_executor), wakeup(listener_executor, &Backlog::woken, this) {}
+      : executor(listener_executor),
+        connections_max(most),
+        changed(listener_executor),
+        wakeup(listener_executor, &Backlog::woken, this) {}
 
   static void woken(void* backlog) { static_cast<Backlog*>(backlog)->changed.set(); }
 

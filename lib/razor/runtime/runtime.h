@@ -13,10 +13,10 @@
 #include "razor/base/time.h"
 #include "razor/runtime/byte_stream.h"
 #include "razor/runtime/foreign_queue.h"
-#include "razor/runtime/lookup_error.h"
-#include "razor/runtime/runnable.h"
 #include "razor/runtime/handler_fault.h"
+#include "razor/runtime/lookup_error.h"
 #include "razor/runtime/root_task.h"
+#include "razor/runtime/runnable.h"
 #include "razor/runtime/runtime_object.h"
 #include "razor/runtime/task.h"
 #include "razor/runtime/timer.h"
@@ -71,7 +71,8 @@ class Executor {
 
   /// Ends the program, with a message that names `object`, unless the calling thread may use it now. Costs one compare.
   void check_use(std::string_view object) const {
-    if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]] check_use_slowly(object);
+    if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]]
+      check_use_slowly(object);
   }
 
   /// Runs `task` to its end, from the next turn on. `name` appears when an exception escapes it, which ends the

@@ -46,7 +46,8 @@ class RuntimeObject : public base::ListLink<RuntimeObjectsTag> {
   /// Ends the program, with a message that names `object_name()`, unless the calling thread may use the object now. At the
   /// beginning of what users call: it costs one compare.
   void check_use() const {
-    if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]] check_use_slowly();
+    if (life_->owner.load(std::memory_order_relaxed) != ThreadMark::here()) [[unlikely]]
+      check_use_slowly();
   }
 
  private:

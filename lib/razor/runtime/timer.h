@@ -60,9 +60,7 @@ class TimerQueue {
   void clear();
 
  private:
-  static bool before(const Timer& a, const Timer& b) {
-    return a.at_ != b.at_ ? a.at_ < b.at_ : a.order_ < b.order_;
-  }
+  static bool before(const Timer& a, const Timer& b) { return a.at_ != b.at_ ? a.at_ < b.at_ : a.order_ < b.order_; }
   void place(Timer& timer, std::size_t index);
   void sift_up(Timer& timer);
   void sift_down(Timer& timer);

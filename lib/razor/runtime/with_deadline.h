@@ -27,8 +27,7 @@ class [[nodiscard]] WithDeadline final : public ChildAwaiter {
   WithDeadline(Clock& clock, base::TimePoint deadline, Task<T> task)
       : task_(std::move(task)), clock_(clock), timer_(clock, *this), deadline_(deadline) {}
   /// Only before it is awaited.
-  WithDeadline(WithDeadline&& other) noexcept
-      : WithDeadline(other.clock_, other.deadline_, std::move(other.task_)) {}
+  WithDeadline(WithDeadline&& other) noexcept : WithDeadline(other.clock_, other.deadline_, std::move(other.task_)) {}
 
   bool await_ready() const noexcept { return false; }
   template <std::derived_from<PromiseBase> Promise>

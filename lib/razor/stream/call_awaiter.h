@@ -29,7 +29,8 @@ class CallAwaiter : public Exchange, public runtime::Waiter {
 
   /// The one that the call is made on. Not for a call in this process, which has none.
   runtime::Runtime& runtime() const {
-    RAZOR_CHECK(channel() != nullptr, "the runtime of {} was asked for, but it is a call in this process and has none", name());
+    RAZOR_CHECK(channel() != nullptr, "the runtime of {} was asked for, but it is a call in this process and has none",
+                name());
     return channel()->runtime();
   }
   /// What it calls: "CalculatorService.add".
@@ -55,8 +56,10 @@ class CallAwaiter : public Exchange, public runtime::Waiter {
 
   /// Its result is taken, once.
   void use(const char* how) {
-    RAZOR_CHECK(!used_, "a call is {} that was awaited before, or moved from: a call ends once; keep its result, or make "
-                        "another call", how);
+    RAZOR_CHECK(!used_,
+                "a call is {} that was awaited before, or moved from: a call ends once; keep its result, or make "
+                "another call",
+                how);
     used_ = true;
   }
 

@@ -30,27 +30,27 @@ namespace razor::stream {
 
 /// A call. All of it lives during the call of the hook only.
 struct CallInfo {
-  std::string_view method;        ///< "CalculatorService.add", "action 3"; at a server any bytes that a peer has sent
-  const runtime::Address& peer;   ///< the server's, or the client's; for a call over a pool the address asked last
+  std::string_view method;  ///< "CalculatorService.add", "action 3"; at a server any bytes that a peer has sent
+  const runtime::Address& peer;  ///< the server's, or the client's; for a call over a pool the address asked last
   base::ByteCount request_bytes;  ///< of message and blob
-  std::uint32_t attempts = 1;     ///< made so far: a pool may make several for a call
+  std::uint32_t attempts = 1;  ///< made so far: a pool may make several for a call
 };
 
 /// How a call ended.
 struct CallOutcome {
   enum class Kind : std::uint8_t {
     success,
-    error,      ///< the handler's own
-    failed,     ///< the framework's: `errc`
+    error,  ///< the handler's own
+    failed,  ///< the framework's: `errc`
     cancelled,  ///< at the client: its caller stopped waiting
   };
 
   Kind kind = Kind::success;
-  std::optional<base::Errc> errc;       ///< of `failed`
-  base::Ran ran = base::Ran::yes;       ///< whether the request was dispatched to a handler
-  std::string_view detail;              ///< of `failed`: a sentence for a person, or empty
-  base::ByteCount response_bytes = 0;   ///< of message and blob
-  bool is_peer_there = true;            ///< at the server: false when nobody waits for the response any more
+  std::optional<base::Errc> errc;  ///< of `failed`
+  base::Ran ran = base::Ran::yes;  ///< whether the request was dispatched to a handler
+  std::string_view detail;  ///< of `failed`: a sentence for a person, or empty
+  base::ByteCount response_bytes = 0;  ///< of message and blob
+  bool is_peer_there = true;  ///< at the server: false when nobody waits for the response any more
 
   bool ok() const { return kind == Kind::success; }
   /// "success", "error", "deadline_exceeded (ran: maybe): no response within 20 ms", "cancelled (ran: no)".
@@ -61,7 +61,7 @@ struct CallOutcome {
 struct CallTimings {
   base::Duration waiting{};  ///< at a client: for a connection, for room in the window, between attempts; at a server: none
   base::Duration running{};  ///< from sending to the response; at a server, from dispatching to the response
-  base::Duration total{};    ///< of both
+  base::Duration total{};  ///< of both
 };
 
 /// At the client's end: of a ClientStream (`ClientStreamConfig::hook`) or of a pool (`ClientPoolConfig::hook`). A pool's hook sees

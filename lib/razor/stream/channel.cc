@@ -8,7 +8,8 @@ void start_encoded(Channel& channel, Exchange& exchange, const wire::Action& act
   try {
     RequestDraft draft = channel.draft(exchange, action, options);
     has_begun = true;
-    if (!base::catching_bad_alloc([&] { draft.sink().put(message); })) return draft.refuse(base::out_of_memory(base::Ran::no));
+    if (!base::catching_bad_alloc([&] { draft.sink().put(message); }))
+      return draft.refuse(base::out_of_memory(base::Ran::no));
     draft.commit(std::move(blob));
   } catch (const std::bad_alloc&) {
     if (has_begun) throw;

@@ -3,7 +3,7 @@
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
 #include "razor/stream/internal/client_stream_core.h"
-#include "razor/stream/internal/end_elsewhere.h"
+#include "razor/stream/end_elsewhere.h"
 
 namespace razor::stream {
 
@@ -20,8 +20,7 @@ runtime::Task<base::Result<ClientStream>> ClientStream::connect(runtime::Runtime
   co_return *std::move(made);
 }
 
-ClientStream::ClientStream(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream,
-                           ClientStreamConfig config)
+ClientStream::ClientStream(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream, ClientStreamConfig config)
     : core_(base::make_ref<ClientStreamCore>(runtime, std::move(stream), config)) {
   try {
     core_->start();

@@ -16,8 +16,8 @@
 #include "razor/runtime/runtime.h"
 #include "razor/stream/channel.h"
 #include "razor/stream/client_stats.h"
-#include "razor/stream/client_stream_watcher.h"
 #include "razor/stream/client_stream_config.h"
+#include "razor/stream/client_stream_watcher.h"
 #include "razor/stream/client_task.h"
 #include "razor/stream/stream_call.h"
 
@@ -52,8 +52,7 @@ class ClientStream {
 
   /// `co_await stream.call(action, message)`: an OwnedResponse. The call starts now; destroying it stops waiting.
   template <class Message>
-  StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {},
-                  base::Blob blob = {});
+  StreamCall call(const wire::Action& action, const Message& message, const CallOptions& options = {}, base::Blob blob = {});
   /// The same with a message that is encoded already, or none.
   StreamCall call_encoded(const wire::Action& action, base::ByteView message, const CallOptions& options = {},
                           base::Blob blob = {});
@@ -97,8 +96,8 @@ class ClientStream {
 template <class Message>
 StreamCall ClientStream::call(const wire::Action& action, const Message& message, const CallOptions& options,
                               base::Blob blob) {
-  return StreamCall(channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); },
-                    std::move(blob));
+  return StreamCall(
+      channel(), action, options, [&message](wire::Encoder& to) { wire::encode(to, message); }, std::move(blob));
 }
 
 }  // namespace razor::stream

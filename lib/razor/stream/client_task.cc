@@ -44,8 +44,7 @@ std::string Response::message() const {
 
 // --- ClientTask ------------------------------------------------------------------------------------------------------
 
-ClientTask::ClientTask(const wire::Action& action, Completion completion)
-    : call_(new Call(action, std::move(completion))) {}
+ClientTask::ClientTask(const wire::Action& action, Completion completion) : call_(new Call(action, std::move(completion))) {}
 
 ClientTask ClientTask::with_encoded(const wire::Action& action, base::ByteView message, Completion completion) {
   ClientTask task(action, std::move(completion));

@@ -150,7 +150,7 @@ void submit(Channel& channel, ClientTask task);
 }  // namespace razor::stream
 
 namespace razor {
-using stream::Response;
 using stream::ClientTask;
+using stream::Response;
 using wire::Action;
 }  // namespace razor

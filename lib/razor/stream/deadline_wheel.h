@@ -77,7 +77,7 @@ class DeadlineWheel {
 
     base::Duration width{};
     std::int64_t expired_up_to = -1;  // the last tick whose bucket was emptied
-    std::uint32_t occupied = 0;       // a bit for each bucket that may hold something: entries leave without a word
+    std::uint32_t occupied = 0;  // a bit for each bucket that may hold something: entries leave without a word
     std::array<DeadlineList, kBuckets> buckets;
   };
 

@@ -35,23 +35,23 @@ using FailoverRule = Failover (*)(const wire::ResponseFrame& response);
 class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
  public:
   enum class State : std::uint8_t {
-    idle,            ///< not submitted, or over
-    queued,          ///< waits for room in the window
-    in_flight,       ///< was given to the transport, as far as that had room
-    failing,         ///< its failure is delivered in another turn
-    delegated,       ///< a pool, or another thread, makes calls of its own for it, and none was sent
+    idle,  ///< not submitted, or over
+    queued,  ///< waits for room in the window
+    in_flight,  ///< was given to the transport, as far as that had room
+    failing,  ///< its failure is delivered in another turn
+    delegated,  ///< a pool, or another thread, makes calls of its own for it, and none was sent
     delegated_sent,  ///< … and one was sent
   };
   /// Why the state changed last.
   enum class Reason : std::uint8_t {
     none,
-    room,       ///< the window admits it
-    no_room,    ///< it has to wait for the window
-    response,   ///< its response is there
-    refused,    ///< it may not be sent: limits, encoding, memory, a channel that is closed
-    deadline,   ///< its time is over
-    lost,       ///< the connection ended
-    cut_off,    ///< the connection ended when the transport had taken a part of its frame only: nobody can have run it
+    room,  ///< the window admits it
+    no_room,  ///< it has to wait for the window
+    response,  ///< its response is there
+    refused,  ///< it may not be sent: limits, encoding, memory, a channel that is closed
+    deadline,  ///< its time is over
+    lost,  ///< the connection ended
+    cut_off,  ///< the connection ended when the transport had taken a part of its frame only: nobody can have run it
     delegated,  ///< by `Channel::attach` or `mark_sent`
     delivered,  ///< its failure was handed to the caller
     cancelled,  ///< its caller stopped waiting
@@ -114,7 +114,8 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
     return false;
   }
   void transition(State to, Reason why) {
-    if (!is_allowed(state_, to)) [[unlikely]] refuse_transition(to, why);
+    if (!is_allowed(state_, to)) [[unlikely]]
+      refuse_transition(to, why);
     state_ = to;
     if (to == State::failing) failed_for_ = why;
   }
@@ -127,13 +128,13 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   State state_ = State::idle;
   Reason failed_for_ = Reason::none;
   wire::Seq seq_ = 0;
-  base::ByteCount sent_from_ = 0;   // where its frame begins in all that the connection sends
+  base::ByteCount sent_from_ = 0;  // where its frame begins in all that the connection sends
   base::ByteCount sent_until_ = 0;  // and where it ends
   std::unique_ptr<QueuedFrame> queued_frame_;
   std::unique_ptr<base::CallError> failure_;  // until it is delivered
   std::unique_ptr<CallObservation> observation_;  // only where a hook or a trace looks at calls
-  const wire::WireFormat* format_ = nullptr;      // of its message and its response; null: msgpack
-  void* delegate_state_ = nullptr;                // of the channel that it is delegated to
+  const wire::WireFormat* format_ = nullptr;  // of its message and its response; null: msgpack
+  void* delegate_state_ = nullptr;  // of the channel that it is delegated to
 };
 
 std::string_view name_of(Exchange::State state);

@@ -173,7 +173,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
     if (transit_->calls.load(std::memory_order_relaxed) >= config_.queue_calls_max) {
       return refuse(user, CallError(Errc::overloaded, Ran::no,
                                     base::format("call {}: {} calls are on their way to another thread already (limit {})",
-                                                user.describe(), transit_->calls.load(), config_.queue_calls_max)));
+                                                 user.describe(), transit_->calls.load(), config_.queue_calls_max)));
     }
     RemoteCall& call = accept();
     call.blob = std::move(blob);

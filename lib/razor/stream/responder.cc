@@ -33,7 +33,8 @@ void Responder::fail(base::Errc errc) {
 }
 
 void Responder::fail_undecodable(std::string_view method, std::string_view why) {
-  (void)base::catching_bad_alloc([&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
+  (void)base::catching_bad_alloc(
+      [&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
   begin();
   end_failed(Failure(base::Errc::decode, base::Ran::no, why));
 }

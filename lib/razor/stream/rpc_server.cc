@@ -52,8 +52,7 @@ base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address
   runtime::Transport& transport = config.transport != nullptr ? *config.transport : shared_->runtime.network();
   auto listener = transport.listen(address, {.backlog = config.backlog});
   if (!listener) return {listener.error(), listener.message()};
-  auto& listening = *listening_.emplace_back(
-      std::make_unique<Listening>(shared_->runtime.executor(), *std::move(listener)));
+  auto& listening = *listening_.emplace_back(std::make_unique<Listening>(shared_->runtime.executor(), *std::move(listener)));
   listening.loop.spawn("RpcServer::accept_loop", accept_loop(shared_, *listening.listener));
   return listening.listener->address();
 }
@@ -66,8 +65,8 @@ void RpcServer::serve(std::unique_ptr<runtime::ByteStream> stream) {
 
 runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Listener& listener) {
   runtime::Runtime& runtime = shared->runtime;
-  const std::uint32_t connections_max =
-      shared->common.config.connections_max > 0 ? shared->common.config.connections_max : runtime.network().connections_max();
+  const std::uint32_t connections_max = shared->common.config.connections_max > 0 ? shared->common.config.connections_max
+                                                                                  : runtime.network().connections_max();
   shared->connections_max = connections_max;
   while (true) {
     while (shared->common.stats.connections >= connections_max) {
@@ -110,7 +109,8 @@ void RpcServer::accept_format(const wire::WireFormat& format) {
               format.name(), format.id(), wire::WireFormat::kIdMax);
   const wire::WireFormat* same = shared_->common.find_format(format.id());
   if (same == &format) return;
-  RAZOR_CHECK(same == nullptr, "the format {} has the id {}, which {} has already", format.name(), format.id(), same->name());
+  RAZOR_CHECK(same == nullptr, "the format {} has the id {}, which {} has already", format.name(), format.id(),
+              same->name());
   shared_->common.formats.push_back(&format);
 }
 
@@ -120,8 +120,7 @@ runtime::Task<void> RpcServer::close(base::Duration limit) {
   listening_.clear();
   shared->connections.for_each([](ServerStream& connection) { connection.drain(); });
   const base::TimePoint until = base::saturating_add(shared->runtime.clock().now(), limit);
-  const auto all_closed =
-      co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));
+  const auto all_closed = co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));
   if (all_closed) co_return;
   while (!shared->connections.empty()) shared->connections.front().close("the server's limit for closing has passed");
   shared->handlers.cancel();

@@ -41,8 +41,7 @@ class OwnedResponse {
 class [[nodiscard]] StreamCall final : public CallAwaiter {
  public:
   template <std::invocable<wire::Encoder&> Encode>
-  StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, Encode encode,
-             base::Blob blob = {})
+  StreamCall(Channel& channel, const wire::Action& action, const CallOptions& options, Encode encode, base::Blob blob = {})
       : action_(action.name()), number_(action.number()) {
     start_call(channel, *this, action, options, encode, std::move(blob));
   }

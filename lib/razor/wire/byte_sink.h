@@ -18,7 +18,8 @@ class ByteSink {
   /// Room for `count` bytes. They count as written once `advance` says so.
   /// Errors: throws std::bad_alloc.
   std::byte* reserve(std::size_t count) {
-    if (static_cast<std::size_t>(end_ - position_) < count) [[unlikely]] make_room(count);
+    if (static_cast<std::size_t>(end_ - position_) < count) [[unlikely]]
+      make_room(count);
     return position_;
   }
   /// `count` of the reserved bytes were written.

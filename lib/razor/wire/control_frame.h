@@ -16,7 +16,8 @@ enum class ControlKind : std::uint8_t {
 
 /// The control frame that has this head; nothing when it is a user's request. A blob makes no difference: it is dropped.
 inline std::optional<ControlKind> control_kind(const RequestHead& head) {
-  if (head.action != 0 || head.msg_bytes != 0) [[likely]] return std::nullopt;
+  if (head.action != 0 || head.msg_bytes != 0) [[likely]]
+    return std::nullopt;
   return head.format == kPromptPingFormat ? ControlKind::prompt_ping : ControlKind::ping;
 }
 

@@ -19,13 +19,28 @@ const char* kind_of(std::uint8_t tag) {
   if (tag < 0xc0) return "a string";
   switch (tag) {
     case 0xc0: return "nil";
-    case 0xc2: case 0xc3: return "a boolean";
-    case 0xc4: case 0xc5: case 0xc6: return "bytes";
-    case 0xca: case 0xcb: return "a float";
-    case 0xcc: case 0xcd: case 0xce: case 0xcf: case 0xd0: case 0xd1: case 0xd2: case 0xd3: return "an integer";
-    case 0xd9: case 0xda: case 0xdb: return "a string";
-    case 0xdc: case 0xdd: return "an array";
-    case 0xde: case 0xdf: return "a map";
+    case 0xc2:
+    case 0xc3: return "a boolean";
+    case 0xc4:
+    case 0xc5:
+    case 0xc6: return "bytes";
+    case 0xca:
+    case 0xcb: return "a float";
+    case 0xcc:
+    case 0xcd:
+    case 0xce:
+    case 0xcf:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3: return "an integer";
+    case 0xd9:
+    case 0xda:
+    case 0xdb: return "a string";
+    case 0xdc:
+    case 0xdd: return "an array";
+    case 0xde:
+    case 0xdf: return "a map";
     case 0xc1: return "a byte that msgpack never uses";
     default: return "an extension";
   }
@@ -350,7 +365,9 @@ bool Decoder::skip() {
   }
   switch (tag) {
     case 0xc1: return expected("expected a value");
-    case 0xc4: case 0xc5: case 0xc6: {
+    case 0xc4:
+    case 0xc5:
+    case 0xc6: {
       base::ByteView bytes;
       return read_binary(bytes);
     }
@@ -359,10 +376,19 @@ bool Decoder::skip() {
     case 0xc9: return read_length(4, length) && take(std::size_t{1} + length, from);
     case 0xca: return take(5, from);
     case 0xcb: return take(9, from);
-    case 0xcc: case 0xcd: case 0xce: case 0xcf: case 0xd0: case 0xd1: case 0xd2: case 0xd3:
-      return take(1 + (std::size_t{1} << (tag & 3)), from);
-    case 0xd4: case 0xd5: case 0xd6: case 0xd7: case 0xd8:
-      return take(2 + (std::size_t{1} << (tag - 0xd4)), from);
+    case 0xcc:
+    case 0xcd:
+    case 0xce:
+    case 0xcf:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3: return take(1 + (std::size_t{1} << (tag & 3)), from);
+    case 0xd4:
+    case 0xd5:
+    case 0xd6:
+    case 0xd7:
+    case 0xd8: return take(2 + (std::size_t{1} << (tag - 0xd4)), from);
     default: return take(1, from);  // nil, booleans, small integers
   }
 }

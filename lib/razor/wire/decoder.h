@@ -45,7 +45,17 @@ class Decoder {
 
   /// What comes next, for those who do not know what to expect.
   enum class Kind : std::uint8_t {
-    nil, boolean, unsigned_integer, negative_integer, float32, float64, text, binary, array, map, extension,
+    nil,
+    boolean,
+    unsigned_integer,
+    negative_integer,
+    float32,
+    float64,
+    text,
+    binary,
+    array,
+    map,
+    extension,
     none,  ///< no byte is left, or the next one begins no value
   };
   /// An integer of a signed form counts as negative only if it is.

@@ -61,12 +61,14 @@ class Encoder {
   /// An array or a map begins, whose elements follow; `leave` after the last.
   /// Errors: throws EncodeError below 64 levels, before a value that contains itself overflows the stack.
   void enter() {
-    if (depth_++ == kDepthMax) [[unlikely]] refuse_depth();
+    if (depth_++ == kDepthMax) [[unlikely]]
+      refuse_depth();
   }
   void leave() { --depth_; }
   /// The same for what is behind a pointer: it takes no bytes of its own, but the stack.
   void enter_pointer() {
-    if (pointer_depth_++ == kDepthMax) [[unlikely]] refuse_depth();
+    if (pointer_depth_++ == kDepthMax) [[unlikely]]
+      refuse_depth();
   }
   void leave_pointer() { --pointer_depth_; }
 

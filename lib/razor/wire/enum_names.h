@@ -26,15 +26,13 @@ struct Enumerator {
 }  // namespace razor::wire
 
 /// All values of `Enum` that travel, by name; others are refused, sent or received.
-#define RAZOR_ENUM(Enum, ...)                                                                                 \
-  extern "C++" {                                                                                              \
-  [[maybe_unused]] constexpr auto razor_enumerators(Enum) {                                                   \
-    using RazorEnum = Enum;                                                                                   \
-    return ::std::array{RAZOR_FOR_EACH_(RAZOR_ENUMERATOR_, __VA_ARGS__)};                                     \
-  }                                                                                                           \
-  [[maybe_unused]] constexpr ::std::string_view razor_enum_name(Enum) {                                       \
-    return ::razor::wire::detail::unqualified(#Enum);                                                         \
-  }                                                                                                           \
+#define RAZOR_ENUM(Enum, ...)                                                                                               \
+  extern "C++" {                                                                                                            \
+  [[maybe_unused]] constexpr auto razor_enumerators(Enum) {                                                                 \
+    using RazorEnum = Enum;                                                                                                 \
+    return ::std::array{RAZOR_FOR_EACH_(RAZOR_ENUMERATOR_, __VA_ARGS__)};                                                   \
+  }                                                                                                                         \
+  [[maybe_unused]] constexpr ::std::string_view razor_enum_name(Enum) { return ::razor::wire::detail::unqualified(#Enum); } \
   }
 
 /// In the list of RAZOR_ENUM: a value that has another name on the wire.

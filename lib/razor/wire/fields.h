@@ -45,7 +45,7 @@ enum class Shape { map, tuple, newtype, unit };
 
 /// What a macro says of a field.
 struct FieldInfo {
-  std::string_view name;             ///< as which it is sent
+  std::string_view name;  ///< as which it is sent
   std::string_view other_name = {};  ///< as which it is accepted too; empty for none
 };
 /// It may be absent.
@@ -123,16 +123,16 @@ using wire::Unit;
 #define RAZOR_NEWTYPE(Type, field) RAZOR_NAMED_FIELDS_(Type, newtype, field)
 
 /// Travels as an empty array, as the reference sends a unit struct; read from nil too.
-#define RAZOR_UNIT(Type)                                                            \
- public:                                                                            \
-  bool operator==(const Type&) const { return true; }                               \
-  static constexpr std::size_t razor_field_count() { return 0; }                    \
-  template <class RazorSelf, class RazorVisitor>                                    \
-  static constexpr bool razor_visit(RazorSelf&, RazorVisitor&&) {                   \
-    return true;                                                                    \
-  }                                                                                 \
-  template <template <class...> class RazorList>                                    \
-  using RazorFieldTypes = RazorList<>;                                              \
+#define RAZOR_UNIT(Type)                                          \
+ public:                                                          \
+  bool operator==(const Type&) const { return true; }             \
+  static constexpr std::size_t razor_field_count() { return 0; }  \
+  template <class RazorSelf, class RazorVisitor>                  \
+  static constexpr bool razor_visit(RazorSelf&, RazorVisitor&&) { \
+    return true;                                                  \
+  }                                                               \
+  template <template <class...> class RazorList>                  \
+  using RazorFieldTypes = RazorList<>;                            \
   RAZOR_NAMED_SHAPE_(Type, unit)
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -140,26 +140,25 @@ using wire::Unit;
 // order, until that returns false: one function template instead of a tuple of references, which compilers take long for.
 // It is always inlined: what a visitor refers to would otherwise be loaded anew for each field.
 
-#define RAZOR_NAMED_SHAPE_(Type, shape)                                                              \
-  using RazorNamed = Type;                                                                           \
+#define RAZOR_NAMED_SHAPE_(Type, shape)                                                                     \
+  using RazorNamed = Type;                                                                                  \
   static constexpr std::string_view razor_type_name() { return ::razor::wire::detail::unqualified(#Type); } \
   static constexpr ::razor::wire::Shape razor_shape() { return ::razor::wire::Shape::shape; }
 
-#define RAZOR_NAMED_FIELDS_(Type, shape, ...)                                                                         \
- public:                                                                                                              \
-  Type() = default;                                                                                                   \
-  explicit(RAZOR_IS_ONE_(__VA_ARGS__))                                                                                \
-      Type(RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_PARAMETER_, __VA_ARGS__)))                                 \
-      : Type() {                                                                                                      \
-    RAZOR_FOR_EACH_(RAZOR_FIELD_GIVE_, __VA_ARGS__)                                                                   \
-  }                                                                                                                   \
-  static constexpr std::size_t razor_field_count() { return 0 RAZOR_FOR_EACH_(RAZOR_FIELD_COUNT_, __VA_ARGS__); }     \
-  template <class RazorSelf, class RazorVisitor>                                                                      \
-  [[gnu::always_inline]] static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {     \
-    return true RAZOR_FOR_EACH_(RAZOR_FIELD_VISIT_, __VA_ARGS__);                                                     \
-  }                                                                                                                   \
-  template <template <class...> class RazorList, class RazorSelf = Type>                                              \
-  using RazorFieldTypes = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_TYPE_, __VA_ARGS__))>;            \
+#define RAZOR_NAMED_FIELDS_(Type, shape, ...)                                                                          \
+ public:                                                                                                               \
+  Type() = default;                                                                                                    \
+  explicit(RAZOR_IS_ONE_(__VA_ARGS__)) Type(RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_PARAMETER_, __VA_ARGS__))) \
+      : Type() {                                                                                                       \
+    RAZOR_FOR_EACH_(RAZOR_FIELD_GIVE_, __VA_ARGS__)                                                                    \
+  }                                                                                                                    \
+  static constexpr std::size_t razor_field_count() { return 0 RAZOR_FOR_EACH_(RAZOR_FIELD_COUNT_, __VA_ARGS__); }      \
+  template <class RazorSelf, class RazorVisitor>                                                                       \
+  [[gnu::always_inline]] static constexpr bool razor_visit(RazorSelf& razor_self, RazorVisitor&& razor_visitor) {      \
+    return true RAZOR_FOR_EACH_(RAZOR_FIELD_VISIT_, __VA_ARGS__);                                                      \
+  }                                                                                                                    \
+  template <template <class...> class RazorList, class RazorSelf = Type>                                               \
+  using RazorFieldTypes = RazorList<RAZOR_BEHIND_COMMA_(RAZOR_FOR_EACH_(RAZOR_FIELD_TYPE_, __VA_ARGS__))>;             \
   RAZOR_NAMED_SHAPE_(Type, shape)
 
 // An element of the list is a field, or something in parentheses that begins with its kind: razor_base, razor_as ...
@@ -177,8 +176,7 @@ using wire::Unit;
 #endif
 
 #define RAZOR_FIELD_PARAMETER_(element) RAZOR_BY_KIND_(RAZOR_PARAMETER_, element)(element)
-#define RAZOR_PARAMETER_razor_field(field) \
-  , RAZOR_PARAMETER_TYPE_(field) razor_given_##field
+#define RAZOR_PARAMETER_razor_field(field) , RAZOR_PARAMETER_TYPE_(field) razor_given_##field
 #define RAZOR_PARAMETER_razor_as(element) RAZOR_PARAMETER_AS_ element
 #define RAZOR_PARAMETER_AS_(kind, field, wire_name) RAZOR_PARAMETER_razor_field(field)
 #define RAZOR_PARAMETER_razor_base(element) RAZOR_PARAMETER_BASE_ element
@@ -215,15 +213,13 @@ using wire::Unit;
 #define RAZOR_FIELD_VISIT_(element) RAZOR_BY_KIND_(RAZOR_VISIT_, element)(element)
 #define RAZOR_VISIT_razor_field(field) &&razor_visitor(::razor::wire::FieldInfo{#field}, razor_self.field)
 #define RAZOR_VISIT_razor_as(element) RAZOR_VISIT_AS_ element
-#define RAZOR_VISIT_AS_(kind, field, wire_name) \
-  &&razor_visitor(::razor::wire::FieldInfo{wire_name}, razor_self.field)
+#define RAZOR_VISIT_AS_(kind, field, wire_name) &&razor_visitor(::razor::wire::FieldInfo{wire_name}, razor_self.field)
 #define RAZOR_VISIT_razor_base(element) RAZOR_VISIT_BASE_ element
 #define RAZOR_VISIT_BASE_(kind, ...) \
   &&__VA_ARGS__::razor_visit(static_cast<::razor::wire::detail::Like<RazorSelf, __VA_ARGS__>&>(razor_self), razor_visitor)
 
 #define RAZOR_VISIT_razor_renamed(element) RAZOR_VISIT_RENAMED_ element
-#define RAZOR_VISIT_RENAMED_(kind, field, old) \
-  &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
+#define RAZOR_VISIT_RENAMED_(kind, field, old) &&razor_visitor(::razor::wire::FieldInfo{old, #field}, razor_self.field)
 #define RAZOR_VISIT_razor_alias(element) RAZOR_VISIT_ALIAS_ element
 #define RAZOR_VISIT_ALIAS_(kind, field, other_name) \
   &&razor_visitor(::razor::wire::FieldInfo{#field, other_name}, razor_self.field)

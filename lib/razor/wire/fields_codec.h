@@ -19,7 +19,8 @@ struct FieldRef {
   FieldInfo info;
   void* address = nullptr;
   bool (*decode)(Decoder& from, void* address) = nullptr;
-  void (*take)(void* to, void* from) = nullptr;  ///< of a field that may be absent: `*from` goes to `*to`; null for the others
+  void (*take)(void* to,
+               void* from) = nullptr;  ///< of a field that may be absent: `*from` goes to `*to`; null for the others
   bool seen = false;
 };
 
@@ -147,10 +148,11 @@ template <class T>
 
 template <class T>
 constexpr void check_named() {
-  static_assert(!InheritsName<T>,
-                "razor: this type inherits the macro of its base class, which does not know its own fields, so they would be lost. "
-                "Write RAZOR_FIELDS(Derived, RAZOR_BASE(Base), field...) in it, or RAZOR_FIELDS(Derived, RAZOR_BASE(Base)) if "
-                "it adds none");
+  static_assert(
+      !InheritsName<T>,
+      "razor: this type inherits the macro of its base class, which does not know its own fields, so they would be lost. "
+      "Write RAZOR_FIELDS(Derived, RAZOR_BASE(Base), field...) in it, or RAZOR_FIELDS(Derived, RAZOR_BASE(Base)) if "
+      "it adds none");
 }
 
 }  // namespace wire::detail
@@ -197,7 +199,8 @@ struct Codec<T> {
         from.leave();
         return true;
       }
-      wire::detail::FieldsProgress rest = progress;  // a copy: the address of `progress` is not taken, so it stays in registers
+      wire::detail::FieldsProgress rest =
+          progress;  // a copy: the address of `progress` is not taken, so it stays in registers
       return from.ok() && wire::detail::decode_in_any_order(from, value, rest);
     }
   }

@@ -7,8 +7,7 @@
 
 #include "razor/wire/for_each_expansions.h"
 
-#define RAZOR_FOR_EACH_(macro, ...) \
-  __VA_OPT__(RAZOR_CONCAT_(RAZOR_FOR_EACH_, RAZOR_COUNT_(__VA_ARGS__))(macro, __VA_ARGS__))
+#define RAZOR_FOR_EACH_(macro, ...) __VA_OPT__(RAZOR_CONCAT_(RAZOR_FOR_EACH_, RAZOR_COUNT_(__VA_ARGS__))(macro, __VA_ARGS__))
 
 // The same inside of another one, where the macro of that is not expanded again.
 #define RAZOR_FOR_EACH_INNER_(macro, ...) \

@@ -66,7 +66,8 @@ struct FrameSizes {
   std::uint64_t blob_bytes = 0;
 
   bool fit(const FrameLimits& limits) const {
-    return action_bytes <= limits.action_bytes_max && msg_bytes <= limits.msg_bytes_max && blob_bytes <= limits.blob_bytes_max;
+    return action_bytes <= limits.action_bytes_max && msg_bytes <= limits.msg_bytes_max &&
+           blob_bytes <= limits.blob_bytes_max;
   }
   /// "action of 3 bytes (limit 256), message of 20000000 (limit 16777216), blob of 0 (limit 67108864)".
   std::string compared_to(const FrameLimits& limits) const;
@@ -168,8 +169,8 @@ struct ResponseFrame {
   Head head;
   base::ByteView msg;
   base::ByteView blob;
-  BlobSource* source = nullptr;          ///< null: the frame lies in a buffer that is used again
-  const WireFormat* format = nullptr;    ///< of the message and of errors that are values: the request's; null: msgpack
+  BlobSource* source = nullptr;  ///< null: the frame lies in a buffer that is used again
+  const WireFormat* format = nullptr;  ///< of the message and of errors that are values: the request's; null: msgpack
 
   base::Blob take_blob() const { return wire::take_blob(blob, source); }
 };
@@ -180,8 +181,7 @@ struct ResponseFrame {
 inline HeadFault RequestHead::check(const FrameLimits& limits) const {
   if (magic != kMagic) return HeadFault::magic;
   if (version != kVersion) return HeadFault::version;
-  if (name_bytes() > limits.action_bytes_max || msg_bytes > limits.msg_bytes_max ||
-      blob_bytes > limits.blob_bytes_max) {
+  if (name_bytes() > limits.action_bytes_max || msg_bytes > limits.msg_bytes_max || blob_bytes > limits.blob_bytes_max) {
     return HeadFault::too_large;
   }
   return HeadFault::none;

@@ -87,13 +87,15 @@ class FrameReader {
 // On the path of every frame, so inline.
 template <class Frame>
 inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
-  if (large_ || fault_ != HeadFault::none) [[unlikely]] return next_large_frame();
+  if (large_ || fault_ != HeadFault::none) [[unlikely]]
+    return next_large_frame();
   const std::size_t available = end_ - begin_;
   if (available < Frame::kHeadBytes) return Found::need_more;
   const std::byte* from = buffer_.data() + begin_;
   frame_.head = Frame::load_head(from);
   fault_ = frame_.head.check(limits_);
-  if (fault_ != HeadFault::none) [[unlikely]] return Found::fault;
+  if (fault_ != HeadFault::none) [[unlikely]]
+    return Found::fault;
   const std::size_t total = Frame::kHeadBytes + frame_.head.body_bytes();
   if (available < total) {
     if (total > ReadBufferSizes::kMax) large_total_ = total;

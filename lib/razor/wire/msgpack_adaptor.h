@@ -18,13 +18,12 @@
 
 namespace razor::wire::detail {
 
-#define RAZOR_UNSIGNED_PACKERS_                                                                              \
-  pack_uint8, pack_uint16, pack_uint32, pack_uint64, pack_fix_uint8, pack_fix_uint16, pack_fix_uint32,        \
-      pack_fix_uint64, pack_unsigned_char, pack_unsigned_short, pack_unsigned_int, pack_unsigned_long,        \
-      pack_unsigned_long_long
-#define RAZOR_SIGNED_PACKERS_                                                                                 \
-  pack_int8, pack_int16, pack_int32, pack_int64, pack_fix_int8, pack_fix_int16, pack_fix_int32, pack_fix_int64, \
-      pack_char, pack_signed_char, pack_wchar, pack_short, pack_int, pack_long, pack_long_long
+#define RAZOR_UNSIGNED_PACKERS_                                                                                         \
+  pack_uint8, pack_uint16, pack_uint32, pack_uint64, pack_fix_uint8, pack_fix_uint16, pack_fix_uint32, pack_fix_uint64, \
+      pack_unsigned_char, pack_unsigned_short, pack_unsigned_int, pack_unsigned_long, pack_unsigned_long_long
+#define RAZOR_SIGNED_PACKERS_                                                                                              \
+  pack_int8, pack_int16, pack_int32, pack_int64, pack_fix_int8, pack_fix_int16, pack_fix_int32, pack_fix_int64, pack_char, \
+      pack_signed_char, pack_wchar, pack_short, pack_int, pack_long, pack_long_long
 
 /// Takes the part of msgpack-cxx's packer in a type's msgpack_pack and notes where the fields lie, instead of packing
 /// them. What MSGPACK_DEFINE_MAP and its kin write is understood; hand-written packing that does more is recognised,
@@ -66,10 +65,10 @@ class FieldCollector {
   FieldCollector& pack_nil() { return give_up(); }
   FieldCollector& pack_true() { return give_up(); }
   FieldCollector& pack_false() { return give_up(); }
-#define RAZOR_GIVE_UP_(name) \
-  template <class... Args>   \
+#define RAZOR_GIVE_UP_(name)             \
+  template <class... Args>               \
   FieldCollector& name(const Args&...) { \
-    return give_up();        \
+    return give_up();                    \
   }
   RAZOR_FOR_EACH_(RAZOR_GIVE_UP_, RAZOR_UNSIGNED_PACKERS_, RAZOR_SIGNED_PACKERS_, pack_float, pack_double, pack_str,
                   pack_str_body, pack_bin, pack_bin_body, pack_ext, pack_ext_body)
@@ -197,7 +196,8 @@ bool decode_by_msgpack(MsgpackCxx, Decoder& from, T& value) {
     if (!collector.understood()) return decode_by_adaptor(from, value);
     if (!collector.is_map()) return decode_elements(from, collector.fields());
     FieldsProgress progress;
-    if (!from.read_map(progress.entries) || !from.enter() || !decode_other_fields(from, collector.fields(), progress)) return false;
+    if (!from.read_map(progress.entries) || !from.enter() || !decode_other_fields(from, collector.fields(), progress))
+      return false;
     reset_absent_fields<T>(collector.fields(), value);
     return true;
   } else {

@@ -69,39 +69,39 @@ concept Any = std::is_same_v<T, T>;
 
 }  // namespace razor::wire::detail
 
-#define RAZOR_GUARDED_MAP_(Map)                                                                                     \
-  template <typename K, typename V, typename Second, typename Third, typename Alloc>                                \
-    requires razor::wire::detail::Any<K>                                                                            \
-  struct as<Map<K, V, Second, Third, Alloc>,                                                                        \
-            typename std::enable_if<msgpack::has_as<K>::value || msgpack::has_as<V>::value>::type> {                \
-    Map<K, V, Second, Third, Alloc> operator()(msgpack::object const& o) const {                                    \
-      return razor::wire::detail::map_of<Map<K, V, Second, Third, Alloc>>(o);                                       \
-    }                                                                                                               \
-  };                                                                                                                \
-  template <typename K, typename V, typename Second, typename Third, typename Alloc>                                \
-    requires razor::wire::detail::Any<K>                                                                            \
-  struct convert<Map<K, V, Second, Third, Alloc>> {                                                                 \
-    msgpack::object const& operator()(msgpack::object const& o, Map<K, V, Second, Third, Alloc>& v) const {         \
-      v = razor::wire::detail::map_of<Map<K, V, Second, Third, Alloc>>(o);                                          \
-      return o;                                                                                                     \
-    }                                                                                                               \
+#define RAZOR_GUARDED_MAP_(Map)                                                                             \
+  template <typename K, typename V, typename Second, typename Third, typename Alloc>                        \
+    requires razor::wire::detail::Any<K>                                                                    \
+  struct as<Map<K, V, Second, Third, Alloc>,                                                                \
+            typename std::enable_if<msgpack::has_as<K>::value || msgpack::has_as<V>::value>::type> {        \
+    Map<K, V, Second, Third, Alloc> operator()(msgpack::object const& o) const {                            \
+      return razor::wire::detail::map_of<Map<K, V, Second, Third, Alloc>>(o);                               \
+    }                                                                                                       \
+  };                                                                                                        \
+  template <typename K, typename V, typename Second, typename Third, typename Alloc>                        \
+    requires razor::wire::detail::Any<K>                                                                    \
+  struct convert<Map<K, V, Second, Third, Alloc>> {                                                         \
+    msgpack::object const& operator()(msgpack::object const& o, Map<K, V, Second, Third, Alloc>& v) const { \
+      v = razor::wire::detail::map_of<Map<K, V, Second, Third, Alloc>>(o);                                  \
+      return o;                                                                                             \
+    }                                                                                                       \
   };
 
-#define RAZOR_GUARDED_SET_(Set)                                                                                     \
-  template <typename Key, typename Hash, typename Compare, typename Alloc>                                          \
-    requires razor::wire::detail::Any<Key>                                                                          \
-  struct as<Set<Key, Hash, Compare, Alloc>, typename std::enable_if<msgpack::has_as<Key>::value>::type> {           \
-    Set<Key, Hash, Compare, Alloc> operator()(msgpack::object const& o) const {                                     \
-      return razor::wire::detail::set_of<Set<Key, Hash, Compare, Alloc>>(o);                                        \
-    }                                                                                                               \
-  };                                                                                                                \
-  template <typename Key, typename Hash, typename Compare, typename Alloc>                                          \
-    requires razor::wire::detail::Any<Key>                                                                          \
-  struct convert<Set<Key, Hash, Compare, Alloc>> {                                                                  \
-    msgpack::object const& operator()(msgpack::object const& o, Set<Key, Hash, Compare, Alloc>& v) const {          \
-      v = razor::wire::detail::set_of<Set<Key, Hash, Compare, Alloc>>(o);                                           \
-      return o;                                                                                                     \
-    }                                                                                                               \
+#define RAZOR_GUARDED_SET_(Set)                                                                            \
+  template <typename Key, typename Hash, typename Compare, typename Alloc>                                 \
+    requires razor::wire::detail::Any<Key>                                                                 \
+  struct as<Set<Key, Hash, Compare, Alloc>, typename std::enable_if<msgpack::has_as<Key>::value>::type> {  \
+    Set<Key, Hash, Compare, Alloc> operator()(msgpack::object const& o) const {                            \
+      return razor::wire::detail::set_of<Set<Key, Hash, Compare, Alloc>>(o);                               \
+    }                                                                                                      \
+  };                                                                                                       \
+  template <typename Key, typename Hash, typename Compare, typename Alloc>                                 \
+    requires razor::wire::detail::Any<Key>                                                                 \
+  struct convert<Set<Key, Hash, Compare, Alloc>> {                                                         \
+    msgpack::object const& operator()(msgpack::object const& o, Set<Key, Hash, Compare, Alloc>& v) const { \
+      v = razor::wire::detail::set_of<Set<Key, Hash, Compare, Alloc>>(o);                                  \
+      return o;                                                                                            \
+    }                                                                                                      \
   };
 
 namespace msgpack {

@@ -44,7 +44,8 @@ void check_received();
 template <class... T>
 struct Parts {
   static constexpr bool travel = ((&check_type<std::remove_const_t<std::remove_all_extents_t<T>>> != nullptr) && ...);
-  static constexpr bool are_received = ((&check_received<std::remove_const_t<std::remove_all_extents_t<T>>> != nullptr) && ...);
+  static constexpr bool are_received =
+      ((&check_received<std::remove_const_t<std::remove_all_extents_t<T>>> != nullptr) && ...);
 };
 
 }  // namespace wire::detail
@@ -78,20 +79,24 @@ void check_type() {
   if constexpr (requires { typename Codec<T>::Parts; }) {
     static_assert(Codec<T>::Parts::travel);
   } else if constexpr (requires { typename Codec<T>::BelongsToNoFamily; } && !MayBeLeftToMsgpackCxx<T>) {
-    static_assert(!is_pointer<T>,
-                  "razor: a pointer does not travel. A std::unique_ptr or std::shared_ptr does, as what it points to; a text is a "
-                  "std::string");
-    static_assert(!is_blob<T>,
-                  "razor: a razor::Blob is a parameter, a result, or the second of a pair that is a result: it travels beside the "
-                  "message. Bytes inside a message are razor::Bytes");
+    static_assert(
+        !is_pointer<T>,
+        "razor: a pointer does not travel. A std::unique_ptr or std::shared_ptr does, as what it points to; a text is a "
+        "std::string");
+    static_assert(
+        !is_blob<T>,
+        "razor: a razor::Blob is a parameter, a result, or the second of a pair that is a result: it travels beside the "
+        "message. Bytes inside a message are razor::Bytes");
     static_assert(!HasMsgpackPack<T>,
                   "razor: types with MSGPACK_DEFINE or another packing for msgpack-cxx travel where you write "
                   "#include \"razor/wire/msgpack_adaptor.h\". Or name the fields with RAZOR_FIELDS instead");
-    static_assert(!std::is_arithmetic_v<T>, "razor: a number of this type does not travel: integers have up to 64 bits, floats "
-                                            "are float and double");
-    static_assert(!is_nothing_known_of<T>,
-                  "razor: nothing says how this type travels. Name its fields inside it: RAZOR_FIELDS(Type, field, ...). A type "
-                  "that you cannot edit gets a razor::Codec<Type> (razor/wire/codec.h)");
+    static_assert(!std::is_arithmetic_v<T>,
+                  "razor: a number of this type does not travel: integers have up to 64 bits, floats "
+                  "are float and double");
+    static_assert(
+        !is_nothing_known_of<T>,
+        "razor: nothing says how this type travels. Name its fields inside it: RAZOR_FIELDS(Type, field, ...). A type "
+        "that you cannot edit gets a razor::Codec<Type> (razor/wire/codec.h)");
   }
 }
 

@@ -11,8 +11,9 @@ namespace wire::detail {
 
 template <class Content>
 constexpr void check_content() {
-  static_assert(!MayBeNil<Content>,
-                "razor: an optional, or a pointer, to what may be nil itself: both would be nil on the wire, and arrive as one");
+  static_assert(
+      !MayBeNil<Content>,
+      "razor: an optional, or a pointer, to what may be nil itself: both would be nil on the wire, and arrive as one");
   static_assert(!std::is_polymorphic_v<Content> || std::is_final_v<Content>,
                 "razor: a pointer to a class with virtual functions: what derives from it would be cut to its base. A "
                 "std::variant says which types there are");

@@ -23,7 +23,8 @@ class OutputBuffer final : public ByteSink {
   /// Starts a frame at the back: what is put from here on is one contiguous run, until `end_frame` or `abandon_frame`.
   /// Errors: throws std::bad_alloc, as all that appends; what was there before stays as it was.
   void begin_frame() {
-    if (position_ == nullptr) [[unlikely]] grow(1);
+    if (position_ == nullptr) [[unlikely]]
+      grow(1);
     frame_ = position_;
   }
   /// The frame so far; moves with the next `reserve` or `put`.
@@ -46,7 +47,8 @@ class OutputBuffer final : public ByteSink {
     if (frame_ == nullptr) return;
     position_ = frame_;
     frame_ = nullptr;
-    if (static_cast<std::size_t>(end_ - position_) > kBlockBytesMax) [[unlikely]] drop_large_block();
+    if (static_cast<std::size_t>(end_ - position_) > kBlockBytesMax) [[unlikely]]
+      drop_large_block();
   }
 
   /// Appends bytes that belong to the frame that just ended. Large ones are kept, not copied.

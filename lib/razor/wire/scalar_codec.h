@@ -140,8 +140,10 @@ struct Codec<T> {
       base::ByteView bytes;
       if (!from.read_binary(bytes)) return false;
       if (bytes.size() != kBytes) return from.fail("wrong number of bits");
-      if (kBits % 8 != 0 && std::to_integer<unsigned>(bytes.back()) >> kBits % 8 != 0) return from.fail("wrong number of bits");
-      for (std::size_t bit = 0; bit < kBits; ++bit) value[bit] = (std::to_integer<unsigned>(bytes[bit / 8]) >> bit % 8 & 1) != 0;
+      if (kBits % 8 != 0 && std::to_integer<unsigned>(bytes.back()) >> kBits % 8 != 0)
+        return from.fail("wrong number of bits");
+      for (std::size_t bit = 0; bit < kBits; ++bit)
+        value[bit] = (std::to_integer<unsigned>(bytes[bit / 8]) >> bit % 8 & 1) != 0;
       return true;
     }
   }

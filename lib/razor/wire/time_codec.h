@@ -47,7 +47,8 @@ struct TimestampOf {
                 "razor: a point in time that travels counts parts of a second that nanoseconds can express");
 
   static Timestamp of(Duration since_epoch) {
-    if (!std::in_range<std::int64_t>(since_epoch.count())) throw EncodeError("a point in time out of the range of a timestamp");
+    if (!std::in_range<std::int64_t>(since_epoch.count()))
+      throw EncodeError("a point in time out of the range of a timestamp");
     const auto count = static_cast<std::int64_t>(since_epoch.count());
     if constexpr (kInSeconds) {
       std::int64_t seconds = 0;
@@ -123,9 +124,10 @@ template <class Clock, class Duration>
 struct Codec<std::chrono::time_point<Clock, Duration>> {
   using T = std::chrono::time_point<Clock, Duration>;
   static constexpr void check() {
-    static_assert(std::is_same_v<Clock, std::chrono::system_clock>,
-                  "razor: only points in time of std::chrono::system_clock travel: another clock's mean nothing elsewhere. Send a "
-                  "duration");
+    static_assert(
+        std::is_same_v<Clock, std::chrono::system_clock>,
+        "razor: only points in time of std::chrono::system_clock travel: another clock's mean nothing elsewhere. Send a "
+        "duration");
   }
 
   static void encode(wire::Encoder& to, const T& value) {

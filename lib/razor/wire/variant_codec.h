@@ -49,8 +49,9 @@ struct Codec<std::variant<T...>> {
   using Parts = wire::detail::Parts<T...>;
 
   static constexpr bool kNamed = (wire::detail::has_name<T> && ...);
-  static_assert(kNamed, "razor: an alternative of a variant travels by name: name it with RAZOR_UNIT, RAZOR_NEWTYPE, RAZOR_TUPLE, "
-                        "RAZOR_FIELDS or RAZOR_ENUM. A std::monostate comes first");
+  static_assert(kNamed,
+                "razor: an alternative of a variant travels by name: name it with RAZOR_UNIT, RAZOR_NEWTYPE, RAZOR_TUPLE, "
+                "RAZOR_FIELDS or RAZOR_ENUM. A std::monostate comes first");
   static_assert(!kNamed || wire::detail::names_are_unique<T...>(),
                 "razor: two alternatives of a variant have the same name on the wire");
 

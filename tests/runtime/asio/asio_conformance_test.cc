@@ -96,8 +96,7 @@ class OwnContextMaker final : public AsioMaker {
 
  private:
   static Task<bool> within_limit(AsioRuntime& runtime, Task<void> task) {
-    const auto result =
-        co_await runtime::with_deadline(runtime.clock(), runtime.clock().now() + kRunLimit, std::move(task));
+    const auto result = co_await runtime::with_deadline(runtime.clock(), runtime.clock().now() + kRunLimit, std::move(task));
     co_return result.ok();
   }
 

@@ -159,8 +159,8 @@ TEST(NameLookupTest, NobodyWaitsForASilentNameServer) {
   {
     AsioRuntime runtime(config_with(lookup));
     const auto try_it = [](AsioRuntime& on) -> Task<Connection> {
-      Connection connected = co_await with_deadline(on.clock(), on.clock().now() + 20ms,
-                                                    on.network().connect(Address::tcp("silent.test", 80)));
+      Connection connected =
+          co_await with_deadline(on.clock(), on.clock().now() + 20ms, on.network().connect(Address::tcp("silent.test", 80)));
       co_return connected;
     };
     EXPECT_EQ(runtime.block_on(try_it(runtime)).error(), std::errc::timed_out);
@@ -230,9 +230,9 @@ TEST_F(AsioConnectTest, WhoeverAsksForTheSameNameSharesOneLookup) {
     co_return has_begun;
   };
   const auto talk = [&](runtime::Network& with) -> Task<void> {
-    auto [one, two, three, begun] = co_await when_all(
-        with.connect(Address::tcp("slow.test", port)), with.connect(Address::tcp("slow.test", port)),
-        with.connect(Address::tcp("slow.test", port)), release_when_all_wait(names_, runtime_));
+    auto [one, two, three, begun] =
+        co_await when_all(with.connect(Address::tcp("slow.test", port)), with.connect(Address::tcp("slow.test", port)),
+                          with.connect(Address::tcp("slow.test", port)), release_when_all_wait(names_, runtime_));
     EXPECT_TRUE(begun && one.ok() && two.ok() && three.ok());
   };
   runtime_.block_on(talk(network()));
@@ -297,8 +297,7 @@ TEST(NameLookupTest, TheSystemIsAsked) {
 TEST(ConnectOrder, FamiliesTakeTurnsBeginningWithTheFirst) {
   EXPECT_EQ(in_order_to_try(ips({"10.0.0.1", "10.0.0.2", "10.0.0.3", "::1", "::2"}), nullptr),
             ips({"10.0.0.1", "::1", "10.0.0.2", "::2", "10.0.0.3"}));
-  EXPECT_EQ(in_order_to_try(ips({"::1", "::2", "::3", "10.0.0.1"}), nullptr),
-            ips({"::1", "10.0.0.1", "::2", "::3"}));
+  EXPECT_EQ(in_order_to_try(ips({"::1", "::2", "::3", "10.0.0.1"}), nullptr), ips({"::1", "10.0.0.1", "::2", "::3"}));
   EXPECT_EQ(in_order_to_try(ips({"10.0.0.1"}), nullptr), ips({"10.0.0.1"}));
   EXPECT_TRUE(in_order_to_try({}, nullptr).empty());
 }
@@ -365,8 +364,8 @@ TEST_F(AsioConnectTest, AFailedConnectNamesEachAddressAndWhatItSaid) {
 }
 
 Task<void> give_up_and_go_on(AsioRuntime& runtime, Address dead, Address alive) {
-  const Connection given_up = co_await with_deadline(runtime.clock(), runtime.clock().now() + 300ms,
-                                                     runtime.network().connect(std::move(dead)));
+  const Connection given_up =
+      co_await with_deadline(runtime.clock(), runtime.clock().now() + 300ms, runtime.network().connect(std::move(dead)));
   EXPECT_EQ(given_up.error(), std::errc::timed_out);
   const Connection connected = co_await runtime.network().connect(std::move(alive));
   EXPECT_TRUE(connected.ok());
@@ -443,8 +442,7 @@ TEST_F(AsioConnectTest, WhatCannotBeConnectedToIsRefusedWithTheReason) {
   EXPECT_EQ(connect("::zz", 80).error(), AddressError::bad_ipv6);
   EXPECT_EQ(connect("fe80::1%nowhere0", 80).error(), LookupError::no_such_interface);
   EXPECT_EQ(network().listen(Address::tcp("fe80::1%nowhere0", 80)).error(), LookupError::no_such_interface);
-  EXPECT_EQ(network().listen(Address::tcp("example.org", 80)).message(),
-            "listening takes a numeric address, or localhost");
+  EXPECT_EQ(network().listen(Address::tcp("example.org", 80)).message(), "listening takes a numeric address, or localhost");
   EXPECT_EQ(names_.asked(), 0u);
 }
 

@@ -71,7 +71,9 @@ TEST_F(AsioNetworkTest, APathThatADeadProcessLeftBehindIsReplaced) {
 
 TEST_F(AsioNetworkTest, APathIsFreeWhenItsListenerIsGone) {
   const Address address = Address::unix_socket(directory_ / "gone");
-  { const Listening listening = network().listen(address); }
+  {
+    const Listening listening = network().listen(address);
+  }
   EXPECT_FALSE(fs::exists(address.host()));
   EXPECT_EQ(connect(address).error(), std::errc::no_such_file_or_directory);
 }
@@ -123,8 +125,8 @@ TEST_F(AsioNetworkTest, APathThatNoSocketCanHaveIsAnError) {
 Task<void> connect_beyond_the_backlog(AsioRuntime& runtime, Listener& listener) {
   std::vector<std::unique_ptr<ByteStream>> clients;
   while (true) {
-    Connection connection = co_await with_deadline(runtime.clock(), runtime.clock().now() + 10ms,
-                                                   runtime.network().connect(listener.address()));
+    Connection connection =
+        co_await with_deadline(runtime.clock(), runtime.clock().now() + 10ms, runtime.network().connect(listener.address()));
     if (!connection) {
       EXPECT_EQ(connection.error(), std::errc::timed_out);
       break;

@@ -289,8 +289,7 @@ TEST(AsioThread, ManyThreadsBlockAtATime) {
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < 200; ++i) {
-        sum +=
-            background.block_on([&] { return i % 50 == 0 ? give_later(background.runtime(), thread) : give(thread); });
+        sum += background.block_on([&] { return i % 50 == 0 ? give_later(background.runtime(), thread) : give(thread); });
       }
     });
   }
@@ -376,7 +375,9 @@ TEST(AsioRuntimeDeathTest, ASignalThatNobodyWaitsForAnyMoreHasItsUsualEffect) {
   AsioRuntime runtime;
   EXPECT_FALSE(runtime.block_on(give_up_waiting(runtime)));
   EXPECT_EXIT(::raise(SIGUSR1), testing::KilledBySignal(SIGUSR1), "");
-  { const Task<int> never_awaited = runtime.wait_for_signal(SIGUSR1); }
+  {
+    const Task<int> never_awaited = runtime.wait_for_signal(SIGUSR1);
+  }
   EXPECT_EXIT(::raise(SIGUSR1), testing::KilledBySignal(SIGUSR1), "");
 }
 

@@ -94,8 +94,8 @@ TEST(InheritedDescriptors, AChildProgramGetsNoneOfOurs) {
   const Task<int> waiting_for_a_signal = runtime.wait_for_signal(SIGUSR2);
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<test::StreamPair> pairs;
-  for (const Address& address : {Address::tcp("127.0.0.1", 0), Address::unix_socket(directory / "socket"),
-                                 Address::unix_socket(abstract_name())}) {
+  for (const Address& address :
+       {Address::tcp("127.0.0.1", 0), Address::unix_socket(directory / "socket"), Address::unix_socket(abstract_name())}) {
     Listening listening = runtime.network().listen(address);
     ASSERT_TRUE(listening.ok()) << listening.message();
     listeners.push_back(*std::move(listening));

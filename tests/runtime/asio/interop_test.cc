@@ -76,8 +76,8 @@ TEST_F(InteropTest, AnAwaitableGetsTheExceptionOfATask) {
 
 awaitable<void> await_with_a_timer(AsioRuntime& runtime, LiveCount& count, std::string& seen) {
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, 1ms);
-  const auto first = co_await (use(runtime, give_later(runtime, count.sentinel(), 1h, 3)) ||
-                               timer.async_wait(boost::asio::use_awaitable));
+  const auto first =
+      co_await (use(runtime, give_later(runtime, count.sentinel(), 1h, 3)) || timer.async_wait(boost::asio::use_awaitable));
   seen = first.index() == 0 ? "task" : "timer";
   EXPECT_EQ(count.alive(), 0) << "the task goes on although nobody waits for it";
 }

@@ -99,8 +99,7 @@ inline sockaddr_un unix_sockaddr(const std::string& path) {
 inline Descriptor bind_unix(const std::string& path) {
   Descriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address = unix_sockaddr(path);
-  RAZOR_CHECK(::bind(*descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "{}",
-              std::strerror(errno));
+  RAZOR_CHECK(::bind(*descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "{}", std::strerror(errno));
   return descriptor;
 }
 

@@ -38,8 +38,8 @@ class AddressBook {
     base::TimePoint since;
   };
   struct TemporaryLimits {
-    std::uint32_t count_max;   ///< temporary addresses at a time
-    base::Duration idle_max;   ///< since their last use
+    std::uint32_t count_max;  ///< temporary addresses at a time
+    base::Duration idle_max;  ///< since their last use
   };
   /// How long a draining address is remembered: as long as its attempts to connect are counted.
   static constexpr base::Duration kRememberedFor = std::chrono::minutes(1);
@@ -123,8 +123,7 @@ E* AddressBook<E>::find(AddressId id) const {
 
 template <class E>
 auto AddressBook<E>::find(const runtime::Address& address) -> AddressEntry* {
-  const auto found =
-      std::ranges::find_if(entries_, [&](const auto& entry) { return entry.endpoint->address() == address; });
+  const auto found = std::ranges::find_if(entries_, [&](const auto& entry) { return entry.endpoint->address() == address; });
   return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -136,8 +135,7 @@ bool AddressBook<E>::any_healthy() const {
 template <class E>
 bool AddressBook<E>::takes_calls(const AddressEntry& entry) const {
   if (!is_led()) return !entry.is_temporary;
-  return find(selector_.leader()) == nullptr ? &entry == &entries_.front()
-                                             : entry.endpoint->id() == selector_.leader();
+  return find(selector_.leader()) == nullptr ? &entry == &entries_.front() : entry.endpoint->id() == selector_.leader();
 }
 
 template <class E>
@@ -155,9 +153,8 @@ bool AddressBook<E>::any_silent_connection() const {
 
 template <class E>
 bool AddressBook<E>::needs_ticks() const {
-  return !draining_addresses_.empty() || std::ranges::any_of(entries_, [](const auto& entry) {
-    return entry.is_temporary || !entry.endpoint->is_unused();
-  });
+  return !draining_addresses_.empty() ||
+         std::ranges::any_of(entries_, [](const auto& entry) { return entry.is_temporary || !entry.endpoint->is_unused(); });
 }
 
 // --- Which addresses there are ---------------------------------------------------------------------------------------
@@ -257,8 +254,7 @@ void AddressBook<E>::update_candidates(base::TimePoint now) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const E& endpoint = *entries_[i].endpoint;
     Candidate& candidate = candidates_[i];
-    candidate.healthy = endpoint.health().is_healthy() &&
-                        (!entries_[i].is_temporary || endpoint.id() == selector_.leader());
+    candidate.healthy = endpoint.health().is_healthy() && (!entries_[i].is_temporary || endpoint.id() == selector_.leader());
     candidate.has_room = candidate.healthy && endpoint.has_room();
     candidate.weight = endpoint.health().weight(now);
     candidate.in_flight = endpoint.in_flight();

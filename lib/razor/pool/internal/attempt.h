@@ -10,9 +10,7 @@ namespace razor::pool {
 class Attempt final : public stream::Exchange {
  public:
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
-  static void operator delete(void* attempt, std::size_t bytes) noexcept {
-    runtime::FramePool::deallocate(attempt, bytes);
-  }
+  static void operator delete(void* attempt, std::size_t bytes) noexcept { runtime::FramePool::deallocate(attempt, bytes); }
 
   Attempt(CallDriver& driver, PoolCall& call, Connection& connection, bool is_hedge)
       : driver_(driver),

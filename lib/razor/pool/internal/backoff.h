@@ -15,8 +15,7 @@ class Backoff {
  public:
   /// The first delay is between `min / 2` and `min`; each further one doubles, up to between `max / 2` and `max`.
   Backoff(base::Duration min, base::Duration max, std::uint64_t seed) : min_(min), max_(max), random_(seed) {
-    RAZOR_CHECK(min > base::Duration::zero() && min <= max, "a back-off from {} ns to {} ns", min.count(),
-                max.count());
+    RAZOR_CHECK(min > base::Duration::zero() && min <= max, "a back-off from {} ns to {} ns", min.count(), max.count());
   }
 
   /// The delay after one more failure.
@@ -29,8 +28,7 @@ class Backoff {
   std::uint32_t failures() const { return failures_; }
 
   /// For those who count failures themselves: the delay after `failures` earlier ones.
-  static base::Duration delay(std::uint32_t failures, base::Duration min, base::Duration max,
-                              base::RandomStream& random) {
+  static base::Duration delay(std::uint32_t failures, base::Duration min, base::Duration max, base::RandomStream& random) {
     return jittered(full_delay(failures, min, max), random);
   }
 

@@ -51,8 +51,9 @@ void CallDriver::submit(PoolCall& call, TimePoint now) {
   if (auto why = refusal(call)) return endings_.fail(call, Reason::refused, *std::move(why));
   if (endings_.expired(call, now)) return;
   if (!queue_.may_keep(call.bytes())) {
-    return fail_unsent(call, Errc::overloaded, base::format("calls of {} bytes are under way already (limit {})",
-                                                           queue_.bytes(), limits().bytes_max));
+    return fail_unsent(
+        call, Errc::overloaded,
+        base::format("calls of {} bytes are under way already (limit {})", queue_.bytes(), limits().bytes_max));
   }
   queue_.count_bytes(call, call.bytes());
   if (!queue_.has_queued() && try_start(call, now)) return demand_connections(true);
@@ -61,8 +62,8 @@ void CallDriver::submit(PoolCall& call, TimePoint now) {
     return fail_unsent(call, Errc::unreachable, "no address is healthy");
   }
   if (!queue_.may_wait()) {
-    return fail_unsent(call, Errc::overloaded, base::format("{} calls wait already (limit {})", queue_.waiting(),
-                                                           limits().queue_calls_max));
+    return fail_unsent(call, Errc::overloaded,
+                       base::format("{} calls wait already (limit {})", queue_.waiting(), limits().queue_calls_max));
   }
   queue_.transition(call, CallState::queued, Reason::no_room, now);
   core_.arm_tick();
@@ -179,16 +180,15 @@ bool CallDriver::redirected(Attempt& attempt, const wire::ResponseFrame& respons
   if (wish.kind() == Failover::Kind::stop) return false;
   const Endpoint& endpoint = attempt.connection().endpoint;
   const Endpoint* target = core_.named_by(wish, endpoint.address(), now);
-  const AttemptOutcome outcome{.kind = AttemptOutcome::Kind::redirect,
-                               .from = endpoint.id(),
-                               .named = target == nullptr ? kNoAddress : target->id()};
+  const AttemptOutcome outcome{
+      .kind = AttemptOutcome::Kind::redirect, .from = endpoint.id(), .named = target == nullptr ? kNoAddress : target->id()};
   const Decision decision = policy_.decide(call, outcome, view(), now);
   if (decision.kind == Decision::Kind::answer) return false;
   ++stats_.redirects;
   call.drop(attempt);
   endings_.note_tried(call, endpoint.address(), target == nullptr ? "asked for the next address" : base::text_or_empty([&] {
-    return base::format("named {}", target->address());
-  }));
+                        return base::format("named {}", target->address());
+                      }));
   book_.on_redirected(endpoint.id(), call.target, now);
   if (call.has_attempts()) return true;
   call.disarm();

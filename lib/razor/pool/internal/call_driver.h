@@ -58,8 +58,7 @@ class CallDriver {
   bool try_start(PoolCall& call, base::TimePoint now);
   void start_attempt(PoolCall& call, Connection& connection, bool is_hedge, base::TimePoint now);
 
-  bool goes_on(Attempt& attempt, const wire::ResponseFrame& response,
-               const std::optional<wire::AnsweredFailure>& failure);
+  bool goes_on(Attempt& attempt, const wire::ResponseFrame& response, const std::optional<wire::AnsweredFailure>& failure);
   bool redirected(Attempt& attempt, const wire::ResponseFrame& response, base::TimePoint now);
   bool retried(Attempt& attempt, const wire::AnsweredFailure& failure, base::TimePoint now);
   void end_failed_by_server(Attempt& attempt, const wire::AnsweredFailure& failure);

@@ -13,8 +13,8 @@
 #include <optional>
 
 #include "razor/base/random_stream.h"
-#include "razor/pool/internal/call_progress.h"
 #include "razor/pool/failover_pool_config.h"
+#include "razor/pool/internal/call_progress.h"
 #include "razor/pool/internal/retry_budget.h"
 #include "razor/pool/internal/retry_policy.h"
 
@@ -24,34 +24,34 @@ namespace razor::pool {
 struct AttemptOutcome {
   enum class Kind : std::uint8_t {
     server_failure,  ///< the response says that the framework failed at the server
-    redirect,        ///< the response is an error of the handler that sends the call elsewhere; it promises that nothing was done
-    failure,         ///< there is no response
+    redirect,  ///< the response is an error of the handler that sends the call elsewhere; it promises that nothing was done
+    failure,  ///< there is no response
   };
 
   Kind kind;
-  AddressId from;                    ///< the address it was sent to
-  base::Ran ran = base::Ran::no;     ///< of `server_failure` and `failure`
-  bool out_of_memory = false;        ///< of `failure`: memory was refused, or the server is overloaded
-  bool was_cut_off = false;          ///< of `failure`: the connection ended while it was being sent
-  AddressId named = kNoAddress;      ///< of `redirect`: the address to ask; kNoAddress: any other
-  bool other_in_flight = false;      ///< another attempt of the call still is
+  AddressId from;  ///< the address it was sent to
+  base::Ran ran = base::Ran::no;  ///< of `server_failure` and `failure`
+  bool out_of_memory = false;  ///< of `failure`: memory was refused, or the server is overloaded
+  bool was_cut_off = false;  ///< of `failure`: the connection ended while it was being sent
+  AddressId named = kNoAddress;  ///< of `redirect`: the address to ask; kNoAddress: any other
+  bool other_in_flight = false;  ///< another attempt of the call still is
 };
 
 /// What of the pool decides along.
 struct PoolView {
   bool is_ended = false;
-  bool may_come_back = true;         ///< the queue has room for calls that were in flight already
+  bool may_come_back = true;  ///< the queue has room for calls that were in flight already
   std::size_t addresses = 1;
 };
 
 struct Decision {
   enum class Kind : std::uint8_t {
-    answer,    ///< the caller gets the response
-    wait,      ///< for the other attempt
-    move,      ///< to whatever connection has room: the attempt did not run
-    retry,     ///< the attempt may have run
+    answer,  ///< the caller gets the response
+    wait,  ///< for the other attempt
+    move,  ///< to whatever connection has room: the attempt did not run
+    retry,  ///< the attempt may have run
     redirect,  ///< to `CallProgress::target`, or to any address but `avoid`
-    fail,      ///< the caller gets the failure
+    fail,  ///< the caller gets the failure
   };
 
   Kind kind;
@@ -77,9 +77,7 @@ class CallPolicy {
 
   // --- The retry budget
   /// A call whose back-off is over needs a token unless it has one, or was only redirected.
-  static bool needs_token(const CallProgress& call) {
-    return !call.has_token && (call.attempts > 0 || call.was_cut_off);
-  }
+  static bool needs_token(const CallProgress& call) { return !call.has_token && (call.attempts > 0 || call.was_cut_off); }
   /// False: it has to wait until others have paid in.
   bool take_token(CallProgress& call, base::TimePoint now);
   /// It is queued for its next attempt.

@@ -25,31 +25,31 @@
 namespace razor::pool {
 
 enum class CallState : std::uint8_t {
-  draft,            ///< between `begin` and the first decision about it
-  queued,           ///< waits for a connection, or for room on one
-  backing_off,      ///< its timer is armed
+  draft,  ///< between `begin` and the first decision about it
+  queued,  ///< waits for a connection, or for room on one
+  backing_off,  ///< its timer is armed
   awaiting_budget,  ///< waits for a token of the retry budget
-  in_flight,        ///< at least one attempt is
-  failing,          ///< its caller is told in the next turn
-  ended,            ///< its caller has been told, or waits no more
+  in_flight,  ///< at least one attempt is
+  failing,  ///< its caller is told in the next turn
+  ended,  ///< its caller has been told, or waits no more
 };
 
 /// Why the state of a call changes. Each stands for one state that it leads to, and for those that it leads from.
 enum class Reason : std::uint8_t {
-  no_room,         ///< draft -> queued, behind all others
-  sent,            ///< draft, queued -> in_flight
-  moved,           ///< in_flight -> queued: its attempt did not run
-  redirected,      ///< in_flight -> queued: an error of the handler named another address
-  delayed,         ///< in_flight -> backing_off: before its next attempt
-  budget_spent,    ///< backing_off -> awaiting_budget
-  may_go_on,       ///< backing_off, awaiting_budget -> queued
-  refused,         ///< draft -> failing
+  no_room,  ///< draft -> queued, behind all others
+  sent,  ///< draft, queued -> in_flight
+  moved,  ///< in_flight -> queued: its attempt did not run
+  redirected,  ///< in_flight -> queued: an error of the handler named another address
+  delayed,  ///< in_flight -> backing_off: before its next attempt
+  budget_spent,  ///< backing_off -> awaiting_budget
+  may_go_on,  ///< backing_off, awaiting_budget -> queued
+  refused,  ///< draft -> failing
   attempt_failed,  ///< in_flight -> failing
-  expired,         ///< any wait, draft -> failing: its deadline has passed
+  expired,  ///< any wait, draft -> failing: its deadline has passed
   cannot_be_sent,  ///< any wait -> failing: the pool is closed, or fails calls while no address is healthy
-  answered,        ///< in_flight -> ended
-  told,            ///< failing -> ended
-  cancelled,       ///< any -> ended: its caller waits no more
+  answered,  ///< in_flight -> ended
+  told,  ///< failing -> ended
+  cancelled,  ///< any -> ended: its caller waits no more
 };
 
 std::string_view name_of(CallState state);
@@ -82,7 +82,7 @@ class QueuedCall : public CallProgress,
   friend class CallQueue;
 
   base::Duration unconnected_before_{};  // the pool's total when it was queued
-  base::ByteCount bytes_counted_ = 0;    // against the pool's limit
+  base::ByteCount bytes_counted_ = 0;  // against the pool's limit
   CallState state_ = CallState::draft;
 };
 
@@ -125,9 +125,7 @@ class CallQueue {
   bool has_queued() const { return !submitted_.empty() || !requeued_.empty(); }
   bool has_requeued() const { return !requeued_.empty(); }
   /// The first of those that were not requeued is `call`.
-  bool is_first_submitted(const QueuedCall& call) {
-    return !submitted_.empty() && &submitted_.front() == &call;
-  }
+  bool is_first_submitted(const QueuedCall& call) { return !submitted_.empty() && &submitted_.front() == &call; }
   /// Offers each requeued call, then the others in their order, until one of these stays: `start(call)` returns false, and
   /// leaves it as it is, when the call has to wait. Then those behind it wait too.
   template <class Start>

@@ -9,35 +9,35 @@
 // After a failure the next attempt waits for a back-off, and any attempt to connect for the rate. A connection beside others
 // that work has a back-off of its own: that there cannot be more of them says nothing of the address.
 
-#include "razor/pool/internal/backoff.h"
 #include "razor/pool/client_pool_config.h"
-#include "razor/pool/internal/connect_rate.h"
 #include "razor/pool/health.h"
+#include "razor/pool/internal/backoff.h"
+#include "razor/pool/internal/connect_rate.h"
 
 namespace razor::pool {
 
 /// What an endpoint is, for its ConnectPolicy.
 struct EndpointView {
   HealthState health = HealthState::healthy;
-  bool is_retired = false;     ///< listed no more
-  bool is_demanded = false;    ///< calls need a connection, or another one
-  bool is_active = false;      ///< calls wait, or came lately: worth probing for
-  bool has_place = false;      ///< fewer connections than the cap
-  bool has_open = false;       ///< a connection that takes calls, if it has room
-  bool has_room = false;       ///< one of those has
+  bool is_retired = false;  ///< listed no more
+  bool is_demanded = false;  ///< calls need a connection, or another one
+  bool is_active = false;  ///< calls wait, or came lately: worth probing for
+  bool has_place = false;  ///< fewer connections than the cap
+  bool has_open = false;  ///< a connection that takes calls, if it has room
+  bool has_room = false;  ///< one of those has
   bool has_forgotten = false;  ///< a connection that takes no more calls, and whose callers all wait no more
-  bool can_ask_open = false;   ///< one that takes calls could be asked for a sign of life
-  bool can_ask_left = false;   ///< one that was given up, but not by the peer, could be
+  bool can_ask_open = false;  ///< one that takes calls could be asked for a sign of life
+  bool can_ask_left = false;  ///< one that was given up, but not by the peer, could be
 };
 
 struct ConnectStep {
   enum class Kind : std::uint8_t {
     nothing,
-    wait,      ///< until `until`, then decide anew
+    wait,  ///< until `until`, then decide anew
     ask_open,  ///< a connection that takes calls: another one to the same address was lost
     ask_left,  ///< a connection that was given up
     connect,
-    replace,   ///< end a forgotten connection, then connect
+    replace,  ///< end a forgotten connection, then connect
   };
 
   Kind kind = Kind::nothing;
@@ -63,9 +63,7 @@ class ConnectPolicy {
   /// long enough already, if it hung.
   void on_failed(base::TimePoint begun) { not_before_ = base::saturating_add(begun, backoff_.next()); }
   /// The same, beside connections that work.
-  void on_growth_failed(base::TimePoint begun) {
-    growth_not_before_ = base::saturating_add(begun, growth_backoff_.next());
-  }
+  void on_growth_failed(base::TimePoint begun) { growth_not_before_ = base::saturating_add(begun, growth_backoff_.next()); }
   /// There is one more connection that takes calls.
   void on_connected() { growth_backoff_.reset(); }
   /// A healthy address has answered a call.
@@ -81,9 +79,7 @@ class ConnectPolicy {
 
  private:
   static ConnectStep::Kind to_ask(const EndpointView& endpoint);
-  static bool grows(const EndpointView& endpoint) {
-    return endpoint.health == HealthState::healthy && endpoint.has_open;
-  }
+  static bool grows(const EndpointView& endpoint) { return endpoint.health == HealthState::healthy && endpoint.has_open; }
 
   Backoff backoff_;
   Backoff growth_backoff_;

@@ -16,7 +16,8 @@ class ConnectRate {
   /// At most `per_minute` within any minute, a sixth of them at once; at least 2.
   explicit ConnectRate(std::uint32_t per_minute)
       : burst_(std::max<std::uint32_t>(per_minute / 6, 1)),
-        interval_(base::Duration(std::chrono::minutes(1)) / static_cast<std::int64_t>(std::max<std::uint32_t>(per_minute, 2) - burst_)) {}
+        interval_(base::Duration(std::chrono::minutes(1)) /
+                  static_cast<std::int64_t>(std::max<std::uint32_t>(per_minute, 2) - burst_)) {}
 
   /// When the next attempt may begin; `now` or earlier: at once.
   base::TimePoint next() const { return used_until_ - (burst_ - 1) * interval_; }

@@ -54,8 +54,8 @@ void Endpoint::on_connection_over(Connection& connection) {
   misses_connection_ = connection.was_used;
   const TimePoint now = clock_.now();
   // A server that accepts and closes at once cannot serve; one that closes an unused connection later can.
-  const bool was_useless = connection.stream.stats().bytes_received == 0 &&
-                           now - connection.idle_since < config_.pool.connect_timeout;
+  const bool was_useless =
+      connection.stream.stats().bytes_received == 0 && now - connection.idle_since < config_.pool.connect_timeout;
   if (connection.attempts > 0 || was_useless) {
     why_ = connection.stream.end_reason();
     health_.on_connection_lost(now);
@@ -107,9 +107,8 @@ void Endpoint::tidy(TimePoint now) {
   const auto is_idle = [&](const Connection& one) {
     return one.attempts == 0 && (now - one.idle_since >= idle_max || (!one.was_used && !owner_.is_active()));
   };
-  connections_.tidy([&](const Connection& one) {
-    return is_retired_ || one.is_leaving || !one.can_be_asked() || is_idle(one);
-  });
+  connections_.tidy(
+      [&](const Connection& one) { return is_retired_ || one.is_leaving || !one.can_be_asked() || is_idle(one); });
 }
 
 void Endpoint::retire() {
@@ -204,7 +203,7 @@ runtime::Task<void> Endpoint::connect() {
     const bool answers = co_await answers_ping(clock_, stream, config_.pool.probe_timeout);
     if (!answers) {
       const std::string why = stream.is_open() ? base::format("connected, and no answer to a ping within {}",
-                                                             base::span_text(config_.pool.probe_timeout))
+                                                              base::span_text(config_.pool.probe_timeout))
                                                : stream.end_reason();
       on_work_failed(begun, why);
       co_return;
@@ -235,8 +234,7 @@ runtime::Task<void> Endpoint::ask(Connection& connection) {
     const stream::ClientStats after = connection.stream.stats();
     const bool is_uploading =
         after.bytes_sent > before.bytes_sent && after.bytes_sent < before.bytes_sent + before.bytes_unsent;
-    is_alive = connection.stream.is_open() &&
-               (answers || after.bytes_received > before.bytes_received || is_uploading);
+    is_alive = connection.stream.is_open() && (answers || after.bytes_received > before.bytes_received || is_uploading);
   }
   if (!is_alive) {
     on_work_failed(begun, base::format("no answer to a ping within {}", base::span_text(config_.pool.probe_timeout)));
@@ -308,7 +306,8 @@ AddressState Endpoint::state(TimePoint now) const {
 }
 
 std::string Endpoint::unusable_text() const {
-  std::string text = base::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
+  std::string text =
+      base::format("{} is {}", address_, health_.is_healthy() ? "being connected to" : name_of(health_.state()));
   if (!why_.empty()) text += base::format(": {}", why_);
   return text + attempts_text(policy_.failures(), next_attempt_in(clock_.now()));
 }

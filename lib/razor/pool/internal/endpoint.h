@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 
+#include "razor/pool/failover_pool_config.h"
 #include "razor/pool/internal/connect_policy.h"
 #include "razor/pool/internal/connection.h"
-#include "razor/pool/failover_pool_config.h"
 #include "razor/pool/pool_state.h"
 #include "razor/runtime/task_scope.h"
 

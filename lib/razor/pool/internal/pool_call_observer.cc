@@ -12,17 +12,16 @@ void PoolCallObserver::begin(PoolCall& call) {
   observed->began_at = runtime_.clock().now();
   call.observation = std::move(observed);
   const PoolCall::Observation& seen = *call.observation;
-  base::run_user_code(&runtime_.log(), [] { return "a call hook"; },
-                      [&] { hook_->on_start({seen.method, seen.peer, seen.request_bytes, 0}); });
+  base::run_user_code(
+      &runtime_.log(), [] { return "a call hook"; },
+      [&] { hook_->on_start({seen.method, seen.peer, seen.request_bytes, 0}); });
 }
 
 void PoolCallObserver::end(const PoolCall& call, const wire::ResponseFrame& response) {
   stream::with_outcome(response, [&](const stream::CallOutcome& outcome) { tell_end(call, outcome); });
 }
 
-void PoolCallObserver::end(const PoolCall& call, const base::CallError& error) {
-  tell_end(call, stream::outcome_of(error));
-}
+void PoolCallObserver::end(const PoolCall& call, const base::CallError& error) { tell_end(call, stream::outcome_of(error)); }
 
 void PoolCallObserver::end_cancelled(const PoolCall& call) {
   const bool may_have_run = call.ran != base::Ran::no || call.has_attempts();
@@ -33,12 +32,12 @@ void PoolCallObserver::tell_end(const PoolCall& call, const stream::CallOutcome&
   const PoolCall::Observation& seen = *call.observation;
   stream::CallTimings timings;
   timings.total = runtime_.clock().now() - seen.began_at;
-  timings.waiting = call.stages.of(CallStage::connecting) + call.stages.of(CallStage::window) +
-                    call.stages.of(CallStage::back_off);
+  timings.waiting =
+      call.stages.of(CallStage::connecting) + call.stages.of(CallStage::window) + call.stages.of(CallStage::back_off);
   timings.running = timings.total - timings.waiting;
-  base::run_user_code(&runtime_.log(), [] { return "a call hook"; }, [&] {
-    hook_->on_end({seen.method, seen.peer, seen.request_bytes, seen.attempts}, outcome, timings);
-  });
+  base::run_user_code(
+      &runtime_.log(), [] { return "a call hook"; },
+      [&] { hook_->on_end({seen.method, seen.peer, seen.request_bytes, seen.attempts}, outcome, timings); });
 }
 
 }  // namespace razor::pool

@@ -14,22 +14,27 @@ class PoolCallObserver {
   PoolCallObserver(runtime::Runtime& runtime, stream::ClientCallHook* hook) : runtime_(runtime), hook_(hook) {}
 
   void on_submitted(PoolCall& call) {
-    if (hook_ != nullptr) [[unlikely]] begin(call);
+    if (hook_ != nullptr) [[unlikely]]
+      begin(call);
   }
   /// An attempt is made at `address`.
   static void on_attempt(PoolCall& call, const runtime::Address& address) {
-    if (call.observation == nullptr) [[likely]] return;
+    if (call.observation == nullptr) [[likely]]
+      return;
     call.observation->peer = address;
     ++call.observation->attempts;
   }
   void on_response(const PoolCall& call, const wire::ResponseFrame& response) {
-    if (call.observation != nullptr) [[unlikely]] end(call, response);
+    if (call.observation != nullptr) [[unlikely]]
+      end(call, response);
   }
   void on_failed(const PoolCall& call, const base::CallError& error) {
-    if (call.observation != nullptr) [[unlikely]] end(call, error);
+    if (call.observation != nullptr) [[unlikely]]
+      end(call, error);
   }
   void on_cancelled(const PoolCall& call) {
-    if (call.observation != nullptr) [[unlikely]] end_cancelled(call);
+    if (call.observation != nullptr) [[unlikely]]
+      end_cancelled(call);
   }
 
  private:

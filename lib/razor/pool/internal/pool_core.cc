@@ -13,8 +13,8 @@ using base::Duration;
 using base::Ref;
 using base::TimePoint;
 using runtime::Address;
-using stream::Failover;
 using stream::Exchange;
+using stream::Failover;
 
 PoolCore::PoolCore(runtime::Runtime& runtime, std::vector<Address> addresses, const FailoverPoolConfig& config)
     : Channel(runtime),
@@ -142,8 +142,8 @@ std::string PoolCore::object_name() const {
 
 bool PoolCore::is_active() const {
   if (is_ended()) return false;
-  return driver_.waiting() > 0 || (last_submitted_ != TimePoint::min() &&
-                                   clock_.now() - last_submitted_ < idle_limit(config_.pool));
+  return driver_.waiting() > 0 ||
+         (last_submitted_ != TimePoint::min() && clock_.now() - last_submitted_ < idle_limit(config_.pool));
 }
 
 void PoolCore::reevaluate() {

@@ -67,8 +67,7 @@ class PoolCore final : public stream::Channel,
   };
 
   // Channel
-  wire::ByteSink& begin(stream::Exchange& call, const wire::Action& action,
-                        const stream::CallOptions& options) override;
+  wire::ByteSink& begin(stream::Exchange& call, const wire::Action& action, const stream::CallOptions& options) override;
   void commit(stream::Exchange& call, base::Blob&& blob) override;
   void refuse(stream::Exchange& call, base::CallError why) override;
   void cancel(stream::Exchange& caller) override;

@@ -4,9 +4,9 @@
 // Every handler that Asio calls opens a Turn; when the Turn ends, all that became ready in it is run, without going
 // through Asio's queue. Only work that becomes ready outside of any Turn costs a post.
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <random>
@@ -66,7 +66,8 @@ class AsioCore final : public runtime::Clock,
   class Turn {
    public:
     explicit Turn(AsioCore& core) : core_(core) {
-      if (core.life().owner.load(std::memory_order_relaxed) != runtime::ThreadMark::here()) [[unlikely]] core.change_thread();
+      if (core.life().owner.load(std::memory_order_relaxed) != runtime::ThreadMark::here()) [[unlikely]]
+        core.change_thread();
       is_outermost_ = !core.in_turn();
       if (!is_outermost_) return;
       core.set_in_turn(true);

@@ -23,7 +23,7 @@ struct FileId {
 
 // The socket that lies at the path of a Unix address; none when that is no socket, or there is no path.
 std::optional<FileId> socket_file_at(const Address& address) {
-  struct stat status {};
+  struct stat status{};
   if (address.family() != Address::Family::unix_socket || address.is_abstract()) return std::nullopt;
   if (::lstat(address.host().c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return std::nullopt;
   return FileId{status.st_dev, status.st_ino};
@@ -58,8 +58,7 @@ class AsioListener final : public runtime::Listener {
   const Address& address() const override { return address_; }
 
  private:
-  static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<State> state,
-                                                                             Address address);
+  static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<State> state, Address address);
 
   std::shared_ptr<State> state_;
   Address address_;
@@ -85,8 +84,7 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_on
     if (state->accepts_at_once.may_be_one_more(*state->core)) {
       auto stream = std::make_shared<AsioStream::State>(state->core);
       // Not by Asio, whose sockets are inherited by child programs.
-      const int descriptor =
-          ::accept4(state->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      const int descriptor = ::accept4(state->acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (descriptor >= 0) {
         if (const std::error_code failed = stream->adopt(state->family, descriptor)) co_return failed;
         auto accepted = finish_stream(std::move(stream), address.host());
@@ -143,16 +141,14 @@ std::optional<Endpoint> endpoint_to_listen(const Address& address) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address,
-                                                                  runtime::ListenOptions options) {
+base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address, runtime::ListenOptions options) {
   using Listened = base::Result<std::unique_ptr<runtime::Listener>>;
   check_use("Network::listen");
   if (const auto usable = address.to_listen(); !usable) return Listened(usable.error(), usable.message());
   if (!zone_is_known(address)) return make_error_code(runtime::LookupError::no_such_interface);
   const std::optional<Endpoint> endpoint = endpoint_to_listen(address);
   if (!endpoint) {
-    return Listened(make_error_code(std::errc::address_not_available),
-                    "listening takes a numeric address, or localhost");
+    return Listened(make_error_code(std::errc::address_not_available), "listening takes a numeric address, or localhost");
   }
   const base::Result<int> descriptor = open_socket(family_of(*endpoint));
   if (!descriptor) return descriptor.error();

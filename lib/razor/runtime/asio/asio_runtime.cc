@@ -19,14 +19,17 @@ constexpr int kReadyRoundsMax = 16;
 // --- AsioCore --------------------------------------------------------------------------------------------------------
 
 AsioCore::AsioCore(boost::asio::io_context& context, const AsioConfig& config)
-    : context_(context), log_(config.log != nullptr ? *config.log : stderr_log_), wake_timer_(context),
+    : context_(context),
+      log_(config.log != nullptr ? *config.log : stderr_log_),
+      wake_timer_(context),
       connector_(std::make_shared<AsioConnector>(*this, config.names)) {}
 
 void AsioCore::close() {
   const std::string why_not = why_not_here();
   RAZOR_CHECK(why_not.empty(), "an AsioRuntime is destroyed where it must not be: {}", why_not);
-  RAZOR_CHECK(!in_turn(), "an AsioRuntime is destroyed by its own task, completion or handler: let that return first (stop "
-                          "the io_context, or post the destruction to it)");
+  RAZOR_CHECK(!in_turn(),
+              "an AsioRuntime is destroyed by its own task, completion or handler: let that return first (stop "
+              "the io_context, or post the destruction to it)");
   belong_here();
   set_in_turn(true);  // what becomes ready from here on is not run
   connector_->door->shut();
@@ -59,8 +62,9 @@ void AsioCore::belong_to_nobody() {
 
 // A handler is called on another thread than the last one: the io_context was handed over, or several threads run it.
 void AsioCore::change_thread() {
-  RAZOR_CHECK(!in_turn(), "the io_context of an AsioRuntime is run by several threads at a time: run it on one; for more cores, "
-                          "make one AsioRuntime for each thread");
+  RAZOR_CHECK(!in_turn(),
+              "the io_context of an AsioRuntime is run by several threads at a time: run it on one; for more cores, "
+              "make one AsioRuntime for each thread");
   belong_here();
 }
 
@@ -88,12 +92,12 @@ std::string AsioCore::why_not_here() const {
 }
 
 base::TimePoint AsioCore::now() const {
-  return base::TimePoint(
-      std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+  return base::TimePoint(std::chrono::duration_cast<base::Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
 void AsioCore::arm(runtime::Timer& timer, base::TimePoint at) {
-  if (closed_) [[unlikely]] return;
+  if (closed_) [[unlikely]]
+    return;
   check_use("a timer");
   timers_.insert(timer, at);
   if (!in_turn()) schedule_wake();
@@ -105,7 +109,8 @@ void AsioCore::disarm(runtime::Timer& timer) {
 }
 
 void AsioCore::schedule(runtime::Runnable& work) {
-  if (closed_) [[unlikely]] return;
+  if (closed_) [[unlikely]]
+    return;
   check_use("something that wakes a task (an Event, a Channel, a stream, a pool)");
   ready_.push_back(work);
   if (!in_turn()) post_turn();
@@ -202,9 +207,10 @@ namespace {
 class Running {
  public:
   explicit Running(AsioCore& core) : core_(core), outer_(core.running_thread()) {
-    RAZOR_CHECK(outer_ == std::thread::id() || outer_ == std::this_thread::get_id(),
-                "run or block_on of an AsioRuntime that another thread runs: use AsioThread::block_on, or one AsioRuntime for "
-                "each thread");
+    RAZOR_CHECK(
+        outer_ == std::thread::id() || outer_ == std::this_thread::get_id(),
+        "run or block_on of an AsioRuntime that another thread runs: use AsioThread::block_on, or one AsioRuntime for "
+        "each thread");
     is_nested_ = core.belongs_here();
     core.set_running_thread(std::this_thread::get_id());
     core.belong_here();

@@ -222,8 +222,8 @@ base::Result<std::unique_ptr<ByteStream>> finish_stream(std::shared_ptr<AsioStre
   }
   state->socket.set_option(Tcp::no_delay(true), error);
   if (error) return portable_error(error);
-  return std::unique_ptr<ByteStream>(std::make_unique<AsioStream>(std::move(state), address_of(local, unix_path),
-                                                                  address_of(peer, unix_path)));
+  return std::unique_ptr<ByteStream>(
+      std::make_unique<AsioStream>(std::move(state), address_of(local, unix_path), address_of(peer, unix_path)));
 }
 
 }  // namespace razor::asio

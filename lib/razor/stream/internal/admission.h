@@ -16,8 +16,8 @@ class Admission {
   /// What a connection holds for a peer that does not take it.
   struct Backlog {
     base::ByteCount unwritten_bytes = 0;  ///< of responses
-    std::size_t held_pongs = 0;           ///< that wait for the responses of earlier requests
-    std::size_t prompt_pongs = 0;         ///< that wait to be written
+    std::size_t held_pongs = 0;  ///< that wait for the responses of earlier requests
+    std::size_t prompt_pongs = 0;  ///< that wait to be written
   };
   /// Nothing more is read from the connection.
   bool must_pause(const Backlog& backlog) const {
@@ -32,20 +32,23 @@ class Admission {
   bool is_beyond_bounds(base::ByteCount unwritten_bytes) const { return unwritten_bytes > config_.write_queue_hard_max; }
 
   struct Load {
-    bool is_serving = true;             ///< the connection takes requests, and the server is there
-    std::uint32_t own_handlers = 0;     ///< of this connection
-    std::uint64_t all_handlers = 0;     ///< of the server
+    bool is_serving = true;  ///< the connection takes requests, and the server is there
+    std::uint32_t own_handlers = 0;  ///< of this connection
+    std::uint64_t all_handlers = 0;  ///< of the server
   };
   enum class Verdict : std::uint8_t {
     dispatch,
-    wait,        ///< for a handler of this connection to end
-    draining,    ///< refuse: the server is closing
+    wait,  ///< for a handler of this connection to end
+    draining,  ///< refuse: the server is closing
     overloaded,  ///< refuse: too many handlers run
   };
   Verdict admit(const Load& load) const {
-    if (!load.is_serving) [[unlikely]] return Verdict::draining;
-    if (load.own_handlers >= config_.handlers_per_connection_max) [[unlikely]] return Verdict::wait;
-    if (load.all_handlers >= config_.handlers_max) [[unlikely]] return Verdict::overloaded;
+    if (!load.is_serving) [[unlikely]]
+      return Verdict::draining;
+    if (load.own_handlers >= config_.handlers_per_connection_max) [[unlikely]]
+      return Verdict::wait;
+    if (load.all_handlers >= config_.handlers_max) [[unlikely]]
+      return Verdict::overloaded;
     return Verdict::dispatch;
   }
 

@@ -16,8 +16,8 @@ void ClientCallObserver::on_submitted(Exchange& exchange, base::ByteCount reques
   }
   if (hook_ != nullptr && !is_ping) {
     call->is_hooked = true;
-    base::run_user_code(&runtime_.log(), [] { return "a call hook"; },
-                        [&] { hook_->on_start({call->method, peer_, request_bytes}); });
+    base::run_user_code(
+        &runtime_.log(), [] { return "a call hook"; }, [&] { hook_->on_start({call->method, peer_, request_bytes}); });
   }
   exchange.observation_ = std::move(call);
 }
@@ -46,8 +46,7 @@ void ClientCallObserver::on_response(Exchange& exchange, const wire::ResponseFra
 
 void ClientCallObserver::on_failed(Exchange& exchange, const base::CallError& error) {
   const std::unique_ptr<CallObservation> call = std::move(exchange.observation_);
-  end_span(*call,
-           {false, base::format("{} (ran: {})", name_of(error.errc()), name_of(error.ran())), error.detail()});
+  end_span(*call, {false, base::format("{} (ran: {})", name_of(error.errc()), name_of(error.ran())), error.detail()});
   if (call->is_hooked) end_hook(*call, outcome_of(error));
 }
 
@@ -70,8 +69,9 @@ void ClientCallObserver::on_ping() {
 
 void ClientCallObserver::end_hook(CallObservation& call, const CallOutcome& outcome) {
   const CallTimings timings = timings_of(call, runtime_.clock().now());
-  base::run_user_code(&runtime_.log(), [] { return "a call hook"; },
-                      [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
+  base::run_user_code(
+      &runtime_.log(), [] { return "a call hook"; },
+      [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
 }
 
 void ClientCallObserver::end_span(CallObservation& call, const runtime::SpanEnd& end) {

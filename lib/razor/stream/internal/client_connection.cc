@@ -32,8 +32,8 @@ class AbandonedCall final : public Exchange {
 
 }  // namespace
 
-ClientConnection::ClientConnection(const ClientStreamConfig& config, std::uint64_t client_id,
-                                   const runtime::Address& peer, base::LogSink& log, ClientCallObserver* observer)
+ClientConnection::ClientConnection(const ClientStreamConfig& config, std::uint64_t client_id, const runtime::Address& peer,
+                                   base::LogSink& log, ClientCallObserver* observer)
     : config_(config),
       client_id_(client_id),
       peer_(peer),
@@ -91,18 +91,21 @@ wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptio
 CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const {
   if (draft_.memory_refused) return base::out_of_memory(Ran::no);
   if (!draft_.action_is_valid()) {
-    return CallError(Errc::encode, Ran::no, base::format("call on {}: {:#x} is not the number of an action", peer_, draft_.action));
+    return CallError(Errc::encode, Ran::no,
+                     base::format("call on {}: {:#x} is not the number of an action", peer_, draft_.action));
   }
   if (!sizes.fit(config_.limits)) {
     return CallError(Errc::too_large, Ran::no, base::text_or_empty([&] {
-      return base::format("call {} on {}: {}; the limits are `limits` of the caller's ClientStreamConfig "
-                          "and of the server's ServerConfig",
-                          exchange.describe(), peer_, sizes.compared_to(config_.limits));
-    }));
+                       return base::format(
+                           "call {} on {}: {}; the limits are `limits` of the caller's ClientStreamConfig "
+                           "and of the server's ServerConfig",
+                           exchange.describe(), peer_, sizes.compared_to(config_.limits));
+                     }));
   }
   return CallError(Errc::deadline_exceeded, Ran::no, base::text_or_empty([&] {
-    return base::format("call {} on {}: its time was over when it was submitted", exchange.describe(), peer_);
-  }));
+                     return base::format("call {} on {}: its time was over when it was submitted", exchange.describe(),
+                                         peer_);
+                   }));
 }
 
 void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint now) {
@@ -129,14 +132,16 @@ void ClientConnection::refuse(Exchange& exchange, CallError why) {
   if (draft_.is_direct) out_.abandon_frame();
   draft_.is_direct = false;
   ++stats_.calls_submitted;
-  if (is_observed()) [[unlikely]] observer_->on_submitted(exchange, 0, draft_.is_ping);
+  if (is_observed()) [[unlikely]]
+    observer_->on_submitted(exchange, 0, draft_.is_ping);
   fail(exchange, Reason::refused, std::move(why));
 }
 
 // The frame that stands at the back of the output goes out. False where there is no memory for its blob: it is still there then.
 bool ClientConnection::send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes, base::Blob&& blob) {
   wire::RequestHead head;
-  if (exchange.format_ != nullptr) [[unlikely]] head.format = exchange.format_->id();
+  if (exchange.format_ != nullptr) [[unlikely]]
+    head.format = exchange.format_->id();
   if (action == 0) head.format = wire::kPromptPingFormat;
   head.action = action;
   head.client_id = client_id_;
@@ -144,7 +149,8 @@ bool ClientConnection::send(Exchange& exchange, std::uint32_t action, std::size_
   head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   exchange.sent_from_ = out_.appended();
   std::byte* at = nullptr;
-  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]] return false;
+  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]]
+    return false;
   exchange.sent_until_ = out_.appended();
   head.seq = sent_.send(exchange);
   wire::store_head(at, head);
@@ -160,10 +166,10 @@ std::optional<CallError> ClientConnection::refusal_of_waiting(const Exchange& ex
     return CallError(Errc::unreachable, Ran::no, base::format("connection to {} has used up its seqs", peer_));
   }
   if (!queue_.has_place_for(bytes)) {
-    return CallError(Errc::overloaded, Ran::no,
-                     base::format("call {} on {}: {} calls with {} bytes wait already (limits {} and {})",
-                                 exchange.describe(), peer_, queue_.calls(), queue_.bytes(), queue_.calls_max(),
-                                 queue_.bytes_max()));
+    return CallError(
+        Errc::overloaded, Ran::no,
+        base::format("call {} on {}: {} calls with {} bytes wait already (limits {} and {})", exchange.describe(), peer_,
+                     queue_.calls(), queue_.bytes(), queue_.calls_max(), queue_.bytes_max()));
   }
   return std::nullopt;
 }
@@ -194,15 +200,17 @@ void ClientConnection::start_queued(TimePoint now) {
     }
     const auto queued = queue_.take(exchange, Reason::room);
     const bool is_sent = base::catching_bad_alloc([&] {
-      out_.begin_frame();
-      out_.put(queued->frame);
-    }) && send(exchange, queued->action, queued->frame.size(), std::move(queued->blob));
+                           out_.begin_frame();
+                           out_.put(queued->frame);
+                         }) &&
+                         send(exchange, queued->action, queued->frame.size(), std::move(queued->blob));
     if (!is_sent) [[unlikely]] {
       out_.abandon_frame();
       fail(exchange, Reason::refused, base::out_of_memory(Ran::no));
       continue;
     }
-    if (exchange.observation_) [[unlikely]] observer_->on_sent(exchange);
+    if (exchange.observation_) [[unlikely]]
+      observer_->on_sent(exchange);
   }
   batch_is_open_ = true;
 }
@@ -277,7 +285,8 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
     case SentCalls::Found::expected:
       end_nothing_owed();
       if (!was_sent(*exchange)) [[unlikely]] {
-        fail(*exchange, Reason::lost, CallError(Errc::bad_frame, Ran::no, base::format("{} answered before it was asked", peer_)));
+        fail(*exchange, Reason::lost,
+             CallError(Errc::bad_frame, Ran::no, base::format("{} answered before it was asked", peer_)));
         break;
       }
       deliver(*exchange, frame);
@@ -301,8 +310,10 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
 void ClientConnection::deliver(Exchange& exchange, const wire::ResponseFrame& frame) {
   DeadlineCheck::remove(exchange);
   ++stats_.calls_answered;
-  if (exchange.observation_) [[unlikely]] observer_->on_response(exchange, frame);
-  if (exchange.format_ == nullptr) [[likely]] return exchange.on_response(frame);
+  if (exchange.observation_) [[unlikely]]
+    observer_->on_response(exchange, frame);
+  if (exchange.format_ == nullptr) [[likely]]
+    return exchange.on_response(frame);
   wire::ResponseFrame in_format = frame;
   in_format.format = exchange.format_;
   exchange.on_response(in_format);
@@ -393,7 +404,8 @@ void ClientConnection::check_peer(TimePoint now, const SentBytes& sent, bool inp
 
 void ClientConnection::cancel(Exchange& exchange) {
   const bool is_in_flight = exchange.state_ == Exchange::State::in_flight;
-  if (exchange.observation_) [[unlikely]] observer_->on_cancelled(exchange, is_in_flight);
+  if (exchange.observation_) [[unlikely]]
+    observer_->on_cancelled(exchange, is_in_flight);
   switch (exchange.state_) {
     case Exchange::State::idle:
     case Exchange::State::delegated:
@@ -423,7 +435,8 @@ void ClientConnection::deliver_failures() {
     const std::unique_ptr<CallError> error = std::move(exchange.failure_);
     exchange.transition(Exchange::State::idle, Reason::delivered);
     ++stats_.calls_failed;
-    if (exchange.observation_) [[unlikely]] observer_->on_failed(exchange, *error);
+    if (exchange.observation_) [[unlikely]]
+      observer_->on_failed(exchange, *error);
     exchange.on_failed(std::move(*error));
   });
 }
@@ -432,7 +445,8 @@ void ClientConnection::fail_queued(Reason why, Errc errc, const std::string& det
   while (!queue_.empty()) {
     Exchange& exchange = queue_.front();
     queue_.take(exchange, why);
-    fail(exchange, why, CallError(errc, Ran::no, names_call ? base::format("call {}: {}", exchange.describe(), detail) : detail));
+    fail(exchange, why,
+         CallError(errc, Ran::no, names_call ? base::format("call {}: {}", exchange.describe(), detail) : detail));
   }
 }
 

@@ -13,10 +13,10 @@
 
 #include "razor/base/log.h"
 #include "razor/stream/call_options.h"
-#include "razor/stream/internal/client_call_observer.h"
 #include "razor/stream/client_stats.h"
 #include "razor/stream/client_stream_config.h"
 #include "razor/stream/client_stream_watcher.h"
+#include "razor/stream/internal/client_call_observer.h"
 #include "razor/stream/internal/deferred_failures.h"
 #include "razor/stream/internal/keepalive.h"
 #include "razor/stream/internal/send_queue.h"
@@ -121,7 +121,8 @@ class ClientConnection {
 
     // 0 is the ping, and a number that has the bit of names would be read as the length of one.
     bool action_is_valid() const {
-      return (action != 0 || is_ping) && ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
+      return (action != 0 || is_ping) &&
+             ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
     }
   };
 

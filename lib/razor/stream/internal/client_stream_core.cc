@@ -73,7 +73,8 @@ void ClientStreamCore::obey() {
     drained_.set();
   }
   if (connection_.batch_is_open() && !ending_batch_.is_linked()) executor().schedule(ending_batch_);
-  if (connection_.has_failures() && !delivering_.is_linked()) [[unlikely]] executor().schedule(delivering_);
+  if (connection_.has_failures() && !delivering_.is_linked()) [[unlikely]]
+    executor().schedule(delivering_);
 }
 
 // --- Loops -----------------------------------------------------------------------------------------------------------

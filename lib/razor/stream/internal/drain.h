@@ -20,15 +20,15 @@ class Drain {
  public:
   enum class State : std::uint8_t {
     serving,
-    draining,     ///< requests are answered rpc_draining
-    refusing,     ///< the peer broke the protocol; what it asked before is still answered
+    draining,  ///< requests are answered rpc_draining
+    refusing,  ///< the peer broke the protocol; what it asked before is still answered
     peer_closed,  ///< the peer sends no more; it may still read responses
-    lingering,    ///< our side is shut; what the peer still sends is dropped until it has closed too
+    lingering,  ///< our side is shut; what the peer still sends is dropped until it has closed too
     closed,
   };
   enum class Step : std::uint8_t {
-    none,        ///< something is still owed
-    close,       ///< everything is answered, and the peer has closed
+    none,  ///< something is still owed
+    close,  ///< everything is answered, and the peer has closed
     shut_write,  ///< everything is answered: shut the writing side, then `on_write_shut`
   };
 
@@ -47,7 +47,7 @@ class Drain {
 
   struct Owed {
     bool is_anything = false;  ///< handlers run, or responses are not written
-    bool is_paused = false;    ///< requests may wait in the reader
+    bool is_paused = false;  ///< requests may wait in the reader
     base::ByteCount received = 0;
     bool input_pending = false;  ///< needed while draining
   };

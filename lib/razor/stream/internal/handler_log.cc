@@ -16,9 +16,7 @@ HandlerLog::HandlerLog(base::LogSink& log, ServerStats& stats, base::Duration sl
 // Names each method once. The number of names is bounded, since a peer may choose them.
 void HandlerLog::log_slow_turn(base::Duration took, const runtime::Address& peer) {
   constexpr std::size_t kNamesMax = 64;
-  const auto in_ms = [](base::Duration span) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(span).count();
-  };
+  const auto in_ms = [](base::Duration span) { return std::chrono::duration_cast<std::chrono::milliseconds>(span).count(); };
   std::string names;
   std::set<std::string> these;
   bool is_news = false;

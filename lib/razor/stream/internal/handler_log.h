@@ -33,7 +33,8 @@ class HandlerLog {
   /// Another turn begins. A handler of this one that held the thread for too long is named.
   void end_turn(base::TimePoint now, const runtime::Address& peer) {
     const base::Duration took = now - turn_began_;
-    if (took > slow_after_ && !turn_.empty()) [[unlikely]] log_slow_turn(took, peer);
+    if (took > slow_after_ && !turn_.empty()) [[unlikely]]
+      log_slow_turn(took, peer);
     begin_turn(now);
   }
 

@@ -34,7 +34,8 @@ class HeldPongs {
       return;
     }
     const auto begin = held_.begin() + static_cast<std::ptrdiff_t>(first_);
-    const auto held = std::upper_bound(begin, held_.end(), seq, [](wire::Seq answered, const Held& ping) { return answered < ping.seq; });
+    const auto held =
+        std::upper_bound(begin, held_.end(), seq, [](wire::Seq answered, const Held& ping) { return answered < ping.seq; });
     if (held == held_.end() || held->owed == 0) return;
     --held->owed;
     --owed_;

@@ -30,7 +30,8 @@ class InFlight {
 
   /// No call has this seq.
   void skip(wire::Seq seq) {
-    if (slots_[seq & mask_].call != nullptr) [[unlikely]] make_room(seq);
+    if (slots_[seq & mask_].call != nullptr) [[unlikely]]
+      make_room(seq);
   }
 
   /// Takes the call with this seq out; null when there is none.
@@ -45,9 +46,8 @@ class InFlight {
 
   /// There is one with a seq below this. Looks at all that are in flight.
   bool has_before(wire::Seq seq) const {
-    return !overflow_.empty() || std::ranges::any_of(slots_, [seq](const Slot& slot) {
-      return slot.call != nullptr && slot.seq < seq;
-    });
+    return !overflow_.empty() ||
+           std::ranges::any_of(slots_, [seq](const Slot& slot) { return slot.call != nullptr && slot.seq < seq; });
   }
 
   /// Another object stands for the call with this seq, which is in the table, from now on.

@@ -24,7 +24,7 @@ namespace razor::stream {
 /// What became of the bytes that were handed to the transport, in total.
 struct SentBytes {
   base::ByteCount acknowledged = 0;  ///< by the peer's machine; where that is not told, taken by the transport
-  base::ByteCount under_way = 0;     ///< that a live machine would acknowledge; 0 where that is not told
+  base::ByteCount under_way = 0;  ///< that a live machine would acknowledge; 0 where that is not told
 };
 
 class Keepalive {
@@ -32,14 +32,12 @@ class Keepalive {
   enum class Verdict {
     alive,
     send_ping,  ///< and say so by `on_ping`
-    silent,     ///< from now on, until bytes come: told once
+    silent,  ///< from now on, until bytes come: told once
     dead,
   };
 
   Keepalive(base::Duration ping_interval, base::Duration ping_timeout)
-      : ping_interval_(ping_interval),
-        ping_timeout_(ping_timeout),
-        look_interval_(check_interval_of(ping_interval)) {}
+      : ping_interval_(ping_interval), ping_timeout_(ping_timeout), look_interval_(check_interval_of(ping_interval)) {}
 
   /// How often acknowledgements are checked while a ping is out.
   static constexpr base::Duration check_interval_of(base::Duration ping_interval) {
@@ -126,7 +124,7 @@ class Keepalive {
   base::ByteCount acknowledged_ = 0;  // when it was looked at last
   base::TimePoint silent_since_{};
   base::TimePoint next_check_{};
-  base::TimePoint dead_at_{};    // unless something is acknowledged before
+  base::TimePoint dead_at_{};  // unless something is acknowledged before
   base::TimePoint silent_at_{};  // unless bytes come before; while it is silent: when it is asked again
 };
 

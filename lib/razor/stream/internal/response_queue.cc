@@ -42,7 +42,8 @@ std::size_t ResponseQueue::prompt_pongs() const {
 std::size_t ResponseQueue::gather(std::span<base::ByteView> views) {
   whole_frames_ = responses_.appended();
   pongs_gathered_ = 0;
-  if (!pongs_wait()) [[likely]] return responses_.gather(views);
+  if (!pongs_wait()) [[likely]]
+    return responses_.gather(views);
   const auto until_frame_end = static_cast<std::size_t>(frame_end_ - responses_.consumed());
   if (until_frame_end == 0) {
     const std::size_t pongs = pongs_->gather(views);

@@ -8,8 +8,8 @@
 #include <optional>
 #include <span>
 
-#include "razor/wire/output_buffer.h"
 #include "razor/wire/frame.h"
+#include "razor/wire/output_buffer.h"
 
 namespace razor::stream {
 
@@ -38,9 +38,9 @@ class ResponseQueue {
 
   wire::OutputBuffer responses_;
   std::optional<wire::OutputBuffer> pongs_;  // from the first prompt ping on
-  base::ByteCount frame_end_ = 0;      // of `responses_`: the first end of a frame that is not before what was consumed
-  base::ByteCount whole_frames_ = 0;   // of `responses_`: an end of a frame, when last gathered
-  std::size_t pongs_gathered_ = 0;     // bytes of pongs in front of what was gathered last
+  base::ByteCount frame_end_ = 0;  // of `responses_`: the first end of a frame that is not before what was consumed
+  base::ByteCount whole_frames_ = 0;  // of `responses_`: an end of a frame, when last gathered
+  std::size_t pongs_gathered_ = 0;  // bytes of pongs in front of what was gathered last
 };
 
 }  // namespace razor::stream

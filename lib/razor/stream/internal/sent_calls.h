@@ -41,10 +41,10 @@ class SentCalls {
   }
 
   enum class Found {
-    expected,    ///< `exchange` gets it
-    pong,        ///< of one of the last pings
-    prompt_pong, ///< likewise, and it has overtaken the response of a call that was sent before its ping
-    late,        ///< of a call that has ended, or a second one: skipped and counted
+    expected,  ///< `exchange` gets it
+    pong,  ///< of one of the last pings
+    prompt_pong,  ///< likewise, and it has overtaken the response of a call that was sent before its ping
+    late,  ///< of a call that has ended, or a second one: skipped and counted
     never_sent,  ///< the peer breaks the protocol
   };
   /// A response with this seq has come. The call, if any, is idle now.

@@ -22,9 +22,11 @@ class ServerCallObserver {
   bool looks() const { return hook_ != nullptr || runtime_.trace() != nullptr; }
 
   /// A request has come that would be dispatched. `refusal` is set where the hook refuses it.
-  [[gnu::cold]] std::unique_ptr<CallObservation> on_request(const wire::RequestFrame& frame, std::optional<Refusal>& refusal);
+  [[gnu::cold]] std::unique_ptr<CallObservation> on_request(const wire::RequestFrame& frame,
+                                                            std::optional<Refusal>& refusal);
   /// Its response is queued; or, where the connection is gone, dropped. `outcome_text`: for the trace, a word or two.
-  [[gnu::cold]] void on_end(const CallObservation& call, std::string_view outcome_text, CallOutcome outcome, bool is_peer_there);
+  [[gnu::cold]] void on_end(const CallObservation& call, std::string_view outcome_text, CallOutcome outcome,
+                            bool is_peer_there);
 
  private:
   runtime::Runtime& runtime_;

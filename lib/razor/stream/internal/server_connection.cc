@@ -55,7 +55,8 @@ ServerConnection::Progress ServerConnection::process() {
     const Admission::Verdict verdict = control ? Admission::Verdict::dispatch : admission_.admit(load());
     // A request that waits stays in the reader: its views live until the reader is used again.
     request_waits_ = verdict == Admission::Verdict::wait;
-    if (request_waits_) [[unlikely]] return Progress::paused;
+    if (request_waits_) [[unlikely]]
+      return Progress::paused;
     if (control) [[unlikely]] {
       on_ping(frame.head.seq, *control == wire::ControlKind::prompt_ping);
     } else {
@@ -173,7 +174,8 @@ void ServerConnection::answer_refused(wire::Seq seq, const Refusal& refusal, con
 }
 
 void ServerConnection::answer_unknown_format(const wire::RequestFrame& frame) {
-  std::string why = base::format("the message is written in format {}, and this server reads 0 (msgpack)", frame.head.format_id());
+  std::string why =
+      base::format("the message is written in format {}, and this server reads 0 (msgpack)", frame.head.format_id());
   for (const wire::WireFormat* format : server_.formats) why += base::format(", {} ({})", format->id(), format->name());
   handler_.note_undecodable("a request", why);  // not by its name, which may be any: names are kept
   answer_failed(frame.head.seq, Failure(Errc::decode, Ran::no, why));
@@ -271,8 +273,8 @@ bool ServerConnection::write_draft(wire::Seq seq, wire::ResponseFlag flag, base:
   const std::size_t body = out_.responses().frame().size() - wire::kResponseHeadBytes;
   const bool is_error = flag == wire::ResponseFlag::error_bytes;
   if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
-    server_.log.log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})", peer_,
-                    body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
+    server_.log.log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})",
+                    peer_, body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
     out_.responses().abandon_frame();
     instead = Errc::too_large;
     return false;
@@ -374,8 +376,10 @@ void ServerConnection::count_response() {
 void ServerConnection::handled(wire::Seq seq) {
   --server_.stats.handlers;
   running_.end();
-  if (!held_pongs_.empty()) [[unlikely]] release_pongs(seq);
-  if (request_waits_) [[unlikely]] may_resume_ = true;
+  if (!held_pongs_.empty()) [[unlikely]]
+    release_pongs(seq);
+  if (request_waits_) [[unlikely]]
+    may_resume_ = true;
 }
 
 void ServerConnection::end_observation(wire::Seq seq, std::string_view text, const CallOutcome& outcome) {

@@ -12,10 +12,10 @@
 #include <string>
 
 #include "razor/runtime/byte_stream.h"
-#include "razor/stream/internal/admission.h"
 #include "razor/stream/call_hook.h"
-#include "razor/stream/internal/drain.h"
 #include "razor/stream/failure.h"
+#include "razor/stream/internal/admission.h"
+#include "razor/stream/internal/drain.h"
 #include "razor/stream/internal/held_pongs.h"
 #include "razor/stream/internal/response_queue.h"
 #include "razor/stream/internal/server_call_observer.h"
@@ -57,7 +57,7 @@ class ServerConnection {
   void on_bytes(std::size_t count);
   bool reads_requests() const { return drain_.reads_requests(); }
   enum class Progress : std::uint8_t {
-    done,    ///< everything that has arrived is looked at: `end_read`
+    done,  ///< everything that has arrived is looked at: `end_read`
     paused,  ///< nothing more may be read: `on_pause`, then, once it `may_resume`, `on_resume` and `process`
   };
   /// Dispatches the requests that have arrived, in their order.
@@ -150,7 +150,7 @@ class ServerConnection {
 
   bool request_waits_ = false;  // the frame that the reader found last
   bool may_resume_ = false;
-  std::size_t read_bytes_ = 0;   // by the read that is being processed
+  std::size_t read_bytes_ = 0;  // by the read that is being processed
   std::size_t read_frames_ = 0;
   bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
 

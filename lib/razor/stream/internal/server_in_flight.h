@@ -21,12 +21,14 @@ class ServerInFlight {
 
   /// A request is dispatched. `observation` is null where nobody looks.
   void begin(wire::Seq seq, std::unique_ptr<CallObservation> observation = nullptr) {
-    if (observation != nullptr) [[unlikely]] observed_.emplace(seq, std::move(observation));
+    if (observation != nullptr) [[unlikely]]
+      observed_.emplace(seq, std::move(observation));
     ++count_;
   }
   /// The observation of a request that runs; null where there is none. It is kept here no more.
   std::unique_ptr<CallObservation> take_observation(wire::Seq seq) {
-    if (observed_.empty()) [[likely]] return nullptr;
+    if (observed_.empty()) [[likely]]
+      return nullptr;
     const auto found = observed_.find(seq);
     if (found == observed_.end()) return nullptr;
     std::unique_ptr<CallObservation> observation = std::move(found->second);

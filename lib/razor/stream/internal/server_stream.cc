@@ -133,9 +133,11 @@ runtime::Task<void> ServerStream::write_loop(Ref<ServerStream> self) {
 
 // After everything that the connection was told.
 void ServerStream::obey() {
-  if (connection_.state() != Drain::State::serving) [[unlikely]] finish();
+  if (connection_.state() != Drain::State::serving) [[unlikely]]
+    finish();
   if (connection_.has_output()) write_wanted_.set();
-  if (connection_.may_resume()) [[unlikely]] may_read_on_.set();
+  if (connection_.may_resume()) [[unlikely]]
+    may_read_on_.set();
 }
 
 // Goes on to the next step of ending, as far as nothing is owed any more.
@@ -219,7 +221,8 @@ void ServerStream::handle(const wire::RequestFrame& frame, const wire::WireForma
   } catch (...) {
     note_exception("a Dispatch", std::current_exception());
   }
-  if (log.turn_is_full()) [[unlikely]] log.end_turn(clock_.now(), peer_);
+  if (log.turn_is_full()) [[unlikely]]
+    log.end_turn(clock_.now(), peer_);
 }
 
 void ServerStream::run_handler(const Request& request, Responder respond) {

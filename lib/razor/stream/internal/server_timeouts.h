@@ -6,8 +6,8 @@
 #include <optional>
 #include <string_view>
 
-#include "razor/stream/server_config.h"
 #include "razor/stream/internal/server_in_flight.h"
+#include "razor/stream/server_config.h"
 
 namespace razor::stream {
 
@@ -83,9 +83,7 @@ class ServerTimeouts {
   }
 
   /// When to check again; max: not before something happens.
-  base::TimePoint next_check() const {
-    return writing_ ? std::min(read_deadline(), write_deadline()) : read_deadline();
-  }
+  base::TimePoint next_check() const { return writing_ ? std::min(read_deadline(), write_deadline()) : read_deadline(); }
 
  private:
   void start(base::TimePoint now, Reading reading) {
@@ -102,9 +100,9 @@ class ServerTimeouts {
       case Reading::body: return base::saturating_add(reading_since_, config_.body_progress_timeout);
       case Reading::between:
         if (writing_ || !running_.empty()) break;
-        return base::saturating_add(reading_since_,
-                                    has_spoken_ || !crowded_ ? config_.idle_timeout
-                                                             : std::min(config_.first_byte_timeout, config_.idle_timeout));
+        return base::saturating_add(reading_since_, has_spoken_ || !crowded_
+                                                        ? config_.idle_timeout
+                                                        : std::min(config_.first_byte_timeout, config_.idle_timeout));
       case Reading::paused: break;
     }
     return base::TimePoint::max();
