@@ -23,28 +23,6 @@ DOCUMENTS = check_guides.documents()
 README_LINES_MAX = 130
 RULES = 39
 
-# Named by guides ahead of the code.
-COMING = {
-    "lib/razor/pool/internal/address_book.h",
-    "lib/razor/pool/internal/call_policy.h",
-    "lib/razor/pool/internal/call_queue.h",
-    "lib/razor/pool/internal/call_report.h",
-    "lib/razor/pool/internal/connect_policy.h",
-    "lib/razor/runtime/transport.h",
-    "lib/razor/stream/internal/admission.h",
-    "lib/razor/stream/call_hook.h",
-    "lib/razor/stream/internal/client_connection.h",
-    "lib/razor/stream/deadline_check.h",
-    "lib/razor/stream/internal/drain.h",
-    "lib/razor/stream/exchange.h",
-    "lib/razor/stream/internal/send_queue.h",
-    "lib/razor/stream/internal/server_connection.h",
-    "lib/razor/wire/control_frame.h",
-}
-
-# Likewise names of the code.
-COMING_WORDS = {"call_queue"}
-
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 FILE = re.compile(r"(?:[\w.+-]+/)*[\w+-]+\.(?:h|cc|py|md|txt|json|planted|plan|cmake)\b")
@@ -105,7 +83,7 @@ def is_there(named: str, folder: Path, root: Path) -> bool:
     places = [base / named for base in (folder, root, root / "lib", root / "lib/razor")]
     if folder == root / "lib/razor/api":
         places += [layer / named for layer in (root / "lib/razor").iterdir()]
-    return any(place.exists() or (place.is_relative_to(root) and name_of(place) in COMING) for place in places)
+    return any(place.exists() for place in places)
 
 
 def wrong_paths(path: Path) -> list[str]:
@@ -129,7 +107,7 @@ def words_of_the_code() -> set[str]:
 
 def wrong_words(document: str) -> list[str]:
     words = {word for span in SPAN.findall(prose(document)) if "/" not in span for word in WORD.findall(span)}
-    return sorted(words - words_of_the_code() - COMING_WORDS)
+    return sorted(words - words_of_the_code())
 
 
 def targets() -> set[str]:

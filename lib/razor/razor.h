@@ -2,7 +2,8 @@
 // The front door of razor-rpc: everything a service and its callers need.
 //
 //   base/      errors, results, bytes, time, logs
-//   runtime/   the seam: Runtime {Clock, Executor, Random, Network}; Task, Event, BoundedQueue, when_all, with_deadline
+//   runtime/   the seam: Runtime {Clock, Executor, Random, Network}; Task, Event, BoundedQueue, when_all, with_deadline;
+//              Transport, InProcess, StreamDecorator
 //     asio/    the Runtime of production
 //   wire/      frames and msgpack: pure bytes
 //   stream/    connections: ClientStream, ClientTask; RpcServer, Dispatch; RemoteChannel: to another thread's
@@ -16,6 +17,7 @@
 // stream/server_stream.h over api/dispatch.h to the handler.
 
 #include "razor/api/client.h"
+#include "razor/api/refusal.h"
 #include "razor/api/server.h"
 #include "razor/api/service.h"
 #include "razor/pool/client_pool.h"
@@ -23,6 +25,8 @@
 #include "razor/runtime/asio/asio_runtime.h"
 #include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
+#include "razor/runtime/in_process.h"
+#include "razor/runtime/stream_decorator.h"
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/when.h"
 #include "razor/runtime/with_deadline.h"

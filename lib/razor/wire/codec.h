@@ -146,16 +146,19 @@ using wire::Encoder;
 }  // namespace razor
 
 // The families. The last one is of the types that belong to none.
-#include "razor/wire/array_codec.h"  // arrays, std::span, std::pair, std::tuple
+// Each uses what stands before it.
+// clang-format off
+#include "razor/wire/scalar_codec.h"     // bool, integers, floats, enums, std::byte, Unit, std::bitset
+#include "razor/wire/text_codec.h"       // strings, paths of the file system, arrays of char, bytes
 #include "razor/wire/container_codec.h"  // sequences, sets, maps
-#include "razor/wire/error_code_codec.h"
-#include "razor/wire/fields_codec.h"  // types named by RAZOR_FIELDS and its kin
-#include "razor/wire/no_codec.h"
-#include "razor/wire/nullable_codec.h"  // std::optional, std::unique_ptr, std::shared_ptr
-#include "razor/wire/scalar_codec.h"  // bool, integers, floats, enums, std::byte, Unit, std::bitset
-#include "razor/wire/text_codec.h"  // strings, paths of the file system, arrays of char, bytes
-#include "razor/wire/time_codec.h"  // std::chrono
+#include "razor/wire/array_codec.h"      // arrays, std::span, std::pair, std::tuple
+#include "razor/wire/nullable_codec.h"   // std::optional, std::unique_ptr, std::shared_ptr
+#include "razor/wire/time_codec.h"       // std::chrono
 #include "razor/wire/variant_codec.h"
+#include "razor/wire/fields_codec.h"     // types named by RAZOR_FIELDS and its kin
+#include "razor/wire/error_code_codec.h"
+#include "razor/wire/no_codec.h"
+// clang-format on
 
 // ---------------------------------------------------------------------------------------------------------------------
 
