@@ -794,11 +794,11 @@ class Mess : public FaultKinds {
       world_.run_for(random.between(1ms, 1s));
       if (active.size() <= 10) continue;
       const auto ended = active.begin() + static_cast<std::ptrdiff_t>(random.below(active.size()));
-      acted += end(std::move(*ended));
+      effects += end(std::move(*ended));
       active.erase(ended);
     }
-    for (auto& fault : active) acted += end(std::move(fault));
-    return acted;
+    for (auto& fault : active) effects += end(std::move(fault));
+    return effects;
   }
   std::uint64_t digest() const { return world_.digest(); }
 };
@@ -848,7 +848,7 @@ TEST_F(FaultKinds, SayWhatIsWrong) {
 
 TEST_F(FaultKinds, DrawMoreOfEverythingTheHarderTheyAre) {
   const faults::Roles roles{{"server"}, {"client"}, {}};
-  const auto longest = [&cast](int hardness) {
+  const auto longest = [&roles](int hardness) {
     base::RandomStream random(5);
     Duration longest{};
     for (int i = 0; i < 300; ++i) {
