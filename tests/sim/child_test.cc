@@ -33,10 +33,16 @@ TEST(Fields, ComeBackAsTheyWereWritten) {
   EXPECT_EQ(fields.text(), "");
 }
 
+std::string message_of(std::string_view text) {
+  FieldWriter writer;
+  writer.text(text);
+  return std::move(writer).message();
+}
+
 RC_GTEST_PROP(FrameQueue, GivesWholeMessagesHoweverTheirBytesCome, (const std::vector<std::string>& texts)) {
   std::string bytes;
-  for (const std::string& text : texts) bytes += FieldWriter().text(text).message();
-  bytes += FieldWriter().text("cut off").message().substr(0, 6);
+  for (const std::string& text : texts) bytes += message_of(text);
+  bytes += message_of("cut off").substr(0, 6);
   FrameQueue frames;
   std::vector<std::string> came;
   for (std::size_t at = 0; at < bytes.size();) {
