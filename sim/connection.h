@@ -59,8 +59,8 @@ class Connection : public base::ListLink<ConnectionListTag> {
   struct Deletion final : Event {
     explicit Deletion(Connection& owner)
         : Event([](Event& event) {
-            Connection& connection = static_cast<Deletion&>(event).connection;
-            if (connection.is_unused()) delete &connection;
+            Connection& owned = static_cast<Deletion&>(event).connection;
+            if (owned.is_unused()) delete &owned;
           }),
           connection(owner) {}
     Connection& connection;

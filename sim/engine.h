@@ -76,7 +76,7 @@ struct Packet {
   base::TimePoint arrives_at;
 };
 
-/// Told what happens, as it happens. Watching changes nothing: the digest stays the same. World::watch adds one.
+/// Called as things happen. Watching changes nothing: the digest stays the same. World::watch adds one.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -163,18 +163,18 @@ class Engine {
   /// Numbers hosts, connections and the like, from 1.
   std::uint64_t next_number() { return ++numbers_; }
 
-  // --- For what watches over a run that does not end
+  // --- For the time limit of a run: which program does not come to its end
   using Tell = void(const Host&);
   /// Whose Runtime had the last turn; null before the first one.
   const Host* last_to_turn() const { return last_to_turn_; }
   void set_last_to_turn(const Host& host) { last_to_turn_ = &host; }
-  /// `tell` is called once, as soon as a program asks its Runtime to run again: from that program's code. May be called from a
-  /// signal handler of the world's thread.
-  void ask(Tell* tell) { question_ = tell; }
+  /// `question` is called once, as soon as a program asks its Runtime to run again: from that program's code. May be called from
+  /// a signal handler of the world's thread.
+  void ask(Tell* question) { question_ = question; }
   Tell* take_question() {
-    Tell* const tell = question_;
-    if (tell != nullptr) [[unlikely]] question_ = nullptr;
-    return tell;
+    Tell* const question = question_;
+    if (question != nullptr) [[unlikely]] question_ = nullptr;
+    return question;
   }
 
  private:

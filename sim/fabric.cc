@@ -197,11 +197,11 @@ class Fabric::HandshakeDone final : public runtime::Waiter {
 };
 
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> Fabric::connect(SimRuntime& from, Address address) {
-  using Connected = base::Result<std::unique_ptr<ByteStream>>;
-  if (const auto usable = address.to_connect(); !usable) co_return Connected(usable.error(), usable.message());
+  using Outcome = base::Result<std::unique_ptr<ByteStream>>;
+  if (const auto usable = address.to_connect(); !usable) co_return Outcome(usable.error(), usable.message());
   Host* to = find_host(from.host(), address);
   if (to == nullptr) {
-    co_return Connected(make_error_code(runtime::LookupError::no_such_name),
+    co_return Outcome(make_error_code(runtime::LookupError::no_such_name),
                         fmt::format("no host of this world is called \"{}\"", address.host()));
   }
   Handshake handshake(*this, from, *to, std::move(address));

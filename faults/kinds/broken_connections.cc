@@ -4,9 +4,9 @@ namespace razor::faults {
 
 using namespace std::chrono_literals;
 
-BrokenConnections::BrokenConnections(const Fault& fault, const FaultContext& context, Break break_one)
+BrokenConnections::BrokenConnections(const Fault& fault, const FaultContext& context, Break how)
     : RuleFault(context.world),
-      break_(break_one),
+      break_(how),
       one_(context.world.host(fault.where[0])),
       other_(context.world.host(fault.where[1])),
       all_(fault.word_of("connections", "all") == "all"),

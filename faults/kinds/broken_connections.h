@@ -16,7 +16,7 @@ class BrokenConnections final : public RuleFault {
   /// `fabric.reset` or `fabric.sever`.
   using Break = bool (sim::Fabric::*)(std::uint64_t connection);
 
-  BrokenConnections(const Fault& fault, const FaultContext& context, Break break_one);
+  BrokenConnections(const Fault& fault, const FaultContext& context, Break how);
 
   /// A caller and a server. At once, or within a kilobyte.
   static bool draw(Fault& fault, Draw& draw);

@@ -2,7 +2,10 @@
 // What a child process writes to its parent: messages of fields. Both ends are the same program, so numbers travel as they lie
 // in memory.
 //
-//   write_all(pipe, FieldWriter().value(tag).text("hello").message());      // in the child
+//   FieldWriter writer;                                                     // in the child
+//   writer.value(tag).text("hello");
+//   write_all(pipe, std::move(writer).message());
+//
 //   FrameQueue frames;                                                      // in the parent
 //   frames.add(bytes);
 //   while (const auto frame = frames.next()) { FieldReader fields(*frame); fields.value<Tag>(); fields.text(); }
