@@ -7,7 +7,8 @@ A layer may include itself, what stands left of it or above it in this table, an
       ^         ^
     runtime  <- stream  <-  pool  <-  api
 
-A header in a folder called internal is included by its own layer (and by tests) only. runtime/asio is the only folder of lib, sim and faults that includes <boost/asio...>; sim knows base and runtime only.
+A header in a folder called internal is included by its own layer (and by tests) only. runtime/asio is the only folder of
+lib, sim and faults that includes <boost/asio...>; sim knows base and runtime only.
 """
 
 import re

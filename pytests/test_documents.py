@@ -237,7 +237,7 @@ def test_a_link_and_an_anchor_that_lead_nowhere_are_found(tmp_path: Path) -> Non
 @pytest.mark.parametrize("named", ["lib/razor/stream/gone.h", "stream/gone.h", "ci/gone", "gone.cc", "<razor/gone.h>"])
 def test_a_path_that_is_not_there_is_found(named: str) -> None:
     guide = ROOT / "build/guide.md"
-    guide.write_text(f"See `stream/window.h`, `ci/test` and `{named}`.\n")
+    guide.write_text(f"See `stream/channel.h`, `ci/test` and `{named}`.\n")
     try:
         assert wrong_paths(guide) == [named.strip("<>")]
     finally:
