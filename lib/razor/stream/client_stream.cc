@@ -2,8 +2,8 @@
 
 #include "razor/base/out_of_memory.h"
 #include "razor/runtime/with_deadline.h"
-#include "razor/stream/internal/client_stream_core.h"
 #include "razor/stream/end_elsewhere.h"
+#include "razor/stream/internal/client_stream_core.h"
 
 namespace razor::stream {
 

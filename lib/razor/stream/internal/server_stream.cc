@@ -3,25 +3,14 @@
 #include <array>
 
 #include "razor/base/out_of_memory.h"
+#include "razor/stream/internal/faulty_handlers.h"
 
 namespace razor::stream {
 
 using base::Ref;
 using base::TimePoint;
 
-namespace {
-
-constexpr std::size_t kBuffersInAWrite = 16;
-
-}  // namespace
-
-void ServerShared::note_connections() {
-  const std::uint64_t now = common.stats.connections;
-  const bool is_crowded = crowded ? 2 * now >= connections_max : 4 * now > std::uint64_t{3} * connections_max;
-  if (is_crowded == crowded) return;
-  crowded = is_crowded;
-  connections.for_each([this](ServerStream& connection) { connection.set_crowded(crowded); });
-}
+static constexpr std::size_t kBuffersInAWrite = 16;
 
 ServerStream::ServerStream(Ref<ServerShared> server, std::unique_ptr<runtime::ByteStream> stream)
     : server_(std::move(server)),
@@ -216,48 +205,18 @@ void ServerStream::handle(const wire::RequestFrame& frame, const wire::WireForma
   HandlerLog& log = server_->common.handler_log;
   log.add(frame.action);
   try {
-    run_handler(Request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_, format, frame.source},
-                Responder(Ref(this), frame.head.seq, format));
+    const Request request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_, format, frame.source};
+    Responder respond(Ref(this), frame.head.seq, format);
+    if (runtime::HandlerFaultRule* rule = server_->runtime.handler_faults()) [[unlikely]] {
+      run_with_faults(*rule, Ref(this), server_, request, std::move(respond));
+    } else {
+      server_->dispatch->dispatch(request, std::move(respond));
+    }
   } catch (...) {
     note_exception("a Dispatch", std::current_exception());
   }
   if (log.turn_is_full()) [[unlikely]]
     log.end_turn(clock_.now(), peer_);
-}
-
-void ServerStream::run_handler(const Request& request, Responder respond) {
-  if (runtime::HandlerFaultRule* rule = server_->runtime.handler_faults()) [[unlikely]] {
-    const runtime::HandlerFault fault = rule->next_request();
-    if (fault.any()) return run_faulty(request, std::move(respond), fault);
-  }
-  server_->dispatch->dispatch(request, std::move(respond));
-}
-
-void ServerStream::run_faulty(const Request& request, Responder respond, const runtime::HandlerFault& fault) {
-  if (fault.delay > base::Duration::zero()) {
-    server_->handlers.run_inline("a delayed handler", run_later(Ref(this), KeptRequest(request), std::move(respond), fault));
-    return;
-  }
-  if (fault.throws) throw std::runtime_error("a fault of the test, in place of the handler");
-  // Else it is dropped: the responder answers for it.
-}
-
-runtime::Task<void> ServerStream::run_later(Ref<ServerStream> self, KeptRequest request, Responder respond,
-                                            runtime::HandlerFault fault) {
-  co_await self->clock_.sleep_for(fault.delay);
-  // Nothing is dispatched from a connection that is gone, nor by a server that is.
-  if (!self->is_open() || self->server_->dispatch == nullptr) co_return;
-  fault.delay = base::Duration::zero();
-  const Request kept = request.view(self->peer_);
-  try {
-    if (fault.any()) {
-      self->run_faulty(kept, std::move(respond), fault);
-    } else {
-      self->server_->dispatch->dispatch(kept, std::move(respond));
-    }
-  } catch (...) {
-    self->note_exception("a Dispatch", std::current_exception());
-  }
 }
 
 // --- Responses -------------------------------------------------------------------------------------------------------

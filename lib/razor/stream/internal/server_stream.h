@@ -6,34 +6,10 @@
 #include "razor/base/ref.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/task_scope.h"
-#include "razor/stream/dispatch.h"
-#include "razor/stream/internal/kept_request.h"
 #include "razor/stream/internal/server_connection.h"
+#include "razor/stream/internal/server_shared.h"
 
 namespace razor::stream {
-
-class ServerStream;
-
-/// What the connections of one server share. Outlives the server while a Responder is kept.
-struct ServerShared final : base::RefCounted {
-  ServerShared(runtime::Runtime& server_runtime, const ServerConfig& server_config)
-      : runtime(server_runtime),
-        common(server_config, server_runtime.log()),
-        handlers(server_runtime.executor()),
-        connection_closed(server_runtime.executor()) {}
-
-  runtime::Runtime& runtime;
-  ServerCommon common;
-  Dispatch* dispatch = nullptr;  // null once the server is gone
-  base::IntrusiveList<ServerStream> connections;
-  runtime::TaskScope handlers;
-  runtime::Event connection_closed;
-  std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
-  bool crowded = false;
-
-  /// A connection was added or has gone: tells all of them when connections become short, or are not any more.
-  void note_connections();
-};
 
 /// Owned by its loops while they run, and by its Responders; its server lists it until it is closed.
 class ServerStream final : public ResponseOutlet, public base::ListLink<>, private RequestHandler {
@@ -81,12 +57,6 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
 
   // RequestHandler
   void handle(const wire::RequestFrame& frame, const wire::WireFormat* format) override;
-  // Throws what the handler does.
-  void run_handler(const Request& request, Responder respond);
-  // Where a test wants a fault. Throws as the handler does.
-  [[gnu::cold]] void run_faulty(const Request& request, Responder respond, const runtime::HandlerFault& fault);
-  static runtime::Task<void> run_later(base::Ref<ServerStream> self, KeptRequest request, Responder respond,
-                                       runtime::HandlerFault fault);
 
   base::Ref<ServerShared> server_;
   runtime::Clock& clock_;

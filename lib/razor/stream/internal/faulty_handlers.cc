@@ -1,0 +1,73 @@
+#include "razor/stream/internal/faulty_handlers.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "razor/stream/internal/server_stream.h"
+
+namespace razor::stream {
+namespace {
+
+using base::Ref;
+
+// A request whose handler starts later: it owns what a Request borrows.
+struct KeptRequest {
+  explicit KeptRequest(const Request& request)
+      : is_name(request.action.is_name()),
+        number(request.action.number()),
+        name(request.action.name()),
+        msg(request.msg.begin(), request.msg.end()),
+        blob(request.take_blob()),
+        seq(request.seq),
+        format(request.format) {}
+
+  wire::Action action() const { return is_name ? wire::Action(name) : wire::Action(number); }
+  // Lives as long as this does. `peer` outlives it.
+  Request view(const runtime::Address& peer) const { return Request{action(), msg, blob, seq, peer, format}; }
+
+  bool is_name;
+  std::uint32_t number;
+  std::string name;
+  base::Bytes msg;
+  base::Blob blob;
+  wire::Seq seq;
+  const wire::WireFormat* format;
+};
+
+void run(Ref<ResponseOutlet> outlet, Ref<ServerShared> server, const Request& request, Responder respond,
+         const runtime::HandlerFault& fault);
+
+runtime::Task<void> run_later(Ref<ResponseOutlet> outlet, Ref<ServerShared> server, KeptRequest request, Responder respond,
+                              runtime::HandlerFault fault) {
+  co_await server->runtime.clock().sleep_for(fault.delay);
+  // Nothing is dispatched from a connection that is gone, nor by a server that is.
+  if (!outlet->is_open() || server->dispatch == nullptr) co_return;
+  fault.delay = base::Duration::zero();
+  const Request kept = request.view(outlet->peer());
+  try {
+    run(outlet, server, kept, std::move(respond), fault);
+  } catch (...) {
+    outlet->note_exception("a Dispatch", std::current_exception());
+  }
+}
+
+void run(Ref<ResponseOutlet> outlet, Ref<ServerShared> server, const Request& request, Responder respond,
+         const runtime::HandlerFault& fault) {
+  if (fault.delay > base::Duration::zero()) {
+    runtime::TaskScope& handlers = server->handlers;
+    auto later = run_later(std::move(outlet), std::move(server), KeptRequest(request), std::move(respond), fault);
+    return handlers.run_inline("a delayed handler", std::move(later));
+  }
+  if (fault.throws) throw std::runtime_error("a fault of the test, in place of the handler");
+  if (fault.drops) return;  // the responder answers for it
+  server->dispatch->dispatch(request, std::move(respond));
+}
+
+}  // namespace
+
+void run_with_faults(runtime::HandlerFaultRule& rule, Ref<ResponseOutlet> outlet, Ref<ServerShared> server,
+                     const Request& request, Responder respond) {
+  run(std::move(outlet), std::move(server), request, std::move(respond), rule.next_request());
+}
+
+}  // namespace razor::stream

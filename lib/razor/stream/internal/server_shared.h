@@ -1,0 +1,36 @@
+#pragma once
+// ServerShared: what the connections of one server share. Private to stream.
+
+#include "razor/base/intrusive_list.h"
+#include "razor/base/ref.h"
+#include "razor/runtime/event.h"
+#include "razor/runtime/task_scope.h"
+#include "razor/stream/dispatch.h"
+#include "razor/stream/internal/server_common.h"
+
+namespace razor::stream {
+
+class ServerStream;
+
+/// Outlives the server while a Responder is kept.
+struct ServerShared final : base::RefCounted {
+  ServerShared(runtime::Runtime& server_runtime, const ServerConfig& server_config)
+      : runtime(server_runtime),
+        common(server_config, server_runtime.log()),
+        handlers(server_runtime.executor()),
+        connection_closed(server_runtime.executor()) {}
+
+  runtime::Runtime& runtime;
+  ServerCommon common;
+  Dispatch* dispatch = nullptr;  // null once the server is gone
+  base::IntrusiveList<ServerStream> connections;
+  runtime::TaskScope handlers;
+  runtime::Event connection_closed;
+  std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
+  bool crowded = false;
+
+  /// A connection was added or has gone: tells all of them when connections become short, or are not any more.
+  void note_connections();
+};
+
+}  // namespace razor::stream
