@@ -1,6 +1,6 @@
 #pragma once
 // Ledger: what became of every call of a run, seen from both ends: the caller's, and the handlers'. It stands outside of the
-// simulated hosts, so that crashes do not reach it, and says at once when a rule of CONTRACT.md is broken: 1-7, 10-15, 27, 36.
+// simulated hosts, so that crashes do not reach it, and says at once when a rule of faults/contract.md is broken: 1-7, 10-15, 27, 36.
 //
 //   faults::Ledger ledger(world);
 //   const std::uint64_t id = ledger.submitted({.name = "Work.once", .caller = "caller0", .timeout = 2s});  // id: an argument

@@ -1,6 +1,6 @@
 #pragma once
 // NetworkOracle: watches the connections of a world and the calls that are reported on them (runtime/trace.h), and says when
-// a rule of CONTRACT.md is broken that the bytes, the sockets and the order of things tell: 1, 6, 8, 9, 13, 16-18, 20, 21,
+// a rule of faults/contract.md is broken that the bytes, the sockets and the order of things tell: 1, 6, 8, 9, 13, 16-18, 20, 21,
 // 26, 29, 30. A ConnectionTracker keeps the facts; the rules are beside it in network/.
 //
 //   faults::NetworkOracle network(world, {.window = 20, .connections_max = 2});

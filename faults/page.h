@@ -55,7 +55,7 @@ std::string page_of(const PageContent& content);
 
 /// "12" or "money", where the message names a rule that is broken (rule.h).
 std::optional<std::string> broken_rule(std::string_view message);
-/// What CONTRACT.md asks for, in a sentence; empty where there is no such rule.
+/// What faults/contract.md asks for, in a sentence; empty where there is no such rule.
 std::string_view meaning_of_rule(std::string_view rule);
 
 }  // namespace razor::faults

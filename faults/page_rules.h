@@ -1,5 +1,5 @@
 #pragma once
-// The rules of CONTRACT.md, in a sentence each, for readers of a page (page.h) who do not have it before them.
+// The rules of faults/contract.md, in a sentence each, for readers of a page (page.h) who do not have it before them.
 
 #include <array>
 #include <string_view>

@@ -1,5 +1,5 @@
 #pragma once
-// What an oracle says when a rule of CONTRACT.md, or one of the user's own, is broken. The text begins with the rule, by
+// What an oracle says when a rule of faults/contract.md, or one of the user's own, is broken. The text begins with the rule, by
 // which failures are told apart: "rule 12: call 17 ran twice".
 //
 //   RAZOR_RULE(12, runs <= 1, "call {} ran {} times", id, runs);

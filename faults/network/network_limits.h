@@ -9,7 +9,7 @@
 
 namespace razor::faults {
 
-/// The defaults are those of CONTRACT.md.
+/// The defaults are those of faults/contract.md.
 struct NetworkLimits {
   std::uint32_t window = 128;
   std::uint32_t handlers_per_connection_max = 1024;

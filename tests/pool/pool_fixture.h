@@ -242,7 +242,7 @@ inline Task<void> TestServer::serve_one(Runtime& runtime, TestServer& self) {
   EXPECT_TRUE(listener.ok());
   auto stream = co_await (*listener)->accept();
   EXPECT_TRUE(stream.ok());
-  base::make_ref<stream::ServerStreamCore>(served.shared, *std::move(stream))->start();
+  base::make_ref<stream::ServerStream>(served.shared, *std::move(stream))->start();
   if (self.manner == Manner::serves_one) listener->reset();
   co_await runtime.clock().sleep_until(base::TimePoint::max());
 }

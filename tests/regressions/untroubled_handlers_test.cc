@@ -1,7 +1,7 @@
 // The faults handler_delay, handler_throw and handler_drop acted only on handlers that called a function of faults/ by
 // themselves. A server that was written without knowing of it was never in trouble: plans drew these faults, played them, and
 // nothing happened. The server below includes nothing of faults/ and still meets each of them; without the question that
-// ServerStreamCore::run_handler asks, every expectation of an `acted` above zero fails.
+// ServerStream::handle asks, every expectation of an `acted` above zero fails.
 
 #include <gtest/gtest.h>
 

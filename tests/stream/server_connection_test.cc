@@ -173,7 +173,7 @@ TEST(ServerConnection, ABrokenHeadIsAnsweredAndNothingBehindItIsRead) {
   one.answer(1);
   const auto answers = one.take();
   ASSERT_EQ(answers.size(), 2u);
-  EXPECT_EQ(answers[0].blob, "rpc_invalid_version");
+  EXPECT_EQ(answers[0].blob, "rpc_invalid_ver");
   EXPECT_EQ(one.connection.next_step(true), Drain::Step::shut_write);
 }
 

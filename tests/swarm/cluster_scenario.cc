@@ -1,4 +1,4 @@
-// The swarm: servers, callers of every kind and untrusted peers, under faults that the seed chooses, with the oracles of CONTRACT.md
+// The swarm: servers, callers of every kind and untrusted peers, under faults that the seed chooses, with the oracles of faults/contract.md
 // watching; then all is healed, and everything must work again.
 
 #include <fmt/format.h>

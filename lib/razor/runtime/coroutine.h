@@ -1,7 +1,7 @@
 #pragma once
 // What all coroutines of the library share: how one is resumed, finished and destroyed.
 //
-// Three rules differ from textbook coroutines (DESIGN.md, decision 1):
+// Three rules differ from textbook coroutines (lib/design.md, decision 1):
 //  - No symmetric transfer. `co_await child` runs the child inline, on the stack of its parent; a child that finishes
 //    later resumes the parent from its final suspension. Stack depth is the nesting of calls.
 //  - A coroutine that is destroyed while it, or one that it waits for, is on the stack is destroyed when control leaves

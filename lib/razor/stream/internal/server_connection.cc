@@ -248,7 +248,8 @@ void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob
   if (!draft_counts_) {
     ++server_.stats.responses_dropped;
   } else {
-    outcome.response_bytes = out_.responses().frame().size() + blob.size();
+    outcome.response_bytes = blob.size();
+    if (draft_has_memory_) outcome.response_bytes += out_.responses().frame().size() - wire::kResponseHeadBytes;
     Errc instead = Errc::overloaded;
     if (!write_draft(seq, flag, std::move(blob), instead)) [[unlikely]] {
       answer_failed(seq, Failure(instead));
