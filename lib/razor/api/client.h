@@ -9,11 +9,69 @@
 // Arguments are encoded before the call returns, so nothing that they refer to has to live on. The call is on its way
 // from then on: calls are pipelined by making several before awaiting the first, or with when_all.
 
-#include "razor/api/stub.h"
+// Errors in users' code name these, and every file on the way to them: so the way is short.
+// clang-format off
+#include <memory>
+
+#include "razor/runtime/coroutine.h"
+#include "razor/wire/fields.h"
+#include "razor/api/method.h"
+
+#include "razor/api/stub_modes.h"
+// clang-format on
 
 namespace razor::api {
 
 namespace detail {
+
+/// A method of a stub: an object that is called like the method.
+template <auto Method, class Mode, class Arguments>
+class StubMethod;
+
+template <auto Method, class Mode, class... Args>
+class StubMethod<Method, Mode, std::tuple<Args...>> {
+ public:
+  using Returned = typename Mode::Returned;
+
+  explicit StubMethod(const StubTarget& target) : target_(&target) {}
+
+  template <class... Given>
+    requires(sizeof...(Given) == sizeof...(Args))
+  Returned operator()(Given&&... given) const {
+    static_assert((check_argument<Method, Args, Given>() && ...));
+    if (target_->implementation != nullptr)
+      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...);
+    return Mode::call(*target_, as_argument<Args>(std::forward<Given>(given))...);
+  }
+
+  /// Instead of awaiting: `calc.add.start(done, 1, 2)` calls `done(Reply)` when the call has ended, as `then` does, and
+  /// never inside `start` (but by a plain handler in this process). The cheapest way to call: no coroutine, nothing that moves.
+  template <class Done, class... Given>
+    requires(sizeof...(Given) == sizeof...(Args) && requires(Mode mode) { typename Mode::Completes; })
+  void start(Done done, Given&&... given) const {
+    static_assert((check_argument<Method, Args, Given>() && ...));
+    if (target_->implementation != nullptr) {
+      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...).then(std::move(done));
+    }
+    Mode::start(*target_, std::move(done), as_argument<Args>(std::forward<Given>(given))...);
+  }
+
+  /// For arguments in braces: `calc.move({1, 2}, {3, 4})`.
+  Returned operator()(const Args&... args) const
+    requires((!is_freed_twice<Args> && std::is_copy_constructible_v<Args>) && ...)
+  {
+    if (target_->implementation != nullptr) return Mode::call_here(*target_, Args(args)...);
+    return Mode::call(*target_, args...);
+  }
+
+ private:
+  const StubTarget* target_;
+};
+
+template <auto Method, std::size_t Index>
+using AsyncMethod = StubMethod<Method, AsyncMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
+template <auto Method, std::size_t Index>
+using BlockingMethod = StubMethod<Method, BlockingMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
 
 /// Holds what the methods of a stub refer to; the first base of a Client, so that it is there before them.
 class TargetOwner {

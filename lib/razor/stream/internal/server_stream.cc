@@ -90,7 +90,7 @@ void ServerStream::pause(TimePoint now) {
 void ServerStream::resume(TimePoint now) {
   if (!connection_.is_closed()) connection_.on_resume(now, stream_->is_broken());
   server_->common.handler_log.begin_turn(now);
-  obey();
+  if (connection_.is_closed()) obey();  // else only once the requests that wait in the reader are looked at
 }
 
 runtime::Task<void> ServerStream::write_loop(Ref<ServerStream> self) {

@@ -1,5 +1,5 @@
 #pragma once
-// The methods of a stub, as RAZOR_SERVICE puts them together: how each is called by coroutines and by threads that wait.
+// The modes of a stub: how a method is called by coroutines and by threads that wait. Private to api.
 
 #include "razor/api/blocking_call.h"
 #include "razor/api/client_call.h"
@@ -119,54 +119,5 @@ class BlockingMode : AsyncMode<Method, Index> {
  private:
   static constexpr std::string_view kAction = ActionName<typename Traits::Service, Index>::full();
 };
-
-/// A method of a stub: an object that is called like the method.
-template <auto Method, class Mode, class Arguments>
-class StubMethod;
-
-template <auto Method, class Mode, class... Args>
-class StubMethod<Method, Mode, std::tuple<Args...>> {
- public:
-  using Returned = typename Mode::Returned;
-
-  explicit StubMethod(const StubTarget& target) : target_(&target) {}
-
-  template <class... Given>
-    requires(sizeof...(Given) == sizeof...(Args))
-  Returned operator()(Given&&... given) const {
-    static_assert((check_argument<Method, Args, Given>() && ...));
-    if (target_->implementation != nullptr)
-      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...);
-    return Mode::call(*target_, as_argument<Args>(std::forward<Given>(given))...);
-  }
-
-  /// Instead of awaiting: `calc.add.start(done, 1, 2)` calls `done(Reply)` when the call has ended, as `then` does, and
-  /// never inside `start` (but by a plain handler in this process). The cheapest way to call: no coroutine, nothing that moves.
-  template <class Done, class... Given>
-    requires(sizeof...(Given) == sizeof...(Args) && requires(Mode mode) { typename Mode::Completes; })
-  void start(Done done, Given&&... given) const {
-    static_assert((check_argument<Method, Args, Given>() && ...));
-    if (target_->implementation != nullptr) {
-      return Mode::call_here(*target_, static_cast<Args>(std::forward<Given>(given))...).then(std::move(done));
-    }
-    Mode::start(*target_, std::move(done), as_argument<Args>(std::forward<Given>(given))...);
-  }
-
-  /// For arguments in braces: `calc.move({1, 2}, {3, 4})`.
-  Returned operator()(const Args&... args) const
-    requires((!is_freed_twice<Args> && std::is_copy_constructible_v<Args>) && ...)
-  {
-    if (target_->implementation != nullptr) return Mode::call_here(*target_, Args(args)...);
-    return Mode::call(*target_, args...);
-  }
-
- private:
-  const StubTarget* target_;
-};
-
-template <auto Method, std::size_t Index>
-using AsyncMethod = StubMethod<Method, AsyncMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
-template <auto Method, std::size_t Index>
-using BlockingMethod = StubMethod<Method, BlockingMode<Method, Index>, typename MethodTraits<decltype(Method)>::Arguments>;
 
 }  // namespace razor::api::detail
