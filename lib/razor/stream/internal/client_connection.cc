@@ -87,6 +87,27 @@ wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptio
   return sink;
 }
 
+// The frame that stands at the back of the output goes out. False where there is no memory for its blob: it is still there then.
+[[gnu::always_inline]] inline bool ClientConnection::send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes,
+                                                          base::Blob&& blob) {
+  wire::RequestHead head;
+  if (exchange.format_ != nullptr) [[unlikely]]
+    head.format = exchange.format_->id();
+  if (action == 0) head.format = wire::kPromptPingFormat;
+  head.action = action;
+  head.client_id = client_id_;
+  head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
+  head.blob_bytes = static_cast<std::uint32_t>(blob.size());
+  exchange.sent_from_ = out_.appended();
+  std::byte* at = nullptr;
+  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]]
+    return false;
+  exchange.sent_until_ = out_.appended();
+  head.seq = sent_.send(exchange);
+  wire::store_head(at, head);
+  return true;
+}
+
 // Why the call of the draft may not be sent, however much room there is. It is one of these.
 CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const {
   if (draft_.memory_refused) return base::out_of_memory(Ran::no);
@@ -135,26 +156,6 @@ void ClientConnection::refuse(Exchange& exchange, CallError why) {
   if (is_observed()) [[unlikely]]
     observer_->on_submitted(exchange, 0, draft_.is_ping);
   fail(exchange, Reason::refused, std::move(why));
-}
-
-// The frame that stands at the back of the output goes out. False where there is no memory for its blob: it is still there then.
-bool ClientConnection::send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes, base::Blob&& blob) {
-  wire::RequestHead head;
-  if (exchange.format_ != nullptr) [[unlikely]]
-    head.format = exchange.format_->id();
-  if (action == 0) head.format = wire::kPromptPingFormat;
-  head.action = action;
-  head.client_id = client_id_;
-  head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
-  head.blob_bytes = static_cast<std::uint32_t>(blob.size());
-  exchange.sent_from_ = out_.appended();
-  std::byte* at = nullptr;
-  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]]
-    return false;
-  exchange.sent_until_ = out_.appended();
-  head.seq = sent_.send(exchange);
-  wire::store_head(at, head);
-  return true;
 }
 
 std::optional<CallError> ClientConnection::refusal_of_waiting(const Exchange& exchange, base::ByteCount bytes) const {

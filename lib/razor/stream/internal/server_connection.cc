@@ -243,25 +243,33 @@ wire::ByteSink& ServerConnection::begin(bool counts) {
 }
 
 void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
-  CallOutcome outcome;
-  if (flag != wire::ResponseFlag::success) outcome.kind = CallOutcome::Kind::error;
-  if (!draft_counts_) {
+  base::ByteCount bytes = 0;
+  Errc instead = Errc::overloaded;
+  bool fails = false;
+  if (!draft_counts_) [[unlikely]] {
     ++server_.stats.responses_dropped;
   } else {
-    outcome.response_bytes = blob.size();
-    if (draft_has_memory_) outcome.response_bytes += out_.responses().frame().size() - wire::kResponseHeadBytes;
-    Errc instead = Errc::overloaded;
-    if (!write_draft(seq, flag, std::move(blob), instead)) [[unlikely]] {
+    if (draft_has_memory_) bytes = out_.responses().frame().size() - wire::kResponseHeadBytes + blob.size();
+    fails = !write_draft(seq, flag, std::move(blob), instead);
+    if (fails) [[unlikely]]
       answer_failed(seq, Failure(instead));
-      outcome.kind = CallOutcome::Kind::failed;
-      outcome.errc = instead;
-      outcome.response_bytes = 0;
-    }
   }
-  if (running_.has_observations()) [[unlikely]] {
-    end_observation(seq, outcome.errc ? name_of(*outcome.errc) : outcome.ok() ? "ok" : "error", outcome);
-  }
+  if (running_.has_observations()) [[unlikely]]
+    observe_response(seq, flag, bytes, fails ? std::optional(instead) : std::nullopt);
   handled(seq);
+}
+
+void ServerConnection::observe_response(wire::Seq seq, wire::ResponseFlag flag, base::ByteCount bytes,
+                                        std::optional<Errc> instead) {
+  CallOutcome outcome;
+  if (instead) {
+    outcome.kind = CallOutcome::Kind::failed;
+    outcome.errc = instead;
+    return end_observation(seq, name_of(*instead), outcome);
+  }
+  outcome.response_bytes = bytes;
+  if (flag != wire::ResponseFlag::success) outcome.kind = CallOutcome::Kind::error;
+  end_observation(seq, outcome.ok() ? "ok" : "error", outcome);
 }
 
 // False: the draft is dropped, and `instead` is what the peer is told.

@@ -132,6 +132,8 @@ class ServerConnection {
   void append(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob = {});
   void count_response();
   void handled(wire::Seq seq);
+  [[gnu::cold]] void observe_response(wire::Seq seq, wire::ResponseFlag flag, base::ByteCount bytes,
+                                      std::optional<base::Errc> instead);
   void end_observation(wire::Seq seq, std::string_view text, const CallOutcome& outcome);
 
   ServerCommon& server_;
