@@ -55,6 +55,21 @@ TEST_F(RpcServerCloseTest, RequestsThatHadArrivedButWereNotReadAreRefusedNotDrop
   EXPECT_TRUE(client.sees_end());
 }
 
+TEST_F(RpcServerCloseTest, AConnectionThatIsHandedOverWhileItClosesIsRefusedItsRequests) {
+  ScriptedClient& holds = connect();
+  send(holds, request(1, kHold));
+  Running<void> closing(server_->close(60s));
+  run();
+  auto [stream, peer] = world_.network().connected_to_hand();
+  ScriptedClient& client = clients_.emplace_back(std::move(peer));
+  client.send(request(1, kEcho));
+  server_->serve(std::move(stream));
+  run();
+  expect_framework_error(client, 1, "rpc_draining");
+  EXPECT_TRUE(client.sees_end());
+  answer_held();
+}
+
 // What is left of a spent budget.
 TEST_F(RpcServerCloseTest, WithoutTimeEverythingIsClosedAtOnce) {
   ScriptedClient& client = connect();

@@ -16,6 +16,15 @@ using test::SeenAnswer;
 
 class RpcServerTest : public ServerFixture {};
 
+TEST_F(RpcServerTest, ServesAConnectionThatExists) {
+  auto [stream, peer] = world_.network().connected_to_hand();
+  ScriptedClient& client = clients_.emplace_back(std::move(peer));
+  server_->serve(std::move(stream));
+  EXPECT_EQ(server_->stats().connections_accepted, 1u);
+  send(client, request(1, kEcho, "hello"));
+  EXPECT_EQ(client.answer(1).msg, "hello");
+}
+
 TEST_F(RpcServerTest, DispatchesARequestAndSendsItsAnswer) {
   ScriptedClient& client = connect();
   send(client, request(1, kEcho, "question", "blob"));

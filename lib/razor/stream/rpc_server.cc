@@ -60,7 +60,9 @@ base::Result<runtime::Address> RpcServer::listen(const runtime::Address& address
 void RpcServer::serve(std::unique_ptr<runtime::ByteStream> stream) {
   check_use();
   ++shared_->common.stats.connections_accepted;
-  base::make_ref<ServerStream>(shared_, std::move(stream))->start();
+  const auto served = base::make_ref<ServerStream>(shared_, std::move(stream));
+  served->start();
+  if (shared_->is_closing) served->drain();
 }
 
 runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Listener& listener) {
@@ -118,6 +120,7 @@ runtime::Task<void> RpcServer::close(base::Duration limit) {
   check_use();
   const Ref<ServerShared> shared = shared_;
   listening_.clear();
+  shared->is_closing = true;
   shared->connections.for_each([](ServerStream& connection) { connection.drain(); });
   const base::TimePoint until = base::saturating_add(shared->runtime.clock().now(), limit);
   const auto all_closed = co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));

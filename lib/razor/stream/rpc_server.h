@@ -29,7 +29,7 @@ class RpcServer final : private runtime::RuntimeObject {
   /// Errors: as Network::listen.
   base::Result<runtime::Address> listen(const runtime::Address& address);
 
-  /// Serves a connection that exists, as one that was accepted. `connections_max` does not count here: who hands connections
+  /// Serves a connection that exists, as one that was accepted; while the server closes, as those that it has. `connections_max` does not count here: who hands connections
   /// over bounds them.
   /// Errors: throws std::bad_alloc; the connection is closed then.
   void serve(std::unique_ptr<runtime::ByteStream> stream);

@@ -28,6 +28,7 @@ struct ServerShared final : base::RefCounted {
   runtime::Event connection_closed;
   std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
   bool crowded = false;
+  bool is_closing = false;  // since `RpcServer::close` was called
 
   /// A connection was added or has gone: tells all of them when connections become short, or are not any more.
   void note_connections();
