@@ -37,7 +37,7 @@ class CallStories {
     Step step;
     std::uint8_t detail;  ///< a HandlerAnswer, or packed_error
   };
-  /// What is known of a call until some time after its end.
+  /// A call, as the ledger knows it until some time after its end.
   struct Story {
     std::uint32_t number = 0;
     std::uint16_t name = 0;

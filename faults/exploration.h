@@ -12,7 +12,7 @@
 //     ... calls must succeed again ...
 //   }
 //
-// What it drew, and which faults had effects, is reported with the run's result (sim::report_text "plan", sim::report_count).
+// The plan that it drew, and the effects of its faults, are reported with the result (sim::report_text "plan", sim::report_count).
 
 #include <functional>
 #include <memory>

@@ -33,7 +33,7 @@ struct Roles {
   bool is_foreign(std::string_view host) const { return std::ranges::find(foreign, host) != foreign.end(); }
 };
 
-// What a kind of fault may need, for FaultKind::lacks; empty where the roles have it.
+// A role that a kind of fault needs, for FaultKind::lacks; empty where the roles have one.
 std::string_view lacks_servers(const Roles& roles);
 std::string_view lacks_callers(const Roles& roles);  ///< or servers
 std::string_view lacks_untrusted_peers(const Roles& roles);

@@ -19,7 +19,7 @@ using Notes = std::multimap<base::Duration, Note>;
 
 Notes notes_of(const PageContent& content, const Selection& selection);
 
-/// What happened to a host, in words.
+/// The words for what happened to a host.
 std::string text_of(const Story::Moment& moment);
 
 }  // namespace razor::faults::diagram

@@ -152,7 +152,7 @@ class Selector {
     }
   }
 
-  // What is over at once says no end, nor does what had nothing to do.
+  // A fault that is over at once, or had no effect, reports no end.
   std::optional<base::Duration> end_of(const Fault& fault, const Story::FaultSpan& span) const {
     if (span.ended) return span.ended;
     if (find_kind(fault.what) == nullptr) return span.began;
@@ -210,7 +210,7 @@ class Selector {
                                [&](std::size_t host) { return std::ranges::find(other.hosts, host) != other.hosts.end(); });
   }
 
-  // What became of hosts always; the rest when it is near.
+  // Moments of hosts are always drawn, others only near the failure.
   void choose_moments() {
     struct Candidate {
       DrawnMoment moment;
@@ -222,7 +222,7 @@ class Selector {
     for (const Story::Moment& moment : story_.moments) {
       const auto lane = selection_.lane_of(moment.host);
       if (!lane && moment.kind != Kind::note) continue;
-      // What faults of the plan do is told as theirs.
+      // The spans of the faults show their cuts and heals already.
       if ((moment.kind == Kind::cut || moment.kind == Kind::healed) && !selection_.faults.empty()) continue;
       const base::Duration distance = distance_to(moment.at, anchors_);
       // Behind the failure scenarios may do anything, as to end all hosts.

@@ -1,6 +1,6 @@
 #pragma once
-// What a diagram shows of a run: the calls that the failure is about and those nearest to it, the faults of the plan, what
-// became of hosts meanwhile, and the hosts of all of these, each with a lane.
+// Selection: the part of a run that a diagram shows: the calls that the failure is about and those nearest to it, the faults
+// of the plan, what became of hosts meanwhile, and the hosts of all of these, each with a lane.
 
 #include <optional>
 #include <string>
@@ -17,14 +17,14 @@ struct DrawnFault {
   base::Duration began;
   std::optional<base::Duration> ended;
   std::vector<std::size_t> hosts;  ///< lanes
-  std::size_t slot = 0;            ///< beside other faults on the same hosts at the same time
+  std::size_t slot = 0;  ///< beside other faults on the same hosts at the same time
 };
 
 struct DrawnCall {
-  Story::Call call;   ///< without what comes long after the failure
+  Story::Call call;  ///< without what comes long after the failure
   bool is_concerned;  ///< the failure is about it
   bool is_cut_off = false;  ///< it went on after that
-  std::size_t client = 0;   ///< lane
+  std::size_t client = 0;  ///< lane
   std::size_t server = 0;
 };
 

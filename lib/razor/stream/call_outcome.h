@@ -1,6 +1,7 @@
 #pragma once
 // How a call ended, in the words of hooks and traces: for layers that tell them.
 
+#include "razor/base/user_code.h"
 #include "razor/stream/call_hook.h"
 #include "razor/stream/call_observation.h"
 #include "razor/wire/wire_error.h"
@@ -15,6 +16,12 @@ CallOutcome outcome_of(const base::CallError& error);
 CallOutcome cancelled_outcome(bool was_sent);
 /// Time up to `ended_at`.
 CallTimings timings_of(const CallObservation& call, base::TimePoint ended_at);
+
+/// Runs a hook: what escapes it is logged.
+template <class Code>
+void run_hook(base::LogSink& log, Code&& code) {
+  base::run_user_code(&log, [] { return "a call hook"; }, std::forward<Code>(code));
+}
 
 /// Calls `use(const CallOutcome&)` with what a response says.
 template <class Use>

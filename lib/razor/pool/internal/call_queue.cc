@@ -139,7 +139,7 @@ void CallQueue::enter(QueuedCall& call, CallState to, Reason why, TimePoint now)
     case CallState::in_flight: ++in_flight_; break;
     case CallState::failing:
       uncount_bytes(call);
-      failing_.push_back(call);
+      failing_.push(call);
       return;
     case CallState::ended:
       uncount_bytes(call);

@@ -21,6 +21,7 @@
 #include "razor/pool/internal/call_progress.h"
 #include "razor/pool/internal/call_stages.h"
 #include "razor/stream/deadline_wheel.h"
+#include "razor/stream/deferred_failures.h"
 
 namespace razor::pool {
 
@@ -172,10 +173,10 @@ class CallQueue {
   }
 
   // --- Failures are told in batches: those that come about because of what is run meanwhile wait for the next one
-  bool has_failures() const { return !failing_.empty() || !failing_now_.empty(); }
-  void begin_batch() { failing_now_.splice_back(failing_); }
+  bool has_failures() const { return !failing_.empty(); }
+  void begin_batch() { failing_.begin_turn(); }
   /// The next one of the batch, which still is `failing`; null: that was the last.
-  QueuedCall* next_failure() { return failing_now_.pop_front(); }
+  QueuedCall* next_failure() { return failing_.next(); }
 
   // --- Stages of those that are queued: connecting, while no address that takes calls has a connection; else window
   void set_connected(bool is_connected, base::TimePoint now);
@@ -198,8 +199,7 @@ class CallQueue {
   Calls submitted_;  // queued, in the order of submission
   Calls requeued_;
   Calls awaiting_budget_;
-  Calls failing_;
-  Calls failing_now_;  // the batch whose callers are being told
+  stream::DeferredFailures<QueuedCall, WaitingTag> failing_;
   stream::DeadlineWheel deadlines_;
   std::uint32_t waiting_ = 0;
   std::uint32_t in_flight_ = 0;

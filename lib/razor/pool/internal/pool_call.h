@@ -66,10 +66,7 @@ class PoolCall final : public QueuedCall {
   }
 
   /// What is kept of it while a hook is set.
-  struct Observation {
-    std::string method;
-    base::ByteCount request_bytes = 0;
-    base::TimePoint began_at{};
+  struct Observation : stream::CallObservation {
     runtime::Address peer{};  // of the last attempt
     std::uint32_t attempts = 0;
   };

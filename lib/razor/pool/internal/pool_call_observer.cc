@@ -1,6 +1,5 @@
 #include "razor/pool/internal/pool_call_observer.h"
 
-#include "razor/base/user_code.h"
 #include "razor/stream/call_outcome.h"
 
 namespace razor::pool {
@@ -12,9 +11,7 @@ void PoolCallObserver::begin(PoolCall& call) {
   observed->began_at = runtime_.clock().now();
   call.observation = std::move(observed);
   const PoolCall::Observation& seen = *call.observation;
-  base::run_user_code(
-      &runtime_.log(), [] { return "a call hook"; },
-      [&] { hook_->on_start({seen.method, seen.peer, seen.request_bytes, 0}); });
+  stream::run_hook(runtime_.log(), [&] { hook_->on_start({seen.method, seen.peer, seen.request_bytes, 0}); });
 }
 
 void PoolCallObserver::end(const PoolCall& call, const wire::ResponseFrame& response) {
@@ -35,9 +32,8 @@ void PoolCallObserver::tell_end(const PoolCall& call, const stream::CallOutcome&
   timings.waiting =
       call.stages.of(CallStage::connecting) + call.stages.of(CallStage::window) + call.stages.of(CallStage::back_off);
   timings.running = timings.total - timings.waiting;
-  base::run_user_code(
-      &runtime_.log(), [] { return "a call hook"; },
-      [&] { hook_->on_end({seen.method, seen.peer, seen.request_bytes, seen.attempts}, outcome, timings); });
+  stream::run_hook(runtime_.log(),
+                   [&] { hook_->on_end({seen.method, seen.peer, seen.request_bytes, seen.attempts}, outcome, timings); });
 }
 
 }  // namespace razor::pool

@@ -1,7 +1,6 @@
 #include "razor/stream/internal/client_call_observer.h"
 
 #include "razor/base/format.h"
-#include "razor/base/user_code.h"
 #include "razor/stream/call_outcome.h"
 
 namespace razor::stream {
@@ -16,8 +15,7 @@ void ClientCallObserver::on_submitted(Exchange& exchange, base::ByteCount reques
   }
   if (hook_ != nullptr && !is_ping) {
     call->is_hooked = true;
-    base::run_user_code(
-        &runtime_.log(), [] { return "a call hook"; }, [&] { hook_->on_start({call->method, peer_, request_bytes}); });
+    run_hook(runtime_.log(), [&] { hook_->on_start({call->method, peer_, request_bytes}); });
   }
   exchange.observation_ = std::move(call);
 }
@@ -69,9 +67,7 @@ void ClientCallObserver::on_ping() {
 
 void ClientCallObserver::end_hook(CallObservation& call, const CallOutcome& outcome) {
   const CallTimings timings = timings_of(call, runtime_.clock().now());
-  base::run_user_code(
-      &runtime_.log(), [] { return "a call hook"; },
-      [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
+  run_hook(runtime_.log(), [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
 }
 
 void ClientCallObserver::end_span(CallObservation& call, const runtime::SpanEnd& end) {

@@ -1,7 +1,6 @@
 #include "razor/stream/internal/server_call_observer.h"
 
 #include "razor/base/format.h"
-#include "razor/base/user_code.h"
 #include "razor/stream/call_outcome.h"
 
 namespace razor::stream {
@@ -21,9 +20,7 @@ std::unique_ptr<CallObservation> ServerCallObserver::on_request(const wire::Requ
   if (hook_ == nullptr) return call;
   call->is_hooked = true;
   refusal.emplace(base::Errc::internal);  // unless the hook says otherwise: one that throws has not let the request pass
-  base::run_user_code(
-      &runtime_.log(), [] { return "a call hook"; },
-      [&] { refusal = hook_->on_start({call->method, peer_, call->request_bytes}); });
+  run_hook(runtime_.log(), [&] { refusal = hook_->on_start({call->method, peer_, call->request_bytes}); });
   if (refusal) call->was_started = false;
   return call;
 }
@@ -37,9 +34,7 @@ void ServerCallObserver::on_end(const CallObservation& call, std::string_view ou
   outcome.is_peer_there = is_peer_there;
   if (!call.was_started) outcome.ran = base::Ran::no;
   const CallTimings timings = timings_of(call, runtime_.clock().now());
-  base::run_user_code(
-      &runtime_.log(), [] { return "a call hook"; },
-      [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
+  run_hook(runtime_.log(), [&] { hook_->on_end({call.method, peer_, call.request_bytes}, outcome, timings); });
 }
 
 }  // namespace razor::stream

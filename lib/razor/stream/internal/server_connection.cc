@@ -154,13 +154,7 @@ bool ServerConnection::observe(const wire::RequestFrame& frame, const wire::Wire
 
 void ServerConnection::answer_refused(wire::Seq seq, const Refusal& refusal, const wire::WireFormat* format) {
   if (refusal.errc()) return answer_failed(seq, Failure(*refusal.errc(), Ran::no, refusal.text()));
-  wire::ResponseHead head;
-  head.seq = seq;
-  if (refusal.number()) {
-    head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
-    head.msg_bytes_or_number = *refusal.number();
-    return append(head, {});
-  }
+  if (refusal.number()) return answer_number(seq, *refusal.number());
   Errc instead = Errc::overloaded;
   wire::ByteSink& sink = begin(true);
   try {
@@ -333,11 +327,7 @@ void ServerConnection::commit_number(wire::Seq seq, std::uint32_t number) {
   if (is_closed()) {
     ++server_.stats.responses_dropped;
   } else {
-    wire::ResponseHead head;
-    head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
-    head.msg_bytes_or_number = number;
-    head.seq = seq;
-    append(head, {});
+    answer_number(seq, number);
   }
   if (running_.has_observations()) [[unlikely]] {
     CallOutcome outcome;
@@ -345,6 +335,14 @@ void ServerConnection::commit_number(wire::Seq seq, std::uint32_t number) {
     end_observation(seq, base::format("error {}", number), outcome);
   }
   handled(seq);
+}
+
+void ServerConnection::answer_number(wire::Seq seq, std::uint32_t number) {
+  wire::ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
+  head.msg_bytes_or_number = number;
+  head.seq = seq;
+  append(head, {});
 }
 
 void ServerConnection::answer_failed(wire::Seq seq, const Failure& failure) {
@@ -464,7 +462,6 @@ void ServerConnection::on_write_shut(TimePoint now) {
 void ServerConnection::close(std::string_view why) {
   if (is_closed()) return;
   drain_.on_closed();
-  end_reason_ = why;
   may_resume_ = true;
   server_.log.log(LogLevel::debug, "connection of {} closed: {}", peer_, why);
 }

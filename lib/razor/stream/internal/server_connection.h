@@ -47,8 +47,6 @@ class ServerConnection {
 
   Drain::State state() const { return drain_.state(); }
   bool is_closed() const { return state() == Drain::State::closed; }
-  /// Why it was closed, for a person; empty while it is not.
-  const std::string& end_reason() const { return end_reason_; }
 
   // --- Reading
   /// Errors: throws std::bad_alloc.
@@ -128,6 +126,7 @@ class ServerConnection {
   void on_broken_head();
 
   bool write_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob, base::Errc& instead);
+  void answer_number(wire::Seq seq, std::uint32_t number);
   void answer_failed(wire::Seq seq, const Failure& failure);
   void append(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob = {});
   void count_response();
@@ -148,7 +147,6 @@ class ServerConnection {
   Admission admission_;
   ServerTimeouts timeouts_;
   Drain drain_;
-  std::string end_reason_;
 
   bool request_waits_ = false;  // the frame that the reader found last
   bool may_resume_ = false;

@@ -17,12 +17,16 @@ class DeferredFailures {
 
   bool empty() const { return waiting_.empty() && turn_.empty(); }
 
+  /// A turn begins: `next` gives the calls that wait now, or were left of an earlier turn.
+  void begin_turn() { turn_.splice_back(waiting_); }
+  /// The next call of this turn, in no list any more; null: that was the last.
+  Call* next() { return turn_.pop_front(); }
   /// Calls `tell(Call&)` on each call that waited when this turn began, or was left of an earlier one; it is in no list then.
   /// `tell` may push, destroy calls, and deliver.
   template <class Tell>
   void deliver(Tell&& tell) {
-    turn_.splice_back(waiting_);
-    while (Call* call = turn_.pop_front()) tell(*call);
+    begin_turn();
+    while (Call* call = next()) tell(*call);
   }
 
  private:
