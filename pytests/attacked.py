@@ -2,11 +2,10 @@
 
 import time
 
-import limits
-import process_stats
-from node import Nodes, Server
-from raw_client import RawClient
-from waiting import wait_until
+from razor_testing import limits, process_stats
+from razor_testing.node import Nodes, Server
+from razor_testing.raw_client import RawClient
+from razor_testing.waiting import wait_until
 
 
 class Attacked:

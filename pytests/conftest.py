@@ -2,7 +2,7 @@
 
     ci/build razor_node && /usr/bin/python3 -m pytest
 
-node.py starts and ends the processes; wire.py is an independent protocol version 1, which raw_client.py and
+razor_testing/ is the package that users install: node.py starts and ends the processes; wire.py is an independent protocol version 1, which raw_client.py and
 raw_server.py speak as a test tells them; golden.py has the frames of the reference; limits.py the promised times.
 RAZOR_NODE names another binary than build/tests/razor_node, RAZOR_SEED repeats what a test drew, --long runs also the tests
 that take minutes, which ci/test samples.
@@ -19,10 +19,9 @@ from typing import Any
 
 import pytest
 
-import address
-import node
-from node import Nodes
-from raw_server import RawServer, Script
+from razor_testing import address, node
+from razor_testing.node import Nodes
+from razor_testing.raw_server import RawServer, Script
 
 SEED_VARIABLE = "RAZOR_SEED"
 LONG_OPTION, LONG_MARK = "--long", "long"

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import address
-import node
+from razor_testing import address, node
 
 OK, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 64, 130
 

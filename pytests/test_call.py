@@ -14,11 +14,9 @@ from typing import Any
 
 import pytest
 
-import address
-import limits
-import wire
-from node import FRAMEWORK_ERROR, Nodes, Server, running_nodes
-from raw_client import RawClient
+from razor_testing import address, limits, wire
+from razor_testing.node import FRAMEWORK_ERROR, Nodes, Server, running_nodes
+from razor_testing.raw_client import RawClient
 
 ADD = wire.method("add")
 INT_MAX, INT_MIN = 2**31 - 1, -(2**31)

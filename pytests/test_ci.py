@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-import node
+from razor_testing import node
 
 USAGE_ERROR = 64
 

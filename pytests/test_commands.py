@@ -5,7 +5,7 @@ Fails when a wrong number, address or word is taken for something else, or silen
 
 import pytest
 
-from node import OK, USAGE_ERROR, Nodes
+from razor_testing.node import OK, USAGE_ERROR, Nodes
 
 # Nobody listens there: a command that wrongly accepts its options ends with another status, at once.
 NOBODY = "127.0.0.1:1"

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import address
-import node
-from waiting import wait_until
+from razor_testing import address, node
+from razor_testing.waiting import wait_until
 
 INTERRUPTED = 128 + signal.SIGINT
 

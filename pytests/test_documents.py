@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from node import ROOT
+from razor_testing.node import ROOT
 
 sys.path.insert(0, str(ROOT / "tests/examples"))
 

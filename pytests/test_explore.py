@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-import node
+from razor_testing import node
+from razor_testing.waiting import wait_until
 from scenario_program import INTERRUPTED, OK, USAGE_ERROR
-from waiting import wait_until
 
 EXPLORE = Path(__file__).resolve().parent.parent / "ci" / "explore"
 TWO_PROGRAMS = ["--program", "pool_scenarios", "--program", "load_scenarios"]

@@ -16,10 +16,9 @@ from typing import Any
 
 import pytest
 
-import address
-import limits
-from node import FRAMEWORK_ERROR, OK, Finished, Nodes, Process, Server
-from waiting import wait_until
+from razor_testing import address, limits
+from razor_testing.node import FRAMEWORK_ERROR, OK, Finished, Nodes, Process, Server
+from razor_testing.waiting import wait_until
 
 # --- What is promised, in seconds. limits.at_most() adds what real processes on a busy machine may be late by.
 

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-import wire
-from node import Nodes
-from raw_client import RawClient
-from raw_socket import RawSocket
+from razor_testing import wire
+from razor_testing.node import Nodes
+from razor_testing.raw_client import RawClient
+from razor_testing.raw_socket import RawSocket
 
 JSON_FORMAT = 1
 

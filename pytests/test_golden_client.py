@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 import golden
-import limits
-import wire
-from node import APPLICATION_ERROR, FRAMEWORK_ERROR, OK, Finished, Nodes
-from raw_server import Peer, RawServer, Script
+from razor_testing import limits, wire
+from razor_testing.node import APPLICATION_ERROR, FRAMEWORK_ERROR, OK, Finished, Nodes
+from razor_testing.raw_server import Peer, RawServer, Script
 
 StartServer = Callable[[Script], RawServer]
 

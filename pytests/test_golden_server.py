@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 import golden
-from address import socket_directory
-from node import Server, running_nodes
-from raw_client import RawClient
+from razor_testing.address import socket_directory
+from razor_testing.node import Server, running_nodes
+from razor_testing.raw_client import RawClient
 
 CHANNELS = ("api", "stream")
 

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-import limits
-import wire
-from node import OK, Nodes, Server
-from raw_client import RawClient
-from raw_socket import EndOfStream
-from waiting import wait_until
+from razor_testing import limits, wire
+from razor_testing.node import OK, Nodes, Server
+from razor_testing.raw_client import RawClient
+from razor_testing.raw_socket import EndOfStream
+from razor_testing.waiting import wait_until
 
 SLEEP = wire.method("sleep_ms")
 ADD = wire.method("add")

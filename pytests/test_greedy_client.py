@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-import limits
-import process_stats
-import wire
 from attacked import Attacked
-from node import OK, Nodes, is_sanitized
-from raw_client import RawClient
-from waiting import wait_until
+from razor_testing import limits, process_stats, wire
+from razor_testing.node import OK, Nodes, is_sanitized
+from razor_testing.raw_client import RawClient
+from razor_testing.waiting import wait_until
 
 SLEEP = wire.method("sleep_ms")
 MIB = 1 << 20

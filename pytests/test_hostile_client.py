@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 import golden
-import wire
 from attacked import Attacked
-from node import Nodes
-from raw_client import RawClient
-from raw_socket import EndOfStream
+from razor_testing import wire
+from razor_testing.node import Nodes
+from razor_testing.raw_client import RawClient
+from razor_testing.raw_socket import EndOfStream
 
 ADD = wire.method("add")
 ADD_REQUEST = wire.Request(1, ADD, wire.pack([1, 2])).encoded()

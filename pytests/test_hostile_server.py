@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import pytest
 
 import golden
-import limits
-import wire
-from node import FRAMEWORK_ERROR, OK, Finished, Nodes
-from raw_server import Peer, RawServer, Script
+from razor_testing import limits, wire
+from razor_testing.node import FRAMEWORK_ERROR, OK, Finished, Nodes
+from razor_testing.raw_server import Peer, RawServer, Script
 
 StartServer = Callable[[Script], RawServer]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from node import ROOT
+from razor_testing.node import ROOT
 
 TOOLS = ("git", "clang-format-19", "clang-tidy-19", "clang++-19", "black", "flake8", "mypy")
 COPIED = (

@@ -16,11 +16,9 @@ from typing import Any
 
 import pytest
 
-import address
-import limits
-import wire
-from node import FRAMEWORK_ERROR, OK, Finished, Nodes, Server
-from raw_server import Peer, RawServer, Script
+from razor_testing import address, limits, wire
+from razor_testing.node import FRAMEWORK_ERROR, OK, Finished, Nodes, Server
+from razor_testing.raw_server import Peer, RawServer, Script
 
 StartServer = Callable[[Script], RawServer]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-import node
+from razor_testing import node
 from scenario_program import FAILED, OK, USAGE_ERROR
 
 # Well above what the searches here take, also with a sanitizer.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import node
+from razor_testing import node
 
 PLANTED = node.ROOT / "tests/planted"
 sys.path.insert(0, str(PLANTED))

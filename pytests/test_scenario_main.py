@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-import node
+from razor_testing import node
+from razor_testing.waiting import wait_until
 from scenario_program import FAILED, INTERRUPTED, OK, USAGE_ERROR, ScenarioProgram
-from waiting import wait_until
 
 # In troubled_scenarios the seed 3 is the bad one.
 BAD_SEED = 3

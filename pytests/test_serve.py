@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import address
-import limits
-import wire
-from node import FRAMEWORK_ERROR, OK, Nodes
-from raw_client import RawClient
-from waiting import wait_until
+from razor_testing import address, limits, wire
+from razor_testing.node import FRAMEWORK_ERROR, OK, Nodes
+from razor_testing.raw_client import RawClient
+from razor_testing.waiting import wait_until
 
 
 def adds(server_address: str) -> bool:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-import limits
-import wire
 from attacked import Attacked
-from node import Nodes, is_sanitized
-from raw_client import RawClient
+from razor_testing import limits, wire
+from razor_testing.node import Nodes, is_sanitized
+from razor_testing.raw_client import RawClient
 
 ADD_REQUEST = wire.Request(1, wire.method("add"), wire.pack([1, 2])).encoded()
 ADD_ANSWER = wire.Response(1, msg=wire.pack(3))

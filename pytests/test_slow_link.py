@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import limits
-from node import OK, Nodes, Process, Server
+from razor_testing import limits
+from razor_testing.node import OK, Nodes, Process, Server
+from razor_testing.waiting import wait_until
 from slow_proxy import SlowProxy, slow_proxy
-from waiting import wait_until
 
 MIB = 1024 * 1024
 RATE = 1_500_000  # bytes a second

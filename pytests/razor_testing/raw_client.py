@@ -1,8 +1,7 @@
 """RawClient: a client of protocol version 1 that does exactly what a test tells it, right or wrong."""
 
-import address
-import wire
-from raw_socket import RawSocket
+from razor_testing import address, wire
+from razor_testing.raw_socket import RawSocket
 
 
 class RawClient(RawSocket):

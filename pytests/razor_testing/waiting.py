@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-import address
+from razor_testing import address
 
 STEP_SECONDS = 0.002
 

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import address
-import limits
-from waiting import wait_until
+from razor_testing import address, limits
+from razor_testing.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 BINARY_VARIABLE = "RAZOR_NODE"
 DEFAULT_BINARY = ROOT / "build" / "tests" / "razor_node"
 

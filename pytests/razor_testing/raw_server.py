@@ -5,9 +5,8 @@ import socket
 import threading
 from collections.abc import Callable
 
-import address
-import wire
-from raw_socket import EndOfStream, RawSocket
+from razor_testing import address, wire
+from razor_testing.raw_socket import EndOfStream, RawSocket
 
 
 class Peer(RawSocket):
