@@ -148,7 +148,7 @@ class Page {
     write("<h2>What happened</h2>");
     write(
         "<p class=\"faint\">Each column is a machine; time runs downwards, and is not to scale: quiet stretches are cut "
-        "short. Solid arrows are requests, dashed ones answers. Pointing at something shows more of it.</p>");
+        "short. Solid arrows are requests, dashed ones responses. Pointing at something shows more of it.</p>");
     out_ += "<div class=\"picture\">\n" + diagram_of(content_) + "</div>\n<ul class=\"legend\">\n";
     for (std::size_t index = 0; index < content_.plan.faults.size(); ++index) {
       const Fault& fault = content_.plan.faults[index];

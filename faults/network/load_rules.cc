@@ -29,7 +29,7 @@ bool LoadRules::check_responses(const ConnectionFacts& connection) const {
   // A server whose write waits for room can do no more.
   const sim::Connection* made = tracker_.real(connection);
   const bool is_forgotten = made != nullptr && !made->socket(1).is_dead() && !made->socket(1).writer_waits();
-  RAZOR_RULE(16, !is_forgotten, "{}: an answer was given {} ago, and is not sent", connection.name(),
+  RAZOR_RULE(16, !is_forgotten, "{}: a response was given {} ago, and is not sent", connection.name(),
              to_rounded_text(now - *connection.answer_since));
   return is_forgotten;
 }

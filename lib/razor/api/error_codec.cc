@@ -24,7 +24,7 @@ base::CallError undecodable_result(std::string_view method, const std::string& w
   return {base::Errc::decode, base::Ran::yes, base::format("the result of {} does not decode: {}", method, why)};
 }
 
-base::CallError unknown_flag() { return {base::Errc::bad_frame, base::Ran::maybe, "an answer with an unknown flag"}; }
+base::CallError unknown_flag() { return {base::Errc::bad_frame, base::Ran::maybe, "a response with an unknown flag"}; }
 
 std::optional<base::CallError> framework_error(const wire::ResponseFrame& answer, std::string_view method) {
   const std::optional<wire::AnsweredFailure> failure = wire::answered_failure(answer);

@@ -92,6 +92,7 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   friend class Channel;
   friend class ClientConnection;
   friend class ClientCallObserver;
+  friend class RequestWriter;
   friend class SendQueue;
   friend class SentCalls;
 

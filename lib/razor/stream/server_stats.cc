@@ -7,7 +7,7 @@ namespace razor::stream {
 std::string ServerStats::to_string() const {
   return base::format(
       "{} connections ({} accepted, {} faulty, {} overdue), {} requests: {} dispatched, {} overloaded, {} draining, {} refused; {} "
-      "answers ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors, {} undecodable",
+      "responses ({} failed, {} dropped), {} handlers (peak {}); {} B received, {} B sent; {} pings, {} accept errors, {} undecodable",
       connections, connections_accepted, connections_faulty, connections_overdue, requests, dispatched, overloaded, draining,
       refused, responses, responses_failed, responses_dropped, handlers, handlers_peak, bytes_received, bytes_sent, pings,
       accept_errors, undecodable);

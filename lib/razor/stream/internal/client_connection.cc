@@ -3,9 +3,6 @@
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/base/time_text.h"
-#include "razor/wire/control_frame.h"
-#include "razor/wire/frame_writer.h"
-#include "razor/wire/wire_format.h"
 
 namespace razor::stream {
 
@@ -35,10 +32,10 @@ class AbandonedCall final : public Exchange {
 ClientConnection::ClientConnection(const ClientStreamConfig& config, std::uint64_t client_id, const runtime::Address& peer,
                                    base::LogSink& log, ClientCallObserver* observer)
     : config_(config),
-      client_id_(client_id),
       peer_(peer),
       log_(log),
       observer_(observer),
+      writer_(client_id, config_.limits),
       reader_(config.limits),
       sent_(config.window),
       queue_(config.queue_calls_max, config.queue_bytes_max),
@@ -60,60 +57,21 @@ void ClientConnection::transition(State to, std::string why) {
 wire::ByteSink& ClientConnection::begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
   exchange.set_time(options.timeout.value_or(config_.call_timeout), options.deadline);
   exchange.format_ = options.format;
-  draft_.action = wire::action_field(action);
-  draft_.name_bytes = action.name().size();
-  draft_.is_ping = false;
-  draft_.memory_refused = false;
-  draft_.is_direct = goes_out_at_once();
-  if (draft_.is_direct) {
-    try {
-      out_.begin_frame();
-      wire::begin_request(out_, action);
-      return out_;
-    } catch (const std::bad_alloc&) {
-      out_.abandon_frame();
-      draft_.is_direct = false;
-      draft_.memory_refused = true;
-    }
-  }
-  scratch_.clear();
-  if (!base::catching_bad_alloc([&] { wire::begin_request(scratch_, action); })) draft_.memory_refused = true;
-  return scratch_;
+  return writer_.begin(action, goes_out_at_once());
 }
 
 wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptions& options) {
-  wire::ByteSink& sink = begin(exchange, wire::kPing, options);
-  draft_.is_ping = true;
-  return sink;
-}
-
-// The frame that stands at the back of the output goes out. False where there is no memory for its blob: it is still there then.
-[[gnu::always_inline]] inline bool ClientConnection::send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes,
-                                                          base::Blob&& blob) {
-  wire::RequestHead head;
-  if (exchange.format_ != nullptr) [[unlikely]]
-    head.format = exchange.format_->id();
-  if (action == 0) head.format = wire::kPromptPingFormat;
-  head.action = action;
-  head.client_id = client_id_;
-  head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
-  head.blob_bytes = static_cast<std::uint32_t>(blob.size());
-  exchange.sent_from_ = out_.appended();
-  std::byte* at = nullptr;
-  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]]
-    return false;
-  exchange.sent_until_ = out_.appended();
-  head.seq = sent_.send(exchange);
-  wire::store_head(at, head);
-  return true;
+  exchange.set_time(options.timeout.value_or(config_.call_timeout), options.deadline);
+  exchange.format_ = options.format;
+  return writer_.begin_ping(goes_out_at_once());
 }
 
 // Why the call of the draft may not be sent, however much room there is. It is one of these.
 CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const {
-  if (draft_.memory_refused) return base::out_of_memory(Ran::no);
-  if (!draft_.action_is_valid()) {
+  if (writer_.memory_was_refused()) return base::out_of_memory(Ran::no);
+  if (!writer_.action_is_valid()) {
     return CallError(Errc::encode, Ran::no,
-                     base::format("call on {}: {:#x} is not the number of an action", peer_, draft_.action));
+                     base::format("call on {}: {:#x} is not the number of an action", peer_, writer_.action()));
   }
   if (!sizes.fit(config_.limits)) {
     return CallError(Errc::too_large, Ran::no, base::text_or_empty([&] {
@@ -130,19 +88,15 @@ CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::Fra
 }
 
 void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint now) {
-  const std::size_t frame_bytes = draft_.is_direct ? out_.frame().size() : scratch_.size();
-  const wire::FrameSizes sizes{draft_.name_bytes, frame_bytes - wire::kRequestHeadBytes - draft_.name_bytes, blob.size()};
-  if (draft_.memory_refused || !draft_.action_is_valid() || !sizes.fit(config_.limits) || exchange.has_no_time(now))
-      [[unlikely]] {
+  const wire::FrameSizes sizes = writer_.sizes(blob.size());
+  if (!writer_.is_valid(sizes) || exchange.has_no_time(now)) [[unlikely]]
     return refuse(exchange, refusal_of(exchange, sizes));
-  }
-  if (!draft_.is_direct) return enqueue(exchange, std::move(blob));
-  if (!send(exchange, draft_.action, frame_bytes, std::move(blob))) [[unlikely]] {
+  if (!writer_.goes_out()) return enqueue(exchange, sizes, std::move(blob));
+  if (!writer_.send(exchange, std::move(blob), sent_)) [[unlikely]]
     return refuse(exchange, base::out_of_memory(Ran::no));
-  }
   ++stats_.calls_submitted;
   if (is_observed()) [[unlikely]] {
-    observer_->on_submitted(exchange, sizes.msg_bytes + sizes.blob_bytes, draft_.is_ping);
+    observer_->on_submitted(exchange, sizes.msg_bytes + sizes.blob_bytes, writer_.is_ping());
     observer_->on_sent(exchange);
   }
   deadlines_.submit(exchange);
@@ -150,11 +104,10 @@ void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint n
 }
 
 void ClientConnection::refuse(Exchange& exchange, CallError why) {
-  if (draft_.is_direct) out_.abandon_frame();
-  draft_.is_direct = false;
+  writer_.abandon();
   ++stats_.calls_submitted;
   if (is_observed()) [[unlikely]]
-    observer_->on_submitted(exchange, 0, draft_.is_ping);
+    observer_->on_submitted(exchange, 0, writer_.is_ping());
   fail(exchange, Reason::refused, std::move(why));
 }
 
@@ -175,15 +128,15 @@ std::optional<CallError> ClientConnection::refusal_of_waiting(const Exchange& ex
   return std::nullopt;
 }
 
-void ClientConnection::enqueue(Exchange& exchange, base::Blob&& blob) {
-  const base::ByteCount bytes = scratch_.size() + blob.size();
+void ClientConnection::enqueue(Exchange& exchange, const wire::FrameSizes& sizes, base::Blob&& blob) {
+  const base::ByteCount bytes = writer_.frame().size() + blob.size();
   if (auto refusal = refusal_of_waiting(exchange, bytes)) return refuse(exchange, *std::move(refusal));
-  if (!base::catching_bad_alloc([&] { queue_.push(exchange, scratch_.view(), std::move(blob), draft_.action); })) {
+  if (!base::catching_bad_alloc([&] { queue_.push(exchange, writer_.frame(), std::move(blob), writer_.action()); })) {
     return refuse(exchange, base::out_of_memory(Ran::no));
   }
   ++stats_.calls_submitted;
   if (is_observed()) [[unlikely]] {
-    observer_->on_submitted(exchange, bytes - wire::kRequestHeadBytes - draft_.name_bytes, draft_.is_ping);
+    observer_->on_submitted(exchange, sizes.msg_bytes + sizes.blob_bytes, writer_.is_ping());
     observer_->on_queued(exchange);
   }
   deadlines_.submit(exchange);
@@ -200,13 +153,7 @@ void ClientConnection::start_queued(TimePoint now) {
       continue;
     }
     const auto queued = queue_.take(exchange, Reason::room);
-    const bool is_sent = base::catching_bad_alloc([&] {
-                           out_.begin_frame();
-                           out_.put(queued->frame);
-                         }) &&
-                         send(exchange, queued->action, queued->frame.size(), std::move(queued->blob));
-    if (!is_sent) [[unlikely]] {
-      out_.abandon_frame();
+    if (!writer_.send(exchange, *queued, sent_)) [[unlikely]] {
       fail(exchange, Reason::refused, base::out_of_memory(Ran::no));
       continue;
     }
@@ -239,7 +186,7 @@ void ClientConnection::note_room() {
 // --- Writing ---------------------------------------------------------------------------------------------------------
 
 void ClientConnection::on_written(std::size_t count, TimePoint now) {
-  out_.consume(count);
+  writer_.consume(count);
   ++stats_.writes;
   start_queued(now);
   note_room();
@@ -249,7 +196,7 @@ void ClientConnection::on_write_failed(const std::string& why) {
   if (state_ == State::open) transition(State::draining, why);
   can_write_ = false;
   sent_.for_each([&](Exchange& exchange) {
-    if (was_sent(exchange)) return;
+    if (writer_.has_begun(exchange)) return;
     sent_.remove(exchange, Reason::lost);
     fail(exchange, Reason::lost, CallError(Errc::connection_lost, Ran::no, why));
   });
@@ -285,7 +232,7 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
   switch (sent_.on_response(frame.head.seq, exchange)) {
     case SentCalls::Found::expected:
       end_nothing_owed();
-      if (!was_sent(*exchange)) [[unlikely]] {
+      if (!writer_.has_begun(*exchange)) [[unlikely]] {
         fail(*exchange, Reason::lost,
              CallError(Errc::bad_frame, Ran::no, base::format("{} answered before it was asked", peer_)));
         break;
@@ -362,9 +309,7 @@ void ClientConnection::get_acquainted(TimePoint now) {
 }
 
 bool ClientConnection::append_ping() {
-  std::array<std::byte, wire::kRequestHeadBytes> frame;
-  wire::store_head(frame.data(), wire::prompt_ping_head(client_id_, sent_.send_ping()));
-  if (!base::catching_bad_alloc([&] { out_.append_copy(frame); })) return false;
+  if (!writer_.send_prompt_ping(sent_)) return false;
   ++stats_.pings_sent;
   if (observer_ != nullptr) observer_->on_ping();
   return true;
@@ -377,7 +322,7 @@ void ClientConnection::check_peer(TimePoint now, const SentBytes& sent, bool inp
     case Keepalive::Verdict::send_ping:
       if (!can_write_ || !sent_.may_ping()) return;
       if (!append_ping()) return terminate(Errc::connection_lost, base::format("no memory for a ping to {}", peer_));
-      keepalive_.on_ping(out_.appended());
+      keepalive_.on_ping(writer_.appended());
       return;
     case Keepalive::Verdict::silent:
     case Keepalive::Verdict::dead: break;
@@ -461,8 +406,8 @@ void ClientConnection::terminate(Errc errc, std::string why) {
   batch_is_open_ = false;
   sent_.for_each([&](Exchange& exchange) {
     sent_.remove(exchange, Reason::lost);
-    const bool is_whole = was_sent_whole(exchange);
-    const bool is_cut_off = !is_whole && was_sent(exchange);
+    const bool is_whole = writer_.has_written(exchange);
+    const bool is_cut_off = !is_whole && writer_.has_begun(exchange);
     fail(exchange, is_cut_off ? Reason::cut_off : Reason::lost,
          CallError(errc, is_whole ? Ran::maybe : Ran::no, base::format("call {}: {}", exchange.describe(), end_reason_)));
   });
@@ -471,8 +416,8 @@ void ClientConnection::terminate(Errc errc, std::string why) {
 
 ClientStats ClientConnection::stats() const {
   ClientStats stats = stats_;
-  stats.bytes_sent = out_.consumed();
-  stats.bytes_unsent = out_.queued();
+  stats.bytes_sent = writer_.consumed();
+  stats.bytes_unsent = writer_.queued();
   stats.in_flight = sent_.window_used();
   stats.queued = queue_.calls();
   stats.queued_bytes = queue_.bytes();

@@ -19,10 +19,10 @@
 #include "razor/stream/deferred_failures.h"
 #include "razor/stream/internal/client_call_observer.h"
 #include "razor/stream/internal/keepalive.h"
+#include "razor/stream/internal/request_writer.h"
 #include "razor/stream/internal/send_queue.h"
 #include "razor/stream/internal/sent_calls.h"
 #include "razor/wire/frame_reader.h"
-#include "razor/wire/output_buffer.h"
 
 namespace razor::stream {
 
@@ -69,14 +69,14 @@ class ClientConnection {
   void on_bytes(std::size_t count, base::TimePoint now);
 
   // --- Writing
-  bool has_output() const { return !out_.empty(); }
+  bool has_output() const { return !writer_.empty(); }
   /// What is to be written next; the views live until `on_written`.
-  std::size_t gather(std::span<base::ByteView> views) const { return out_.gather(views); }
+  std::size_t gather(std::span<base::ByteView> views) const { return writer_.gather(views); }
   void on_written(std::size_t count, base::TimePoint now);
   /// Nothing goes out any more: what was not sent fails, what was may still be answered.
   void on_write_failed(const std::string& why);
   bool can_write() const { return can_write_; }
-  base::ByteCount consumed() const { return out_.consumed(); }
+  base::ByteCount consumed() const { return writer_.consumed(); }
 
   // --- Time
   /// When `check_deadlines` and `check_peer` are due; max: not before something happens.
@@ -111,35 +111,15 @@ class ClientConnection {
   ClientStats stats() const;
 
  private:
-  // The call between `begin` and `commit`.
-  struct Draft {
-    bool is_direct = false;  // built in `out_`; else in `scratch_`
-    bool is_ping = false;
-    bool memory_refused = false;
-    std::uint32_t action = 0;
-    std::size_t name_bytes = 0;
-
-    // 0 is the ping, and a number that has the bit of names would be read as the length of one.
-    bool action_is_valid() const {
-      return (action != 0 || is_ping) &&
-             ((action & wire::Action::kNameBit) != 0 ? action & wire::Action::kNumberMax : 0) == name_bytes;
-    }
-  };
-
   void transition(State to, std::string why);
-  bool can_send() const { return sent_.has_room() && sent_.has_seqs() && out_.queued() < config_.write_buffer_max; }
+  bool can_send() const { return sent_.has_room() && sent_.has_seqs() && writer_.queued() < config_.write_buffer_max; }
   bool goes_out_at_once() const { return state_ == State::open && queue_.empty() && can_send(); }
 
   base::CallError refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const;
   std::optional<base::CallError> refusal_of_waiting(const Exchange& exchange, base::ByteCount bytes) const;
-  bool send(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes, base::Blob&& blob);
-  void enqueue(Exchange& exchange, base::Blob&& blob);
+  void enqueue(Exchange& exchange, const wire::FrameSizes& sizes, base::Blob&& blob);
   void start_queued(base::TimePoint now);
   bool is_observed() const { return observer_ != nullptr && observer_->looks(); }
-  // The transport has taken a part of its frame at least. A write that waits has taken nothing (byte_stream.h).
-  bool was_sent(const Exchange& exchange) const { return exchange.sent_from_ < out_.consumed(); }
-  // Only a whole frame can be dispatched: what the transport has not taken when the connection ends is never sent.
-  bool was_sent_whole(const Exchange& exchange) const { return exchange.sent_until_ <= out_.consumed(); }
 
   bool on_response(const wire::ResponseFrame& frame);
   void deliver(Exchange& exchange, const wire::ResponseFrame& frame);
@@ -156,7 +136,6 @@ class ClientConnection {
   void fail_queued(Exchange::Reason why, base::Errc errc, const std::string& detail, bool names_call);
 
   const ClientStreamConfig config_;
-  const std::uint64_t client_id_;
   const runtime::Address& peer_;
   base::LogSink& log_;
   ClientCallObserver* observer_;
@@ -166,9 +145,7 @@ class ClientConnection {
   std::string end_reason_;
   bool can_write_ = true;  // false once a write has failed
 
-  Draft draft_;
-  wire::BytesSink scratch_;
-  wire::OutputBuffer out_;
+  RequestWriter writer_;
   wire::ResponseReader reader_;
 
   SentCalls sent_;

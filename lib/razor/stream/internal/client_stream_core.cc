@@ -223,7 +223,7 @@ runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Du
   };
   const base::TimePoint until = base::saturating_add(self->clock_.now(), limit);
   const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
-  self->terminate(Errc::closed, drained ? "closed by its owner" : "closed by its owner before all answers had come");
+  self->terminate(Errc::closed, drained ? "closed by its owner" : "closed by its owner before all responses had come");
   self->deliver_failures();
 }
 

@@ -28,7 +28,7 @@ std::unique_ptr<CallObservation> ServerCallObserver::on_request(const wire::Requ
 void ServerCallObserver::on_end(const CallObservation& call, std::string_view outcome_text, CallOutcome outcome,
                                 bool is_peer_there) {
   if (runtime::TraceSink* trace = runtime_.trace(); trace != nullptr && call.span != runtime::kNoSpan) {
-    trace->end_span(call.span, {is_peer_there, outcome_text, is_peer_there ? "" : "nobody waits for the answer any more"});
+    trace->end_span(call.span, {is_peer_there, outcome_text, is_peer_there ? "" : "nobody waits for the response any more"});
   }
   if (!call.is_hooked) return;
   outcome.is_peer_there = is_peer_there;

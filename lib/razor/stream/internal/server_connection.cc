@@ -4,7 +4,6 @@
 #include "razor/base/out_of_memory.h"
 #include "razor/stream/call_outcome.h"
 #include "razor/wire/control_frame.h"
-#include "razor/wire/frame_writer.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
@@ -22,6 +21,7 @@ ServerConnection::ServerConnection(ServerCommon& server, const runtime::Address&
       handler_(handler),
       observer_(observer),
       reader_(server.config.limits),
+      writer_(server.config.limits),
       admission_(server.config),
       timeouts_(server.config, running_, accepted) {
   stats_.peer = peer;
@@ -94,7 +94,9 @@ ServerTimeouts::Reading ServerConnection::reading() const {
   return reader_.has_partial_head() ? ServerTimeouts::Reading::body : ServerTimeouts::Reading::head;
 }
 
-Admission::Backlog ServerConnection::backlog() const { return {out_.queued(), held_pongs_.size(), out_.prompt_pongs()}; }
+Admission::Backlog ServerConnection::backlog() const {
+  return {writer_.queued(), held_pongs_.size(), writer_.prompt_pongs()};
+}
 
 Admission::Load ServerConnection::load() const {
   return {state() == State::serving && server_.takes_requests, running_.count(), server_.stats.handlers};
@@ -155,16 +157,17 @@ bool ServerConnection::observe(const wire::RequestFrame& frame, const wire::Wire
 void ServerConnection::answer_refused(wire::Seq seq, const Refusal& refusal, const wire::WireFormat* format) {
   if (refusal.errc()) return answer_failed(seq, Failure(*refusal.errc(), Ran::no, refusal.text()));
   if (refusal.number()) return answer_number(seq, *refusal.number());
-  Errc instead = Errc::overloaded;
   wire::ByteSink& sink = begin(true);
+  std::optional<Errc> instead;
   try {
     refusal.encode() ? wire::encode_in(format, sink, refusal.encode()) : sink.put(refusal.bytes());
   } catch (...) {
-    draft_has_memory_ = false;  // what is begun of it is dropped
+    writer_.abandon();
     instead = wire::encode_failure().errc();
   }
-  if (is_closed() || write_draft(seq, wire::ResponseFlag::error_bytes, {}, instead)) return;
-  answer_failed(seq, Failure(instead));
+  if (is_closed()) return;
+  if (!instead) instead = commit_draft(seq, wire::ResponseFlag::error_bytes, {});
+  if (instead) answer_failed(seq, Failure(*instead));
 }
 
 void ServerConnection::answer_unknown_format(const wire::RequestFrame& frame) {
@@ -197,12 +200,11 @@ void ServerConnection::on_ping(wire::Seq seq, bool is_prompt) {
   ++server_.stats.pings;
   if (is_prompt) {
     takes_details_ = true;
-    if (!base::catching_bad_alloc([&] { out_.put_prompt_pong(seq); })) return close("out of memory for a pong");
-    count_response();
+    on_put(writer_.put_prompt_pong(seq));
   } else if (!running_.empty()) {
     if (!base::catching_bad_alloc([&] { held_pongs_.hold(seq, running_.count()); })) close("out of memory for a pong");
   } else {
-    append(wire::pong_head(seq), {});
+    answer_ping(seq);
   }
 }
 
@@ -212,44 +214,28 @@ void ServerConnection::release_pongs(wire::Seq answered) {
   while (!is_closed()) {
     const std::optional<wire::Seq> pong = held_pongs_.take_ready();
     if (!pong) break;
-    append(wire::pong_head(*pong), {});
+    answer_ping(*pong);
   }
   if (!admission_.has_too_many_pongs(backlog())) may_resume_ = true;
 }
 
 // --- Responses -------------------------------------------------------------------------------------------------------
 
-wire::ByteSink& ServerConnection::begin(bool counts) {
-  draft_counts_ = counts && !is_closed();
-  draft_has_memory_ = true;
-  if (draft_counts_) {
-    try {
-      out_.responses().begin_frame();
-      wire::begin_response(out_.responses());
-      return out_.responses();
-    } catch (const std::bad_alloc&) {
-      out_.responses().abandon_frame();
-      draft_has_memory_ = false;
-    }
-  }
-  dropped_.clear();
-  return dropped_;
-}
+wire::ByteSink& ServerConnection::begin(bool counts) { return writer_.begin(counts && !is_closed()); }
 
 void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
   base::ByteCount bytes = 0;
-  Errc instead = Errc::overloaded;
-  bool fails = false;
-  if (!draft_counts_) [[unlikely]] {
+  std::optional<Errc> instead;
+  if (!writer_.draft_counts()) [[unlikely]] {
     ++server_.stats.responses_dropped;
   } else {
-    if (draft_has_memory_) bytes = out_.responses().frame().size() - wire::kResponseHeadBytes + blob.size();
-    fails = !write_draft(seq, flag, std::move(blob), instead);
-    if (fails) [[unlikely]]
-      answer_failed(seq, Failure(instead));
+    bytes = writer_.draft_bytes() + blob.size();
+    instead = commit_draft(seq, flag, std::move(blob));
+    if (instead) [[unlikely]]
+      answer_failed(seq, Failure(*instead));
   }
   if (running_.has_observations()) [[unlikely]]
-    observe_response(seq, flag, bytes, fails ? std::optional(instead) : std::nullopt);
+    observe_response(seq, flag, bytes, instead);
   handled(seq);
 }
 
@@ -266,48 +252,27 @@ void ServerConnection::observe_response(wire::Seq seq, wire::ResponseFlag flag, 
   end_observation(seq, outcome.ok() ? "ok" : "error", outcome);
 }
 
-// False: the draft is dropped, and `instead` is what the peer is told.
-bool ServerConnection::write_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob, Errc& instead) {
-  if (!draft_has_memory_) {
-    out_.responses().abandon_frame();
-    return false;
+// As ResponseWriter::commit.
+std::optional<Errc> ServerConnection::commit_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob) {
+  const std::size_t msg_bytes = writer_.draft_bytes();
+  const std::size_t blob_bytes = blob.size();
+  const std::optional<Errc> instead = writer_.commit(seq, flag, std::move(blob));
+  if (!instead) {
+    count_response();
+    if (admission_.is_beyond_bounds(writer_.queued())) close("too many responses wait for a peer that does not read");
+  } else if (*instead == Errc::too_large) {
+    const wire::FrameLimits& limits = server_.config.limits;
+    server_.log.log(LogLevel::error, "response to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})",
+                    peer_, msg_bytes, limits.msg_bytes_max, blob_bytes, limits.blob_bytes_max);
   }
-  const wire::FrameLimits& limits = server_.config.limits;
-  const std::size_t body = out_.responses().frame().size() - wire::kResponseHeadBytes;
-  const bool is_error = flag == wire::ResponseFlag::error_bytes;
-  if (body > (is_error ? limits.blob_bytes_max : limits.msg_bytes_max) || blob.size() > limits.blob_bytes_max) {
-    server_.log.log(LogLevel::error, "answer to {} is too large: message of {} bytes (limit {}), blob of {} (limit {})",
-                    peer_, body, limits.msg_bytes_max, blob.size(), limits.blob_bytes_max);
-    out_.responses().abandon_frame();
-    instead = Errc::too_large;
-    return false;
-  }
-  wire::ResponseHead head;
-  head.flag = static_cast<std::uint8_t>(flag);
-  head.seq = seq;
-  if (is_error) {
-    head.blob_bytes = static_cast<std::uint32_t>(body);
-  } else {
-    head.msg_bytes_or_number = static_cast<std::uint32_t>(body);
-    head.blob_bytes = static_cast<std::uint32_t>(blob.size());
-  }
-  wire::store_head(out_.responses().frame().data(), head);
-  if (!base::catching_bad_alloc([&] { out_.responses().end_frame(std::move(blob)); })) {
-    out_.responses().abandon_frame();
-    return false;
-  }
-  count_response();
-  if (admission_.is_beyond_bounds(out_.queued())) close("too many answers wait for a peer that does not read");
-  return true;
+  return instead;
 }
 
-void ServerConnection::abandon() {
-  if (draft_counts_) out_.responses().abandon_frame();
-}
+void ServerConnection::abandon() { writer_.abandon(); }
 
 void ServerConnection::refuse(wire::Seq seq, const Failure& failure) {
-  if (draft_counts_) {
-    out_.responses().abandon_frame();
+  if (writer_.draft_counts()) {
+    writer_.abandon();
     answer_failed(seq, failure);
   } else {
     ++server_.stats.responses_dropped;
@@ -337,41 +302,18 @@ void ServerConnection::commit_number(wire::Seq seq, std::uint32_t number) {
   handled(seq);
 }
 
-void ServerConnection::answer_number(wire::Seq seq, std::uint32_t number) {
-  wire::ResponseHead head;
-  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_number);
-  head.msg_bytes_or_number = number;
-  head.seq = seq;
-  append(head, {});
-}
+void ServerConnection::answer_number(wire::Seq seq, std::uint32_t number) { on_put(writer_.put_number(seq, number)); }
 
 void ServerConnection::answer_failed(wire::Seq seq, const Failure& failure) {
-  const std::string_view text = wire::text_of(failure.errc);
-  base::Bytes detail;
-  if (takes_details_ && !failure.detail.empty()) {
-    (void)base::catching_bad_alloc([&] { detail = wire::encoded_detail(failure.ran, failure.detail); });
-  }
-  wire::ResponseHead head;
-  head.flag = static_cast<std::uint8_t>(wire::ResponseFlag::error_bytes);
-  head.seq = seq;
-  head.msg_bytes_or_number = static_cast<std::uint32_t>(detail.size());
-  head.blob_bytes = static_cast<std::uint32_t>(text.size());
   ++server_.stats.responses_failed;
-  append(head, detail, base::as_bytes(text));
+  on_put(writer_.put_failure(seq, failure, takes_details_));
 }
 
-void ServerConnection::append(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob) {
-  try {
-    out_.responses().begin_frame();
-    wire::begin_response(out_.responses());
-    out_.responses().put(msg);
-    out_.responses().put(blob);
-  } catch (const std::bad_alloc&) {
-    out_.responses().abandon_frame();
-    return close("out of memory for an answer");
-  }
-  wire::store_head(out_.responses().frame().data(), head);
-  out_.responses().end_frame();
+void ServerConnection::answer_ping(wire::Seq seq) { on_put(writer_.put_pong(seq)); }
+
+// A response stands in the output, unless there was no memory for it.
+void ServerConnection::on_put(bool has_memory) {
+  if (!has_memory) return close("out of memory for a response");
   count_response();
 }
 
@@ -397,11 +339,11 @@ void ServerConnection::end_observation(wire::Seq seq, std::string_view text, con
 // --- Writing and time ------------------------------------------------------------------------------------------------
 
 void ServerConnection::on_written(std::size_t count, TimePoint now) {
-  out_.consume(count);
+  writer_.consume(count);
   stats_.bytes_sent += count;
   server_.stats.bytes_sent += count;
-  out_.empty() ? timeouts_.on_written(now) : timeouts_.on_write_progress(now);
-  if (admission_.has_drained(out_.queued()) && !request_waits_) may_resume_ = true;
+  writer_.empty() ? timeouts_.on_written(now) : timeouts_.on_write_progress(now);
+  if (admission_.has_drained(writer_.queued()) && !request_waits_) may_resume_ = true;
 }
 
 TimePoint ServerConnection::next_timer() const {
@@ -432,7 +374,7 @@ ServerConnection::Overdue ServerConnection::check(TimePoint now) {
   }
   if (!std::exchange(overdue_once_, true)) return Overdue::check_again_now;
   if (has_lingered) {
-    close("it did not close after its last answer");
+    close("it did not close after its last response");
     return Overdue::closed;
   }
   ++server_.stats.connections_overdue;
@@ -469,7 +411,7 @@ void ServerConnection::close(std::string_view why) {
 ConnectionStats ServerConnection::stats() const {
   ConnectionStats stats = stats_;
   stats.handlers = running_.count();
-  stats.bytes_queued = out_.queued();
+  stats.bytes_queued = writer_.queued();
   return stats;
 }
 
@@ -480,7 +422,7 @@ std::string_view name_of(ServerTimeouts::Overdue overdue) {
     case ServerTimeouts::Overdue::idle: return "it was idle for too long";
     case ServerTimeouts::Overdue::head: return "it did not complete a head in time";
     case ServerTimeouts::Overdue::body: return "the body of its request made no progress";
-    case ServerTimeouts::Overdue::write: return "it took no answers for too long";
+    case ServerTimeouts::Overdue::write: return "it took no responses for too long";
   }
   return "?";
 }

@@ -17,7 +17,7 @@
 #include "razor/stream/internal/admission.h"
 #include "razor/stream/internal/drain.h"
 #include "razor/stream/internal/held_pongs.h"
-#include "razor/stream/internal/response_queue.h"
+#include "razor/stream/internal/response_writer.h"
 #include "razor/stream/internal/server_call_observer.h"
 #include "razor/stream/internal/server_common.h"
 #include "razor/stream/internal/server_in_flight.h"
@@ -79,8 +79,8 @@ class ServerConnection {
   void abandon();
 
   // --- Writing
-  bool has_output() const { return !out_.empty(); }
-  std::size_t gather(std::span<base::ByteView> views) { return out_.gather(views); }
+  bool has_output() const { return !writer_.empty(); }
+  std::size_t gather(std::span<base::ByteView> views) { return writer_.gather(views); }
   void on_write_begins(base::TimePoint now) { timeouts_.on_write_begins(now); }
   /// The transport took `count` bytes.
   void on_written(std::size_t count, base::TimePoint now);
@@ -125,10 +125,11 @@ class ServerConnection {
   [[gnu::cold]] void answer_unknown_format(const wire::RequestFrame& frame);
   void on_broken_head();
 
-  bool write_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob, base::Errc& instead);
+  std::optional<base::Errc> commit_draft(wire::Seq seq, wire::ResponseFlag flag, base::Blob&& blob);
   void answer_number(wire::Seq seq, std::uint32_t number);
   void answer_failed(wire::Seq seq, const Failure& failure);
-  void append(const wire::ResponseHead& head, base::ByteView msg, base::ByteView blob = {});
+  void answer_ping(wire::Seq seq);
+  void on_put(bool has_memory);
   void count_response();
   void handled(wire::Seq seq);
   [[gnu::cold]] void observe_response(wire::Seq seq, wire::ResponseFlag flag, base::ByteCount bytes,
@@ -141,7 +142,7 @@ class ServerConnection {
   ServerCallObserver* observer_;
 
   wire::RequestReader reader_;
-  ResponseQueue out_;
+  ResponseWriter writer_;
   HeldPongs held_pongs_;
   ServerInFlight running_;
   Admission admission_;
@@ -153,10 +154,6 @@ class ServerConnection {
   std::size_t read_bytes_ = 0;  // by the read that is being processed
   std::size_t read_frames_ = 0;
   bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
-
-  wire::BytesSink dropped_;  // where responses go that nobody waits for
-  bool draft_counts_ = false;
-  bool draft_has_memory_ = true;
 
   bool overdue_once_ = false;  // when checked last
   ConnectionStats stats_;

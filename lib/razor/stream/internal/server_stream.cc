@@ -110,7 +110,7 @@ runtime::Task<void> ServerStream::write_loop(Ref<ServerStream> self) {
     const auto written = co_await self->stream_->write(std::span(buffers).first(count));
     if (connection.is_closed()) break;
     if (!written) {
-      self->close("it does not take answers any more");
+      self->close("it takes no more responses");
       break;
     }
     const TimePoint now = self->clock_.now();

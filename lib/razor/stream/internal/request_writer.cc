@@ -1,0 +1,52 @@
+#include "razor/stream/internal/request_writer.h"
+
+#include <array>
+
+namespace razor::stream {
+
+wire::ByteSink& RequestWriter::begin(const wire::Action& action, bool goes_out) {
+  draft_.action = wire::action_field(action);
+  draft_.name_bytes = action.name().size();
+  draft_.is_ping = false;
+  draft_.memory_refused = false;
+  draft_.goes_out = goes_out;
+  if (goes_out) {
+    try {
+      out_.begin_frame();
+      wire::begin_request(out_, action);
+      return out_;
+    } catch (const std::bad_alloc&) {
+      abandon();
+      draft_.memory_refused = true;
+    }
+  }
+  scratch_.clear();
+  if (!base::catching_bad_alloc([&] { wire::begin_request(scratch_, action); })) draft_.memory_refused = true;
+  return scratch_;
+}
+
+wire::ByteSink& RequestWriter::begin_ping(bool goes_out) {
+  wire::ByteSink& sink = begin(wire::kPing, goes_out);
+  draft_.is_ping = true;
+  return sink;
+}
+
+bool RequestWriter::send(Exchange& exchange, Exchange::QueuedFrame& queued, SentCalls& sent) {
+  const bool is_copied = base::catching_bad_alloc([&] {
+    out_.begin_frame();
+    out_.put(queued.frame);
+  });
+  if (!is_copied) {
+    out_.abandon_frame();
+    return false;
+  }
+  return end_frame(exchange, queued.action, queued.frame.size(), std::move(queued.blob), sent);
+}
+
+bool RequestWriter::send_prompt_ping(SentCalls& sent) {
+  std::array<std::byte, wire::kRequestHeadBytes> frame;
+  wire::store_head(frame.data(), wire::prompt_ping_head(client_id_, sent.send_ping()));
+  return base::catching_bad_alloc([&] { out_.append_copy(frame); });
+}
+
+}  // namespace razor::stream

@@ -1,0 +1,113 @@
+#pragma once
+// RequestWriter: what a client writes to one connection, in order. A request is drafted at the back of the output, or, where it
+// has to wait for room, beside it; then it becomes a frame of the output, goes to a queue, or is taken back. Pure.
+// response_writer.h is its mirror.
+
+#include "razor/base/out_of_memory.h"
+#include "razor/stream/exchange.h"
+#include "razor/stream/internal/sent_calls.h"
+#include "razor/wire/control_frame.h"
+#include "razor/wire/frame_writer.h"
+#include "razor/wire/output_buffer.h"
+#include "razor/wire/wire_format.h"
+
+namespace razor::stream {
+
+class RequestWriter {
+ public:
+  RequestWriter(std::uint64_t client_id, const wire::FrameLimits& limits) : client_id_(client_id), limits_(limits) {}
+
+  // --- One draft at a time: `begin`, the message into the sink, then `send` if it goes out, or `frame` to a queue; or `abandon`
+
+  /// The message goes into what this returns. Memory that is refused for the draft is told by `memory_was_refused`.
+  wire::ByteSink& begin(const wire::Action& action, bool goes_out);
+  wire::ByteSink& begin_ping(bool goes_out);
+  /// The draft stands in the output. A draft that was to go out does not if memory was refused for it.
+  bool goes_out() const { return draft_.goes_out; }
+  bool is_ping() const { return draft_.is_ping; }
+  std::uint32_t action() const { return draft_.action; }
+  bool memory_was_refused() const { return draft_.memory_refused; }
+  /// 0 is the ping, and a number that has the bit of names would be read as the length of one.
+  bool action_is_valid() const {
+    return (draft_.action != 0 || draft_.is_ping) &&
+           ((draft_.action & wire::Action::kNameBit) != 0 ? draft_.action & wire::Action::kNumberMax : 0) ==
+               draft_.name_bytes;
+  }
+  wire::FrameSizes sizes(base::ByteCount blob_bytes) {
+    return {draft_.name_bytes, frame_bytes() - wire::kRequestHeadBytes - draft_.name_bytes, blob_bytes};
+  }
+  bool is_valid(const wire::FrameSizes& sizes) const {
+    return !draft_.memory_refused && action_is_valid() && sizes.fit(limits_);
+  }
+  /// Of a draft that does not go out, with the place of its head in front.
+  base::ByteView frame() const { return scratch_.view(); }
+  void abandon() {
+    if (draft_.goes_out) out_.abandon_frame();
+    draft_.goes_out = false;
+  }
+
+  // --- Frames. False: there is no memory for it, and nothing of it is in the output.
+
+  /// The draft, which stands in the output, goes out as the call of `exchange`, which gets a seq of `sent`.
+  bool send(Exchange& exchange, base::Blob&& blob, SentCalls& sent) {
+    return end_frame(exchange, draft_.action, out_.frame().size(), std::move(blob), sent);
+  }
+  /// Likewise with a frame that waited in a queue.
+  bool send(Exchange& exchange, Exchange::QueuedFrame& queued, SentCalls& sent);
+  bool send_prompt_ping(SentCalls& sent);
+
+  // --- The output
+  bool empty() const { return out_.empty(); }
+  base::ByteCount queued() const { return out_.queued(); }
+  base::ByteCount appended() const { return out_.appended(); }
+  base::ByteCount consumed() const { return out_.consumed(); }
+  std::size_t gather(std::span<base::ByteView> views) const { return out_.gather(views); }
+  void consume(std::size_t count) { out_.consume(count); }
+  /// The transport has taken a part of the call's frame at least. A write that waits has taken nothing (byte_stream.h).
+  bool has_begun(const Exchange& exchange) const { return exchange.sent_from_ < out_.consumed(); }
+  /// Only a whole frame can be dispatched: what the transport has not taken when the connection ends is never sent.
+  bool has_written(const Exchange& exchange) const { return exchange.sent_until_ <= out_.consumed(); }
+
+ private:
+  struct Draft {
+    bool goes_out = false;
+    bool is_ping = false;
+    bool memory_refused = false;
+    std::uint32_t action = 0;
+    std::size_t name_bytes = 0;
+  };
+
+  std::size_t frame_bytes() { return draft_.goes_out ? out_.frame().size() : scratch_.size(); }
+  bool end_frame(Exchange& exchange, std::uint32_t action, std::size_t frame_bytes, base::Blob&& blob, SentCalls& sent);
+
+  const std::uint64_t client_id_;
+  const wire::FrameLimits& limits_;
+  Draft draft_;
+  wire::BytesSink scratch_;
+  wire::OutputBuffer out_;
+};
+
+// Every call comes through here.
+[[gnu::always_inline]] inline bool RequestWriter::end_frame(Exchange& exchange, std::uint32_t action,
+                                                            std::size_t frame_bytes, base::Blob&& blob, SentCalls& sent) {
+  wire::RequestHead head;
+  if (exchange.format_ != nullptr) [[unlikely]]
+    head.format = exchange.format_->id();
+  if (action == 0) head.format = wire::kPromptPingFormat;
+  head.action = action;
+  head.client_id = client_id_;
+  head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
+  head.blob_bytes = static_cast<std::uint32_t>(blob.size());
+  exchange.sent_from_ = out_.appended();
+  std::byte* at = nullptr;
+  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]] {
+    out_.abandon_frame();
+    return false;
+  }
+  exchange.sent_until_ = out_.appended();
+  head.seq = sent.send(exchange);
+  wire::store_head(at, head);
+  return true;
+}
+
+}  // namespace razor::stream
