@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "razor/api/service.h"
+#include "razor/history/history_recorder.h"
 #include "razor/runtime/runtime.h"
 #include "razor/wire/wire_error.h"
 
@@ -58,8 +59,8 @@ struct CalculatorService {
 
 class Calculator final : public CalculatorService {
  public:
-  /// `clock` outlives the service.
-  explicit Calculator(runtime::Clock& clock) : clock_(clock) {}
+  /// Both outlive the service. With a `history`, echoed texts begin with the ids of their calls.
+  explicit Calculator(runtime::Clock& clock, HistoryRecorder* history = nullptr) : clock_(clock), history_(history) {}
 
   Call<std::int32_t, Unit> add(std::int32_t a, std::int32_t b) override {
     std::int32_t sum = 0;
@@ -77,8 +78,14 @@ class Calculator final : public CalculatorService {
     if (__builtin_mul_overflow(value, 2, &doubled)) return Fail{std::errc::result_out_of_range};
     return doubled;
   }
-  Call<std::string> echo(std::string text) override { return text; }
-  Call<std::string> echo_coroutine(std::string text) override { co_return std::move(text); }
+  Call<std::string> echo(std::string text) override {
+    record(text);
+    return text;
+  }
+  Call<std::string> echo_coroutine(std::string text) override {
+    record(text);
+    co_return std::move(text);
+  }
   Call<std::vector<std::uint8_t>> echo_bytes(std::vector<std::uint8_t> bytes) override { return bytes; }
   Call<Marker> echo_unit(Marker marker) override { return marker; }
   Call<> noop() override { return {}; }
@@ -102,7 +109,12 @@ class Calculator final : public CalculatorService {
   }
 
  private:
+  void record(std::string_view text) {
+    if (history_ != nullptr) history_->ran(text.substr(0, text.find(' ')));
+  }
+
   runtime::Clock& clock_;
+  HistoryRecorder* history_;
 };
 
 }  // namespace razor::node

@@ -21,6 +21,7 @@ struct ServeOptions {
   std::vector<std::string> listen;
   double close_limit_seconds = 5;
   unsigned spin_us = 0;
+  std::string history;  // a file; empty: none
 };
 /// Serves until SIGTERM or SIGINT, then closes gracefully.
 int serve(const ServeOptions& options, SpdlogSink& log);
@@ -36,6 +37,8 @@ int call(const CallCommandOptions& options, SpdlogSink& log);
 
 struct LoadOptions {
   std::vector<std::string> connect;
+  std::string addresses_file;  // instead of `connect`; read again at each SIGHUP
+  std::string history;  // a file; empty: none
   std::string interface = "api";
   std::string handler = "plain";
   std::string direction = "up";  // of the payload, by the stream interface; by the api it goes both ways

@@ -11,11 +11,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "tests/node/addresses.h"
+#include "tests/node/history_file.h"
 #include "tests/node/live_lines.h"
 #include "tests/node/load_callers.h"
 #include "tests/node/pool_load.h"
@@ -162,10 +164,32 @@ Task<void> stop_on_signal(AsioRuntime& runtime, Event& stop) {
 
 Task<void> wait_for(Event& event) { co_await event.wait(); }
 
-Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Address> addresses) {
+// A line for each address. Nothing, and a line on stderr, when it cannot be read or is wrong.
+std::optional<std::vector<Address>> read_addresses(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  if (lines.empty()) {
+    fmt::print(stderr, "razor_node: {} names no address\n", path);
+    return std::nullopt;
+  }
+  return parse_addresses(lines);
+}
+
+Task<void> update_on_signal(AsioRuntime& runtime, PoolLoad& pool, const std::string& path) {
+  while (true) {
+    co_await runtime.wait_for_signal(SIGHUP);
+    auto addresses = read_addresses(path);
+    if (addresses) pool.update_addresses(std::move(*addresses));
+  }
+}
+
+Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Address> addresses, HistoryRecorder* history) {
   runtime::Clock& clock = runtime.clock();
   const base::Duration total = duration_of(options.seconds);
-  Load load(runtime, options);
+  Load load(runtime, options, history);
   Event& stop = load.stop;
   runtime::TaskScope watchers(runtime.executor());
   watchers.spawn("stop_on_signal", stop_on_signal(runtime, stop));
@@ -175,6 +199,9 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   if (options.pool) {
     pool = std::make_unique<PoolLoad>(load, std::move(addresses));
     callers.spawn("PoolLoad::run", pool->run());
+    if (!options.addresses_file.empty()) {
+      watchers.spawn("update_on_signal", update_on_signal(runtime, *pool, options.addresses_file));
+    }
   } else {
     for (unsigned i = 0; i < options.connections; ++i) {
       callers.spawn("keep_connected", keep_connected(load, addresses[i % addresses.size()]));
@@ -220,10 +247,13 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
 }  // namespace
 
 int load(const LoadOptions& options, SpdlogSink& log) {
-  const auto addresses = parse_addresses(options.connect);
+  const auto addresses =
+      options.addresses_file.empty() ? parse_addresses(options.connect) : read_addresses(options.addresses_file);
   if (!addresses) return kUsageError;
+  std::unique_ptr<HistoryRecorder> history;
+  if (!open_history(options.history, log, history)) return kFrameworkError;
   AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log});
-  return runtime.block_on(run(runtime, options, *addresses));
+  return runtime.block_on(run(runtime, options, *addresses, history.get()));
 }
 
 }  // namespace razor::node

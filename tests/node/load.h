@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bench/latency_histogram.h"
+#include "razor/history/history_recorder.h"
 #include "razor/razor.h"
 #include "tests/node/commands.h"
 
@@ -85,9 +86,11 @@ struct LoadCounters {
 };
 
 struct Load {
-  Load(AsioRuntime& load_runtime, const LoadOptions& load_options)
+  /// All outlive it; `load_history` may be null.
+  Load(AsioRuntime& load_runtime, const LoadOptions& load_options, HistoryRecorder* load_history)
       : runtime(load_runtime),
         options(load_options),
+        history(load_history),
         clock(load_runtime),
         stop(load_runtime.executor()),
         idle(load_runtime.executor()) {
@@ -100,6 +103,7 @@ struct Load {
 
   AsioRuntime& runtime;
   const LoadOptions& options;
+  HistoryRecorder* history;
   TurnClock clock;
   CallOptions call_options;
   std::string payload;

@@ -103,12 +103,28 @@ class Callers {
     (this->*begin_call)(load_.begin(turn));
   }
 
-  void count(const Reply<std::string>& reply, base::TimePoint begun) {
-    if (reply.ok() && reply->size() == load_.payload.size()) {
-      succeeded(begun);
-    } else {
-      load_.end_failed(begun, kind_of(reply), is_expired(reply));
-    }
+  // With a history: the id of the call that begins now. Else empty.
+  std::string recorded() {
+    if (load_.history == nullptr) return {};
+    return load_.history->invoke({.op = "echo", .timeout = load_.call_options.timeout});
+  }
+  // What a call carries: with a history, its text begins with its id.
+  std::string text_of(std::string id) const {
+    if (id.empty()) return load_.payload;
+    if (id.size() < load_.payload.size()) id.resize(load_.payload.size(), ' ');
+    return id;
+  }
+
+  void count(const Reply<std::string>& reply, base::TimePoint begun, const std::string& id) {
+    if (!id.empty()) record(reply, id);
+    if (!reply.ok()) return load_.end_failed(begun, kind_of(reply), is_expired(reply));
+    const bool is_echo = id.empty() ? reply->size() == load_.payload.size() : *reply == text_of(id);
+    is_echo ? succeeded(begun) : load_.end_failed(begun, "another text came back", false);
+  }
+  void record(const Reply<std::string>& reply, const std::string& id) {
+    if (reply.ok()) return load_.history->ok(id);
+    if (reply.has_call_error()) return load_.history->complete(id, reply.call_error());
+    load_.history->failed(id, kind_of(reply), base::Ran::yes);
   }
 
   Task<void> api_caller() {
@@ -117,20 +133,33 @@ class Callers {
       if (turn) co_await load_.runtime.clock().sleep_until(*turn);
       if (!goes_on()) break;
       const base::TimePoint begun = load_.begin(turn);
-      const Reply<std::string> reply = co_await calculator_.echo_coroutine(load_.payload);
-      count(reply, begun);
+      const std::string id = recorded();
+      std::string text;
+      if (!id.empty()) text = text_of(id);
+      const Reply<std::string> reply = co_await calculator_.echo_coroutine(id.empty() ? load_.payload : text);
+      count(reply, begun, id);
     }
     caller_done();
   }
 
   void api_call() { call_in_turn(&Callers::begin_api_call); }
   void begin_api_call(base::TimePoint begun) {
+    if (load_.history != nullptr) return begin_recorded_call(begun);
     calculator_.echo.start(
         [this, begun](const Reply<std::string>& reply) {
-          count(reply, begun);
+          count(reply, begun, {});
           api_call();
         },
         load_.payload);
+  }
+  void begin_recorded_call(base::TimePoint begun) {
+    const std::string id = recorded();
+    calculator_.echo.start(
+        [this, begun, id](const Reply<std::string>& reply) {
+          count(reply, begun, id);
+          api_call();
+        },
+        text_of(id));
   }
 
   bool goes_up() const { return load_.options.direction == "up"; }

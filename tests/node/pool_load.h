@@ -15,6 +15,8 @@ class PoolLoad {
   /// `load` outlives it.
   PoolLoad(Load& load, std::vector<Address> addresses);
 
+  void update_addresses(std::vector<Address> addresses) { pool_.update_addresses(std::move(addresses)); }
+
   /// Calls until the load is stopping.
   Task<void> run() { return callers_.run(); }
 

@@ -54,6 +54,8 @@ int main(int argc, char** argv) {
       ->check(kSeconds);
   serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
+  const char* const history_text = "Append the calls to this file, for checkers; it names the process";
+  serve_command->add_option("--history", serve_options.history, history_text);
 
   CallCommandOptions call_options;
   CLI::App* call_command = app.add_subcommand("call", "Make one call and print its result as JSON");
@@ -65,8 +67,12 @@ int main(int argc, char** argv) {
 
   LoadOptions load_options;
   CLI::App* load_command = app.add_subcommand("load", "Keep calls in flight and report rates, latencies and errors");
-  load_command->add_option("--connect", load_options.connect, "HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated")
-      ->required();
+  CLI::Option* connect =
+      load_command->add_option("--connect", load_options.connect, "HOST:PORT, [IPV6]:PORT or unix:PATH; may be repeated");
+  CLI::Option* addresses =
+      load_command->add_option("--addresses", load_options.addresses_file,
+                               "A file with a line for each address, instead of --connect; read again at each SIGHUP");
+  addresses->excludes(connect);
   load_command->add_option("--interface", load_options.interface, "What is measured")
       ->check(CLI::IsMember({"stream", "api"}));
   load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
@@ -84,6 +90,8 @@ int main(int argc, char** argv) {
       load_command->add_flag("--pool", load_options.pool,
                              "Call through one pool over all addresses, which fails over; without, a connection that "
                              "ends takes its calls along, and is made anew");
+  addresses->needs(pool);
+  load_command->add_option("--history", load_options.history, history_text);
   load_command->add_option("--balance", load_options.balance, "Which address gets a call; with --pool")
       ->check(CLI::IsMember({"round_robin", "leader", "least_in_flight"}))
       ->needs(pool);
@@ -120,7 +128,11 @@ int main(int argc, char** argv) {
                          "Show live progress on stderr; the default on a terminal, without --json");
 
   load_command->parse_complete_callback([&] {
-    if (load_options.interface == "stream") return;
+    if (connect->count() + addresses->count() == 0) throw CLI::RequiredError("--connect");
+    if (load_options.interface == "stream") {
+      if (!load_options.history.empty()) throw CLI::ValidationError("--history", "requires --interface api");
+      return;
+    }
     if (direction->count() > 0) throw CLI::ValidationError("--direction", "requires --interface stream");
     if (load_options.payload > kArgumentBytesMax) {
       throw CLI::ValidationError("--payload", fmt::format("{} bytes: above {} requires --interface stream",

@@ -10,6 +10,7 @@
 #include "tests/node/calculator.h"
 #include "tests/node/commands.h"
 #include "tests/node/file_actions.h"
+#include "tests/node/history_file.h"
 
 namespace razor::node {
 namespace {
@@ -27,10 +28,13 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   const auto addresses = parse_addresses(options.listen);
   if (!addresses) return kUsageError;
 
+  std::unique_ptr<HistoryRecorder> history;
+  if (!open_history(options.history, log, history)) return kFrameworkError;
+
   AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log});
   Server server(runtime);
   FileActions files;
-  server.add(std::make_shared<Calculator>(runtime.clock()));
+  server.add(std::make_shared<Calculator>(runtime.clock(), history.get()));
   server.set_fallback(files);
   server.accept_format(json_format());
 
