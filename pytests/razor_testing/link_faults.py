@@ -84,6 +84,13 @@ class Handle:
 class LinkFaults:
     """What a proxy can do to what it carries."""
 
+    address: str
+
+    def break_connections(self, *, one: bool = False, silently: bool = False) -> int:
+        """Resets those that are open now, or one of them that the seed draws; `silently`: nothing arrives on them any more,
+        and nobody is told. How many."""
+        raise NotImplementedError
+
     def start(self, fault: Fault) -> Handle:
         raise NotImplementedError
 
@@ -144,14 +151,16 @@ class LinkFaults:
         return self.start(Bandwidth(text, bytes_per_second, shared, direction, toxicity))
 
     def slicer(
-        self, size: int, delay: float = 0.0, *, variation: int = 0, direction: Direction = "both", toxicity: float = 1.0
+        self, size: float, delay: float = 0.0, *, variation: float = 0, direction: Direction = "both", toxicity: float = 1.0
     ) -> Handle:
         """Writes pieces of size - variation .. size + variation bytes, with `delay` seconds between two of them."""
         check_number("size", size, 1, BYTES_MAX)
         check_number("variation", variation, 0, size - 1)
         check_number("delay", delay, 0, SECONDS_MAX)
-        text = f"slicer {size}" + (f" variation={variation}" if variation else "") + (f" delay={delay:g}s" if delay else "")
-        return self.start(Slicer(text, size - variation, size + variation, delay, direction, toxicity))
+        least, most = math.ceil(size - variation), math.floor(size + variation)
+        pieces = f"{least}" if least == most else f"{least} .. {most}"
+        text = f"slicer {pieces}" + (f" delay={delay:g}s" if delay else "")
+        return self.start(Slicer(text, min(least, most), most, delay, direction, toxicity))
 
     def small_buffers(self, size: int, *, toxicity: float = 1.0) -> Handle:
         """Connections made meanwhile hold so few bytes in the proxy and in each of its sockets, for as long as they live.

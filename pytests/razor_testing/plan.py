@@ -12,9 +12,8 @@ empty ones and "# ..." are comments. `str(plan)` is what the programs of `faults
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
 
 from razor_testing.plan_values import SECOND, duration_text, parse_duration, parse_number
 
@@ -76,12 +75,12 @@ class Plan:
     faults: list[PlannedFault] = field(default_factory=list)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Plan":
         """Raises PlanError."""
         return _Parser(text).read(cls())
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
+    def load(cls, path: str | Path) -> "Plan":
         """Raises PlanError, and OSError where it cannot be read."""
         data = Path(path).read_bytes()
         try:
@@ -96,6 +95,17 @@ class Plan:
     def hosts(self) -> list[str]:
         """All that its faults name, each once."""
         return list(dict.fromkeys(host for fault in self.faults for host in fault.where))
+
+    def without_idle(self, seconds: float = 1.0) -> "Plan":
+        """A copy in which no more time than this passes while no fault is at work, also before the first."""
+        longest = round(seconds * SECOND)
+        shift = busy_until = 0
+        moved = []
+        for fault in sorted(self.faults, key=lambda fault: (fault.at, fault.number)):
+            shift += max(0, fault.at - busy_until - longest)
+            busy_until = max(busy_until, fault.at + fault.lasts, fault.at)
+            moved.append(replace(fault, at=fault.at - shift))
+        return Plan(self.scenario, self.seed, dict(self.settings), moved)
 
     def sort(self) -> None:
         self.faults.sort(key=lambda fault: (fault.at, fault.number))

@@ -1,5 +1,5 @@
-"""The kinds of faults that plans may have: which hosts and parameters each takes, as `--list-kinds` of a program of `faults/`
-explains them."""
+"""The kinds of faults that plans may have: which hosts and parameters each takes, as `--list-kinds` of a program of
+`faults/` explains them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,9 +89,7 @@ KINDS: dict[str, Kind] = {
     "handler_delay": Kind(1, 1, {**ONE_IN, "delay": time(1, 24 * UNITS["h"])}, ("delay",)),
     "handler_throw": Kind(1, 1, ONE_IN),
     "handler_drop": Kind(1, 1, ONE_IN),
-    "allocation_failure": Kind(
-        1, 1, {"nth": whole(1, TRILLION), "bytes": whole(1, TRILLION), "count": whole(1, TRILLION)}
-    ),
+    "allocation_failure": Kind(1, 1, {"nth": whole(1, TRILLION), "bytes": whole(1, TRILLION), "count": whole(1, TRILLION)}),
 }
 
 

@@ -1,4 +1,4 @@
-"""Values as plans write them: "250ms", "1.25s", "17". Times are whole nanoseconds. What is printed reads back as the same."""
+"""Values as plans write them: "250ms", "1.25s", "17". Times are whole nanoseconds. What is printed reads back the same."""
 
 import re
 
@@ -10,7 +10,7 @@ NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 def parse_duration(text: str) -> int | None:
-    """Nanoseconds, cut off; None unless all of `text` is a number, of at most nine decimals, and a unit, and fits 63 bits."""
+    """Nanoseconds, cut off; None unless all of `text` is a number, of at most nine decimals, and a unit, and fits."""
     match = DURATION.fullmatch(text)
     if match is None:
         return None

@@ -136,7 +136,7 @@ class FaultProxy(LinkFaults):
         return [f"({left_out} lines before)", *lines] if left_out > 0 else lines
 
     def start(self, fault: Fault) -> Handle:
-        self._run(lambda: self._start(fault))
+        self._run(lambda: self._begin(fault))
         return Handle(fault, self)
 
     def clear(self, fault: Fault) -> None:
@@ -150,8 +150,6 @@ class FaultProxy(LinkFaults):
             self._run(self._clear_all)
 
     def break_connections(self, *, one: bool = False, silently: bool = False) -> int:
-        """Resets those that are open now, or one of them that the seed draws; `silently`: nothing arrives on them any more,
-        and nobody is told. How many."""
         return self._run(lambda: self._break_connections(one, silently))
 
     def close(self) -> None:
@@ -216,7 +214,7 @@ class FaultProxy(LinkFaults):
     def _carried(self) -> tuple[int, int]:
         return self._setting.to_server.bytes, self._setting.to_client.bytes
 
-    def _start(self, fault: Fault) -> None:
+    def _begin(self, fault: Fault) -> None:
         fault.number = next(self._fault_numbers)
         fault.seed = self.seed
         fault.say, fault.escaped = self._say, self._escape
