@@ -11,15 +11,16 @@ those changed.
 
 import random
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
+from razor_testing.link_faults import LinkFaults
 from razor_testing.plan import Plan, PlannedFault
 from razor_testing.plan_kinds import what_is_wrong
 from razor_testing.plan_values import UNITS, duration_text
-from razor_testing.play import Player, PlayResult, Processes, Proxies
+from razor_testing.play import Player, PlayResult
 from razor_testing.play_kinds import PLAYED
-from razor_testing.play_targets import Targets
+from razor_testing.play_targets import ANYBODY, Processes, Proxies, Targets
 
 KINDS = ("kill", "pause", "cut", "slow_link", "jitter", "bandwidth", "segmentation", "reset", "refuse_connects")
 
@@ -29,6 +30,7 @@ SPREAD = (5, 200)
 ACCEPT_DELAY = (5, 500)
 RATES = (10_000, 30_000, 100_000, 300_000, 1_000_000)  # bytes a second
 PIECES = (1, 16, 256, 4096)  # bytes
+NO_PROXIES: Proxies = MappingProxyType[str, LinkFaults]({})
 OVER_AT_ONCE = ("reset", "sever", "restart_gracefully")
 
 
@@ -110,7 +112,7 @@ def _broken(draw: Draw, fault: PlannedFault) -> None:
     fault.parameters = {"connections": draw.random.choice(["all", "one"])}
     if len(fault.where) == 1:
         # These kinds want two hosts: whoever connects to it.
-        fault.where.insert(0, ANY_CLIENT)
+        fault.where.insert(0, ANYBODY)
 
 
 def _slow_accept(draw: Draw, fault: PlannedFault) -> None:
@@ -127,9 +129,6 @@ def _swizzle(draw: Draw, fault: PlannedFault) -> None:
     count = draw.random.randint(2, len(draw.processes))
     fault.where = draw.random.sample(draw.processes, count)
 
-
-# The client of a proxy that anybody uses.
-ANY_CLIENT = "anybody"
 
 DRAWS: dict[str, Callable[[Draw, PlannedFault], None]] = {
     "kill": Draw.process,
@@ -229,7 +228,7 @@ def razor_chaos(
     seed: int,
     *,
     processes: Processes = (),
-    proxies: Proxies | None = None,
+    proxies: Proxies = NO_PROXIES,
     kinds: tuple[str, ...] = KINDS,
     every: float = 2.0,
     at_most: int = 1,
@@ -237,8 +236,8 @@ def razor_chaos(
     plan: Plan | None = None,
 ) -> Chaos:
     """A context manager in whose block a fault of one of `kinds` begins about `every` so many seconds, and lasts so long;
-    no more than `at_most` are at work at a time. Kinds that nothing here can have are not drawn. `processes`, `proxies`: as of
-    play.py. With a `plan` that one is played instead, as it is.
+    no more than `at_most` are at work at a time. Kinds that nothing here can have are not drawn. `processes`, `proxies`:
+    as of play.py. With a `plan` that one is played instead, as it is.
 
     Raises ValueError where there is nothing to draw from; AssertionError on leaving, when something was not healed.
     """
@@ -249,8 +248,8 @@ def razor_chaos(
         raise ValueError(
             f"razor_chaos: every={every}, at_most={at_most}, lasts={lasts}: want times above 0, and one or more"
         )
-    targets = Targets(processes, proxies or {})
-    known = [ANY_CLIENT, *sorted(targets.processes)]
+    targets = Targets(processes, proxies)
+    known = [ANYBODY, *sorted(targets.processes)]
     if plan is not None:
         for fault in plan.faults:
             if wrong := what_is_wrong(fault):

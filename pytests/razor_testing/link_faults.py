@@ -11,10 +11,13 @@ raises ValueError.
 
 import math
 import random
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from razor_testing.proxy_connect_faults import Down, HangAccepted, HangBacklog, Refuse, SlowAccept
+from razor_testing.proxy_corruption import corrupt_at, corrupt_one_in_bytes, corrupt_one_in_pieces
 from razor_testing.proxy_faults import (
     Bandwidth,
     BlackHole,
@@ -242,27 +245,13 @@ class LinkFaults:
         check_number("count", count, 1, 65_536)
         name = "at" if at is not None else "one_in_bytes" if one_in_bytes is not None else "one_in_pieces"
 
-        def change(data: bytearray, position: int, chance: random.Random) -> bool:
-            if at is not None:
-                if not position <= at < position + len(data):
-                    return False
-                change_bytes(data, [at - position], how, chance)
-            elif one_in_bytes is not None:
-                places = drawn_places(len(data), one_in_bytes, chance)
-                change_bytes(data, places, how, chance)
-                return bool(places)
-            elif one_in_pieces is not None:
-                if chance.randrange(one_in_pieces) != 0:
-                    return False
-                width = min(count, len(data))
-                first = chance.randrange(len(data) - width + 1)
-                side_by_side = list(range(first, first + width))
-                drawn = sorted(chance.sample(range(len(data)), width))
-                change_bytes(data, drawn if how == "flip" else side_by_side, how, chance)
-            return True
-
-        detail: Change = change
-        return self.start(Corrupt(f"corrupt {name}={given[0]} how={how}", detail, direction, toxicity))
+        if at is not None:
+            make: Callable[[random.Random], Change] = partial(corrupt_at, at, how)
+        elif one_in_bytes is not None:
+            make = partial(corrupt_one_in_bytes, one_in_bytes, how)
+        else:
+            make = partial(corrupt_one_in_pieces, one_in_pieces or 1, count, how)
+        return self.start(Corrupt(f"corrupt {name}={given[0]} how={how}", make, direction, toxicity))
 
     def frames(self, rule: Rule, *, direction: Direction = "both", toxicity: float = 1.0) -> Handle:
         """Asks `rule(frame)` about each frame of razor's protocol (proxy_frames.py) as soon as its head is there; it answers
@@ -298,22 +287,3 @@ class LinkFaults:
         """Connections are accepted one after the other, each after so long. The system answers their connects meanwhile."""
         check_number("slow_accept", seconds, 0, SECONDS_MAX)
         return self.start(SlowAccept(f"slow_accept {seconds:g}s", seconds))
-
-
-def drawn_places(size: int, one_in: int, chance: random.Random) -> list[int]:
-    """Of `size` bytes about one in so many."""
-    if one_in == 1:
-        return list(range(size))
-    places: list[int] = []
-    place = -1
-    while True:
-        place += 1 + int(math.log(1.0 - chance.random()) / math.log(1.0 - 1.0 / one_in))
-        if place >= size:
-            return places
-        places.append(place)
-
-
-def change_bytes(data: bytearray, places: list[int], how: str, chance: random.Random) -> None:
-    """None stays as it is."""
-    for place in places:
-        data[place] ^= 1 << chance.randrange(8) if how == "flip" else chance.randrange(1, 256)

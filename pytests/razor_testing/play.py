@@ -19,15 +19,11 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Literal, Self
 
-from razor_testing.link_faults import LinkFaults
 from razor_testing.plan import Plan, PlannedFault
 from razor_testing.plan_kinds import what_is_wrong
 from razor_testing.plan_values import SECOND
 from razor_testing.play_kinds import Play, Skip, Step, prepare
-from razor_testing.play_targets import LinkKey, PlayedProcess, Targets, Undo
-
-Processes = Mapping[str, PlayedProcess] | Iterable[PlayedProcess]
-Proxies = Mapping[LinkKey, LinkFaults] | Mapping[str, LinkFaults] | Mapping[tuple[str, str], LinkFaults]
+from razor_testing.play_targets import Processes, Proxies, Targets, Undo
 
 ENDS, BEGINS = 0, 1  # at the same time, in this order
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from razor_testing.link_faults import Handle, LinkFaults
 from razor_testing.proxy_faults import Direction
@@ -32,8 +32,16 @@ class PlayedProcess(Protocol):
         """A process that has ended, at the same address; until it is ready."""
 
 
+# Stands for the clients of a proxy that anybody uses, where a fault has to name one.
+ANYBODY = "anybody"
+
 # "server0": all that connect to it do so through this proxy. ("client0", "server0"): this one alone does.
 LinkKey = str | tuple[str, str]
+
+
+Processes = Mapping[str, PlayedProcess] | Iterable[PlayedProcess]
+# By LinkKey. Mappings do not bend in their keys: one whose keys are all str would be none of LinkKey.
+Proxies = Mapping[Any, LinkFaults]
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Targets:
 
     def __init__(
         self,
-        processes: Mapping[str, PlayedProcess] | Iterable[PlayedProcess],
-        proxies: Mapping[LinkKey, LinkFaults] | Mapping[str, LinkFaults] | Mapping[tuple[str, str], LinkFaults],
+        processes: "Processes",
+        proxies: "Proxies",
     ):
         named = processes if isinstance(processes, Mapping) else {process.name: process for process in processes}
         self.processes: dict[str, PlayedProcess] = dict(named)
@@ -113,7 +121,7 @@ class Targets:
             return [LinkPart(link, "both") for link in (*exact, *shared)]
         parts = [LinkPart(link, "both") for link in exact if link.client in wanted]
         if wanted - {link.client for link in exact}:
-            parts += [LinkPart(link, "both", is_wider=True) for link in shared]
+            parts += [LinkPart(link, "both", is_wider=wanted != {ANYBODY}) for link in shared]
         return parts
 
     def between(self, first: str, second: str | None, way: str) -> list[LinkPart]:
@@ -131,7 +139,8 @@ class Targets:
             is_client = not any(other.server == client for other in self.links)
             has_own = any(other.client == client and other.server == server for other in self.links)
             if link.server == server and is_client and not has_own:
-                parts.append(LinkPart(link, direction(way, "to_client" if server == first else "to_server"), is_wider=True))
+                there: Direction = "to_client" if server == first else "to_server"
+                parts.append(LinkPart(link, direction(way, there), is_wider=client != ANYBODY))
         return parts
 
     def across(self, group: set[str], others: set[str] | None, known: Iterable[str]) -> list[LinkPart]:

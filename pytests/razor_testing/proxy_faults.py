@@ -321,31 +321,30 @@ class EndAfter(Fault):
 # --- Contents -------------------------------------------------------------------------------------------------------
 
 # Changes some bytes of a piece that arrived, whose first has this position in the stream. True when it did.
-Change = Callable[[bytearray, int, random.Random], bool]
+Change = Callable[[bytearray, int], bool]
 
 
 class Changing(Filter):
-    def __init__(self, change: Change, chance: random.Random, act: Callable[[], None]):
+    def __init__(self, change: Change, act: Callable[[], None]):
         self._change = change
-        self._random = chance
         self._act = act
         self._position = 0
 
     def take(self, data: bytes) -> bytes:
         changed = bytearray(data)
-        if self._change(changed, self._position, self._random):
+        if self._change(changed, self._position):
             self._act()
         self._position += len(data)
         return bytes(changed)
 
 
 class Corrupt(Fault):
-    def __init__(self, text: str, change: Change, direction: Direction, toxicity: float):
+    def __init__(self, text: str, make_change: Callable[[random.Random], Change], direction: Direction, toxicity: float):
         super().__init__(text, direction, toxicity)
-        self._change = change
+        self._make_change = make_change
 
     def attach(self, connection: Connection, pipe: Pipe) -> None:
-        pipe.filters[self] = Changing(self._change, self.random(connection.number, pipe.way), self.act)
+        pipe.filters[self] = Changing(self._make_change(self.random(connection.number, pipe.way)), self.act)
 
     def detach(self, connection: Connection, pipe: Pipe) -> None:
         pipe.filters.pop(self, None)

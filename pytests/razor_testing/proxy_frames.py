@@ -16,6 +16,8 @@ from razor_testing.proxy_pipe import End, Filter, Pipe
 HELD_BYTES_MAX = 1024 * 1024
 # All frames of one direction of a connection that are delayed at a time: what is more goes through as it is.
 DELAYED_BYTES_MAX = 16 * 1024 * 1024
+# The end of a stream comes so much later than the last frame that is delayed.
+BEHIND_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class FrameFilter(Filter):
         if self._begun and self._verdict is None:
             begun, self._begun = bytes(self._begun), bytearray()
             self._pipe.inject(self, begun)
-        return max(0.0, self._last_due - self._loop.time()) if self._delayed_bytes else 0.0
+        return max(0.0, self._last_due - self._loop.time()) + BEHIND_SECONDS if self._delayed_bytes else 0.0
 
     def retire(self) -> None:
         """The rule is asked no more; what it decided is carried out."""
@@ -212,8 +214,9 @@ class FrameFilter(Filter):
             return
         if verdict.seconds > 0 and verdict.copies > 0:
             self._delayed_bytes += len(whole)
-            self._last_due = max(self._last_due, self._loop.time() + verdict.seconds)
-            self._loop.call_later(verdict.seconds, self._due, whole)
+            due = self._loop.time() + verdict.seconds
+            self._last_due = max(self._last_due, due)
+            self._loop.call_at(due, self._due, whole)
         else:
             out += whole
 
