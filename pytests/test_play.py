@@ -175,6 +175,11 @@ def test_what_cannot_be_played_is_reported_with_its_reason() -> None:
     assert f"0 faults played, {len(lines)} skipped, 0 failed" in str(result)
 
 
+def test_what_will_be_skipped_is_known_at_once() -> None:
+    with play(Plan.parse("at 1h kill c0 for 1s\nat 2h pause s0 for 1s"), [FakeProcess("s0", Log())], {}) as run:
+        assert [each.status for each in run.result.outcomes] == ["skipped", "waiting"]
+
+
 def test_where_more_is_hit_than_the_plan_says_it_is_noted() -> None:
     stage = Stage(("s0",))
     (outcome,) = stage.play("at 1s cut c0 s0 for 1s way=there").played

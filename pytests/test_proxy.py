@@ -100,6 +100,33 @@ def test_resets_are_carried(tcp: Proxied, side: str) -> None:
         wait_until("the server to see it", lambda: seen == [ConnectionResetError])
 
 
+def test_a_server_that_resets_while_it_is_sent_to(tcp: Proxied) -> None:
+    """The proxy may find out by writing or by reading: the client has to hear of a reset, not of an end."""
+
+    def read_some_and_reset(peer: Peer) -> None:
+        peer.receive_exactly(100_000)
+        peer.reset()
+
+    proxy = tcp.proxy(read_some_and_reset)
+    for _ in range(10):
+        client = tcp.connect(proxy)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while True:
+                client.send(bytes(50_000))
+        wait_until("the connection to be gone", lambda: proxy.connections() == [])
+
+
+def test_a_server_that_is_gone_resets_what_comes_late(tcp: Proxied) -> None:
+    """It closed, and the client goes on sending."""
+    proxy = tcp.proxy(lambda peer: peer.send(b"bye"))
+    client = tcp.connect(proxy)
+    assert client.receive_to_end() == b"bye"
+    with pytest.raises((ConnectionResetError, BrokenPipeError)):
+        while True:
+            client.send(b"more")
+    wait_until("the connection to be gone", lambda: proxy.connections() == [])
+
+
 def test_a_peer_that_never_reads_is_felt(proxied: Proxied) -> None:
     goes_on = threading.Event()
     got: list[bytes] = []
@@ -234,6 +261,26 @@ def test_slices_with_gaps(proxied: Proxied) -> None:
     with proxy.slicer(10, 0.005, direction="to_server") as slicer:
         assert seconds_of(lambda: exchange(client, data)) >= 49 * 0.005
     assert slicer.acted >= 50
+
+
+def test_a_gap_ends_with_its_fault(proxied: Proxied) -> None:
+    proxy = proxied.proxy()
+    client = proxied.connect(proxy)
+    with proxy.slicer(1, 1000, direction="to_server"):
+        client.send(b"abc")
+        assert client.receive_exactly(1) == b"a"
+        assert client.is_silent_for(0.05)
+    assert client.receive_exactly(2) == b"bc"
+
+
+def test_a_trickle_ends_with_its_fault(proxied: Proxied) -> None:
+    proxy = proxied.proxy()
+    client = proxied.connect(proxy)
+    with proxy.bandwidth(1, direction="to_server"), proxy.bandwidth(1, shared=False, direction="to_server"):
+        client.send(b"abc")
+        assert client.receive_exactly(1) == b"a"
+        assert client.is_silent_for(0.05)
+    assert client.receive_exactly(2) == b"bc"
 
 
 def test_retransmissions_hold_up_what_is_behind(proxied: Proxied) -> None:

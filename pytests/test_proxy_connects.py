@@ -175,8 +175,14 @@ def test_a_server_that_is_down_and_another(proxied: Proxied) -> None:
 
 
 def test_from_tcp_to_unix(unix: Proxied) -> None:
-    with FaultProxy(unix.server().address) as proxy:
-        assert exchange(unix.connect(proxy), b"mixed") == b"mixed"
+    server = unix.server()
+    listening = ["127.0.0.1:0", "[::1]:0"] if address.has_ipv6() else ["127.0.0.1:0"]
+    for listen in listening:
+        with FaultProxy(server.address, listen=listen) as proxy:
+            assert exchange(unix.connect(proxy), b"mixed") == b"mixed"
+            with proxy.refuse_connects(), pytest.raises(ConnectionRefusedError):
+                unix.connect(proxy)
+            assert exchange(unix.connect(proxy), b"again") == b"again"
 
 
 def test_an_address_that_is_taken_or_is_none(tcp: Proxied) -> None:

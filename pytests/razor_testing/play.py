@@ -86,10 +86,10 @@ class Player:
         hosts: Mapping[str, str] | None = None,
         known: Iterable[str] = (),
     ):
-        """`faults`: by their times; asked for one after the other, so they may be without end. `known`: all their hosts."""
+        """`faults`: by their times. Of a list, what has to be skipped is known at once; others are asked for when the time
+        of the one before has come, and may be without end. `known`: all their hosts."""
         if not 0 < time_scale < float("inf"):
             raise ValueError(f"time_scale: want more than 0, not {time_scale}")
-        self._faults: Iterator[PlannedFault] = iter(faults)
         self._targets = targets
         self._seed = seed
         self._scale = time_scale
@@ -103,6 +103,11 @@ class Player:
         self._lock = threading.Lock()
         self._began = 0.0
         self._thread = threading.Thread(target=self._run, name="player of a plan", daemon=True)
+        if isinstance(faults, list):
+            for fault in faults:
+                self._prepare(fault)
+            faults = ()
+        self._faults: Iterator[PlannedFault] = iter(faults)
 
     def start(self) -> Self:
         self._began = time.monotonic()
@@ -142,16 +147,13 @@ class Player:
         upcoming = next(self._faults, None)
         try:
             while not self._stopping.is_set():
-                # A fault is looked at before its time, so that its steps are in order with those of the others.
-                while upcoming is not None and (not self._events or upcoming.at <= self._events[0][0]):
+                if upcoming is not None and (not self._events or upcoming.at <= self._events[0][0]):
+                    if self._is_stopped_before(upcoming.at):
+                        return
                     self._prepare(upcoming)
                     upcoming = next(self._faults, None)
-                    if self._stopping.is_set():
-                        return
-                if not self._events:
-                    return
-                wait = self._events[0][0] / SECOND * self._scale - self._elapsed()
-                if wait > 0 and self._stopping.wait(wait):
+                    continue
+                if not self._events or self._is_stopped_before(self._events[0][0]):
                     return
                 _, does, _, key, outcome, step, undo = heapq.heappop(self._events)
                 if does == BEGINS:
@@ -161,6 +163,11 @@ class Player:
         finally:
             for key in reversed(list(self._at_work)):
                 self._end(key)
+
+    def _is_stopped_before(self, at: int) -> bool:
+        """Waits for this time of the plan."""
+        wait = at / SECOND * self._scale - self._elapsed()
+        return wait > 0 and self._stopping.wait(wait)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

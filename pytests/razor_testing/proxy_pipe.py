@@ -146,6 +146,8 @@ class Pipe:
 
     def changed(self) -> None:
         """Faults came or went."""
+        if not self.slices:
+            self._not_before = 0.0
         self._is_plain = not (self.filters or self.delays or self.holds or self.paces or self.slices)
         self.flush()
         self._update_reading()
