@@ -5,17 +5,24 @@ are not, or when something is left broken.
 """
 
 import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from fake_targets import FakeProcess, FakeProxy, Log
 from razor_testing.chaos import DRAWS, KINDS, draw_faults, razor_chaos
+from razor_testing.node import Nodes
 from razor_testing.plan import Plan, PlannedFault
 from razor_testing.plan_kinds import what_is_wrong
 from razor_testing.plan_values import SECOND, UNITS
 from razor_testing.play_kinds import PLAYED
 from razor_testing.play_targets import LinkKey, Targets
+from razor_testing.proxy import FaultProxy
+from razor_testing.raw_client import RawClient
 from razor_testing.waiting import wait_until
+from restartable import Counts, RestartableNode, call_all_the_time
 
 ALL = tuple(DRAWS)
 
@@ -99,6 +106,27 @@ def test_a_printed_plan_is_played_again() -> None:
         wait_until("all to have been", lambda: len(again.result.played) == 10)
     assert again.plan == plan
     assert again_log.lines == log.lines[: len(again_log.lines)]
+
+
+def test_chaos_among_processes(nodes: Nodes) -> None:
+    """No wrong result meanwhile, and all servers serve behind it."""
+    servers = [RestartableNode(f"s{number}", nodes) for number in range(2)]
+    counts = Counts()
+    has_ended = threading.Event()
+    with ExitStack() as stack, ThreadPoolExecutor() as threads:
+        proxies = {each.name: stack.enter_context(FaultProxy(each.server.address)) for each in servers}
+        calling = [threads.submit(call_all_the_time, proxy.address, has_ended, counts, 0.2) for proxy in proxies.values()]
+        try:
+            with razor_chaos(11, processes=servers, proxies=proxies, every=0.1, at_most=2, lasts=(0.02, 0.2)) as chaos:
+                wait_until("some faults to have been", lambda: len(chaos.result.played) >= 12)
+        finally:
+            has_ended.set()
+        for each in calling:
+            each.result()
+        assert counts.answered > 0 and counts.lost > 0
+        for proxy in proxies.values():
+            with RawClient(proxy.address) as client:
+                assert client.add(2, 3) == 5
 
 
 def test_what_cannot_be_healed_fails_the_test() -> None:

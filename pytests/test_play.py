@@ -4,17 +4,17 @@ Fails when a fault does something else than its line says, in another order, or 
 not healed at the end.
 """
 
-import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from fake_targets import FakeProcess, FakeProxy, Log
-from razor_testing.node import Nodes, Server
+from razor_testing.node import Nodes
 from razor_testing.plan import Plan
 from razor_testing.play import PlayResult, play
 from razor_testing.play_kinds import NOT_PLAYED
@@ -22,6 +22,7 @@ from razor_testing.play_targets import LinkKey
 from razor_testing.proxy import FaultProxy
 from razor_testing.raw_client import RawClient
 from razor_testing.waiting import wait_until
+from restartable import Counts, RestartableNode, call_all_the_time
 
 SECONDS = 20.0
 FAST = 0.001  # times of plans
@@ -263,40 +264,14 @@ def test_a_plan_that_is_wrong_is_not_begun() -> None:
 # --- On processes -----------------------------------------------------------------------------------------------------
 
 
-class Node:
-    """A razor_node that may be killed and started again, at its address."""
-
-    def __init__(self, name: str, nodes: Nodes):
-        self.name = name
-        self._nodes = nodes
-        self.server: Server = nodes.serve()
-        self.starts = 1
-
-    def kill(self) -> None:
-        self.server.kill()
-
-    def terminate(self) -> None:
-        self.server.stop()
-
-    def pause(self) -> None:
-        self.server.send_signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.server.send_signal(signal.SIGCONT)
-
-    def restart(self) -> None:
-        self.server = self._nodes.serve(self.server.address)
-        self.starts += 1
-
-
 @pytest.fixture
-def proxied_nodes(nodes: Nodes, tmp_path: Path) -> Iterator[tuple[list[Node], dict[str, FaultProxy]]]:
+def proxied_nodes(nodes: Nodes, tmp_path: Path) -> Iterator[tuple[list[RestartableNode], dict[str, FaultProxy]]]:
     with ExitStack() as stack:
-        started = [Node(f"server{number}", nodes) for number in range(2)]
+        started = [RestartableNode(f"server{number}", nodes) for number in range(2)]
         yield started, {each.name: stack.enter_context(FaultProxy(each.server.address)) for each in started}
 
 
-def test_a_plan_on_processes(proxied_nodes: tuple[list[Node], dict[str, FaultProxy]]) -> None:
+def test_a_plan_on_processes(proxied_nodes: tuple[list[RestartableNode], dict[str, FaultProxy]]) -> None:
     started, proxies = proxied_nodes
     plan = Plan.parse(
         "seed 5\n"
@@ -309,37 +284,22 @@ def test_a_plan_on_processes(proxied_nodes: tuple[list[Node], dict[str, FaultPro
         "at 0.9s reset caller0 server1\n"
         "at 1s restart_gracefully server1"
     )
-    counts = {"answered": 0, "lost": 0}
+    counts = Counts()
     has_ended = threading.Event()
-
-    def call_all_the_time(name: str) -> None:
-        while not has_ended.is_set():
-            try:
-                with RawClient(proxies[name].address) as client:
-                    client.socket.settimeout(0.5)
-                    while not has_ended.is_set():
-                        assert client.add(1, 2) == 3
-                        counts["answered"] += 1
-            except (OSError, EOFError, RuntimeError, TimeoutError):
-                counts["lost"] += 1
-            except Exception as ended:  # EndOfStream
-                assert "stream ended" in str(ended)
-                counts["lost"] += 1
-            has_ended.wait(0.01)
-
-    calling = [threading.Thread(target=call_all_the_time, args=(name,)) for name in proxies]
-    for thread in calling:
-        thread.start()
-    result = play(plan, started, proxies).wait(SECONDS)
-    has_ended.set()
-    for thread in calling:
-        thread.join()
+    with ThreadPoolExecutor() as threads:
+        calling = [threads.submit(call_all_the_time, proxy.address, has_ended, counts) for proxy in proxies.values()]
+        try:
+            result = play(plan, started, proxies).wait(SECONDS)
+        finally:
+            has_ended.set()
+        for each in calling:
+            each.result()
     print(result)
     assert [each.fault.what for each in result.skipped] == ["handler_drop"] and result.failed == []
     assert len(result.played) == 7
     assert [each.starts for each in started] == [2, 3]
-    assert counts["answered"] > 0 and counts["lost"] > 0
-    for each in started:
-        with RawClient(proxies[each.name].address) as client:
+    assert counts.answered > 0 and counts.lost > 0
+    for server in started:
+        with RawClient(proxies[server.name].address) as client:
             assert client.add(2, 3) == 5
-        assert proxies[each.name].faults() == []
+        assert proxies[server.name].faults() == []

@@ -13,6 +13,7 @@ import pytest
 
 from proxied import Proxied, echo, exchange
 from razor_testing import wire
+from razor_testing.link_faults import Handle
 from razor_testing.proxy_frames import DROP, HELD_BYTES_MAX, PASS, RESET, Frame, Verdict, delayed, duplicated
 from razor_testing.raw_client import RawClient
 from razor_testing.raw_server import Peer, Script
@@ -141,6 +142,22 @@ def test_a_rule_that_ends_in_the_middle_of_a_frame_is_carried_out(tcp: Proxied) 
         rule.clear()
         client.send(lost[50:])
         assert client.call(9, b"\x01").msg == b"\x01"
+
+
+def test_a_rule_may_end_itself(tcp: Proxied) -> None:
+    proxy = tcp.proxy(answer_all)
+    handles: list[Handle] = []
+
+    def drop_one(frame: Frame) -> Verdict:
+        handles[0].clear()
+        return DROP
+
+    handles.append(proxy.frames(drop_one, direction="to_server"))
+    with RawClient(proxy.address) as client:
+        for number in range(3):
+            client.send_request(9, bytes([number]) * 1000)
+        assert [client.receive().seq, client.receive().seq] == [2, 3]
+    assert proxy.faults() == []
 
 
 def test_what_is_not_of_the_protocol_passes(tcp: Proxied) -> None:

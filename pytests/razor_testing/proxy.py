@@ -220,8 +220,13 @@ class FaultProxy(LinkFaults):
         fault.say, fault.escaped = self._say, self._escape
         self._faults[fault] = (time.monotonic(), *self._carried())
         self._say(f"#{fault.number} {fault.text}: set, {len(self._connections)} connections")
-        fault.begin(self._listener)
-        self._listener.changed()
+        try:
+            fault.begin(self._listener)
+            self._listener.changed()
+        except OSError:  # no descriptor for what it needs
+            del self._faults[fault]
+            fault.end(self._listener)
+            raise
         for connection in list(self._connections.values()):
             if connection.stage is not Stage.OPEN:
                 fault.meet(connection)

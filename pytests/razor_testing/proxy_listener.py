@@ -109,7 +109,6 @@ class Listener:
         made = socket.socket(self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         if self._family != socket.AF_UNIX:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         return made
 
     def _open(self) -> None:
