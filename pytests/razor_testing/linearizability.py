@@ -3,8 +3,8 @@
     verdict = linearizability.check(history, Register())
     assert verdict.is_ok, verdict.describe()
 
-Each key is judged by itself (P-compositionality): a history is linearizable where all its keys are. A `maybe` and an open call
-may take effect at any later time, or never. The search can take very long, so it has a budget: "unknown" is not "ok".
+Each key is judged by itself (P-compositionality): a history is linearizable where all its keys are. A `maybe` and an open
+call may take effect at any later time, or never. The search can take very long, so it has a budget: "unknown" is not "ok".
 """
 
 import time
