@@ -24,11 +24,15 @@ from razor_testing.client import READ_BYTES, Reply
 from razor_testing.frames import BadFrame, Refused, RequestParser
 from razor_testing.loop_thread import LoopThread
 
-__all__ = ["AsyncServer", "BadArguments", "Fail", "Handler", "Refuse", "Reply", "Server"]
+__all__ = ["AsyncServer", "BadArguments", "Fail", "Handler", "Handlers", "Refuse", "Reply", "Server"]
 
 Handler = Callable[..., Any]
+# Handlers by names of methods and numbers of actions. Type checkers see functions of different parameters in one dict as
+# nothing that can be called, so it is not said more exactly.
+Handlers = Mapping[Any, Any]
 
 THREADS = 32
+BACKLOG = 1024
 DETAIL_TEXT_MAX = 1024
 _RAN_NUMBERS = {NOT_RUN: 0, MAY_HAVE_RUN: 1, HAS_RUN: 2}
 
@@ -202,11 +206,13 @@ class AsyncServer:
     Handlers that are coroutine functions run in the loop; others on `threads` threads, or in the loop where that is 0.
     """
 
-    def __init__(self, handlers: Mapping[str | int, Handler], listen: str = "127.0.0.1:0", threads: int = 0):
+    def __init__(self, handlers: Handlers, listen: str = "127.0.0.1:0", threads: int = 0):
         self.address = listen  # with the port that 0 became, once it has started
-        self._handlers = dict(handlers)
-        self._services = {name.partition(".")[0] for name in handlers if isinstance(name, str)}
-        self._parameters = {name: _parameter_count(handler) for name, handler in handlers.items() if isinstance(name, str)}
+        self._handlers: dict[str | int, Handler] = dict(handlers)
+        self._services = {name.partition(".")[0] for name in self._handlers if isinstance(name, str)}
+        self._parameters = {
+            name: _parameter_count(handler) for name, handler in self._handlers.items() if isinstance(name, str)
+        }
         self._threads = ThreadPoolExecutor(threads) if threads else None
         self._connections: dict[asyncio.Task[None], _Connection] = {}
         self._server: asyncio.Server | None = None
@@ -223,12 +229,12 @@ class AsyncServer:
 
     async def start(self) -> None:
         """Listens when it returns. Raises OSError."""
-        listening, self.address = listen_at(self.address)
+        listening, self.address = listen_at(self.address, BACKLOG)
         listening.setblocking(False)
         if listening.family.name == "AF_UNIX":
-            self._server = await asyncio.start_unix_server(self._accepted, sock=listening)
+            self._server = await asyncio.start_unix_server(self._accepted, sock=listening, backlog=BACKLOG)
         else:
-            self._server = await asyncio.start_server(self._accepted, sock=listening)
+            self._server = await asyncio.start_server(self._accepted, sock=listening, backlog=BACKLOG)
 
     async def close(self, timeout: float = limits.CLOSE_LIMIT) -> None:
         """New connections and new requests are refused, handlers may end for `timeout` seconds, then they are cancelled."""
@@ -313,7 +319,7 @@ def _arguments(message: Any, count: int) -> list[Any]:
 class Server:
     """For tests without asyncio: serves on threads of its own, from its construction to `close`. Raises OSError."""
 
-    def __init__(self, handlers: Mapping[str | int, Handler], listen: str = "127.0.0.1:0", threads: int = THREADS):
+    def __init__(self, handlers: Handlers, listen: str = "127.0.0.1:0", threads: int = THREADS):
         self._server = AsyncServer(handlers, listen, threads)
         self._thread = LoopThread("server")
         try:
