@@ -10,6 +10,7 @@ from typing import Any
 from razor_testing import limits, process_stats, wire
 from razor_testing.raw_client import RawClient
 from razor_testing.raw_server import Peer, RawServer
+from razor_testing.raw_socket import EndOfStream
 from razor_testing.waiting import wait_until
 
 MIB = 1 << 20
@@ -92,15 +93,23 @@ class ServerRow:
     def check(self, target: Target) -> None:
         """Attacks, and asserts how it ends and what it costs."""
         costs = Costs(target, self.bounds)
+        try:
+            self._attack(target, costs)
+        except (EndOfStream, OSError) as otherwise:
+            told = f"{self.name}: {otherwise or type(otherwise).__name__}; expected: {self.ends.value}"
+            raise AssertionError(told) from otherwise
+        costs.check()
+
+    def _attack(self, target: Target, costs: "Costs") -> None:
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(RawClient(target.address)) for _ in range(self.connections)]
             for client in clients:
+                client.socket.settimeout(limits.at_most(self.bounds.seconds))
                 client.takes_details = True
                 self._send(client, target)
             for client in clients:
                 self._check_responses(client, target)
             costs.check_while_open()
-        costs.check()
 
     def _send(self, client: RawClient, target: Target) -> None:
         data = self.sent(target)
@@ -159,15 +168,15 @@ class Costs:
         bounds, pid = self._bounds, self._target.pid
         if pid is not None:
             descriptors_max = self._descriptors + bounds.descriptors
-            self._wait_until_at_most(descriptors_max, pid)
+            self._wait_until_at_most(descriptors_max, pid, limits.at_most(bounds.seconds))
             computed = process_stats.cpu_seconds(pid) - self._cpu_seconds
             assert computed <= bounds.cpu_seconds, f"the process computed for {computed:.2f} s"
         took = time.monotonic() - self._begun
         assert took <= limits.at_most(bounds.seconds), f"it took {took:.2f} s"
 
     @staticmethod
-    def _wait_until_at_most(descriptors_max: int, pid: int) -> None:
-        wait_until("the connections to be gone", lambda: process_stats.descriptors(pid) <= descriptors_max)
+    def _wait_until_at_most(descriptors_max: int, pid: int, seconds: float) -> None:
+        wait_until("the connections to be gone", lambda: process_stats.descriptors(pid) <= descriptors_max, seconds)
 
 
 # --- Servers that attack a client ---------------------------------------------------------------------------------------
