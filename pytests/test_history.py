@@ -272,8 +272,8 @@ def test_lines_are_put_in_the_order_of_time() -> None:
 
 
 def test_the_example_of_the_document_is_a_history() -> None:
-    example = (ROOT / "pytests" / "history.md").read_text(encoding="utf-8").split("```")[1].lstrip("\n")
-    recorded = parse(example)
+    document = (ROOT / "pytests" / "history.md").read_text(encoding="utf-8").splitlines()
+    recorded = parse("".join(f"{line.strip()}\n" for line in document if line.startswith("    {")))
     assert [call.outcome for call in recorded.calls] == [OK]
     assert len(recorded.ran) == len(recorded.applied) == len(recorded.stored) == 1
 

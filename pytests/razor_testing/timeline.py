@@ -24,6 +24,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 body { font: 13px sans-serif; margin: 1em; color: #222 }
 .row { display: flex; border-top: 1px solid #ddd; min-height: 22px }
+.over { position: absolute; inset: 0; border: 0; pointer-events: none }
 .name { flex: 0 0 11em; overflow: hidden; white-space: nowrap; padding-top: 3px }
 .lanes { flex: 1; position: relative }
 .bar { position: absolute; height: 16px; min-width: 2px; overflow: hidden; white-space: nowrap; font-size: 11px;
@@ -91,15 +92,11 @@ class _Page:
             f"<h1>{_escaped(self._title)}</h1>",
             f"<p>{scale} {left_out and f'Not shown: {left_out}.'}</p>",
             '<p class="legend">',
-            *(
-                f'<span class="{name}">{name}</span>'
-                for name in ("ok", "failed", "maybe", "open", "ran", "applied", "stored")
-            ),
+            *(f'<span class="{name}">{name}</span>' for name in legend),
             '</p><div style="position: relative">',
             *self._client_rows(),
             *self._server_rows(),
-            '<div class="row" style="position: absolute; inset: 0; border: 0; pointer-events: none"><div class="name"></div>',
-            '<div class="lanes">',
+            '<div class="row over"><div class="name"></div><div class="lanes">',
             *(self._fault(number, at_ns) for number, (at_ns, _) in enumerate(self._faults, start=1)),
             "</div></div></div>",
             *self._fault_list(),
