@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from razor_testing.address import HANG_SECONDS
+from razor_testing.address import HANG_SECONDS, UNIX_PREFIX, socket_directory
 from razor_testing.process import (
     TERMINATE_SECONDS,
     Finished,
@@ -67,7 +67,8 @@ class Cluster:
         self._lock = threading.Lock()
         self._services: dict[str, ServiceProcess | External] = {}
         self._proxies: dict[str, Any] = {}
-        self._open_proxies = contextlib.ExitStack()
+        self._opened = contextlib.ExitStack()
+        self._sockets: Path | None = None
         self._events: list[Event] = []
         self._is_closed = False
 
@@ -90,16 +91,17 @@ class Cluster:
     ) -> ServiceProcess:
         """Starts a process, and returns when it is ready: see process_settings.Settings for what the options mean.
 
-        Without a command it is the cluster's (--razor-node). A proxied one can be reached through a fault proxy, too.
+        Without a command it is the cluster's (--razor-node). The address `unix:` is a Unix socket, whose short path is
+        chosen for it. A proxied process can be reached through a fault proxy, too.
         Raises NotReady, and ValueError for a name that there is already.
         """
-        words = list(command) if command is not None else self._command
+        words = self._command if command is None else command
         if not words:
             raise ValueError(
                 f"no command for {name}: give one, or name the program to start with --razor-node (ini: razor_node)"
             )
         settings = Settings(
-            address=address,
+            address=self._unix_address(name) if address == UNIX_PREFIX else address,
             ready=ready,
             ready_seconds=ready_seconds,
             env=env,
@@ -183,11 +185,16 @@ class Cluster:
         return [self.address(name) for name in known]
 
     def proxy(self, name: str) -> Any:
-        """The razor_testing.proxy.FaultProxy before the service. Raises KeyError when it was not started with proxied=True."""
+        """The razor_testing.proxy.FaultProxy before the service. Raises KeyError when it has none."""
         with self._lock:
             if name not in self._proxies:
                 raise KeyError(f"no proxy before {name!r}: start it with proxied=True")
             return self._proxies[name]
+
+    @property
+    def proxied_names(self) -> list[str]:
+        with self._lock:
+            return list(self._proxies)
 
     # Faults.
 
@@ -217,12 +224,6 @@ class Cluster:
         """A line for each event."""
         return [str(event) for event in self.events]
 
-    def proxy_timelines(self) -> dict[str, list[str]]:
-        """What the proxies say, by the names of their services."""
-        with self._lock:
-            proxies = dict(self._proxies)
-        return {name: list(proxy.timeline()) for name, proxy in proxies.items()}
-
     def describe(self) -> str:
         """Of each process how its output ends, for the report of a failed test."""
         return "\n".join(process.describe() for process in self.processes)
@@ -237,7 +238,7 @@ class Cluster:
         try:
             return close_all(self.processes, seconds)
         finally:
-            self._open_proxies.close()
+            self._opened.close()
 
     # How it works.
 
@@ -249,11 +250,17 @@ class Cluster:
                 raise ValueError(f"there is a service {name!r} already: restart it, or choose another name")
             self._services[name] = service
 
+    def _unix_address(self, name: str) -> str:
+        with self._lock:
+            if self._sockets is None:
+                self._sockets = self._opened.enter_context(socket_directory())
+            return f"{UNIX_PREFIX}{self._sockets / name}"
+
     def _observer(self, name: str) -> Callable[[str], None]:
         return lambda what: self.note(name, what)
 
     def _open_proxy(self, name: str, to: str) -> None:
         fault_proxy = importlib.import_module("razor_testing.proxy").FaultProxy
-        proxy = self._open_proxies.enter_context(fault_proxy(to, seed=self._draw_seed()))
+        proxy = self._opened.enter_context(fault_proxy(to, seed=self._draw_seed()))
         with self._lock:
             self._proxies[name] = proxy

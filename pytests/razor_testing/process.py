@@ -75,7 +75,7 @@ class ServiceProcess:
         """Does not start it. Writes NAME.out and NAME.log in the directory, to which a restart appends."""
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(f"{name!r} is no name of a process: letters, digits, '.', '_' and '-'")
-        if not command or isinstance(command, str):
+        if not command or isinstance(command, str | bytes):
             raise ValueError(f"the command is a list of words, not {command!r}")
         self.name = name
         self.settings = settings

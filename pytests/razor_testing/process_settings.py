@@ -1,5 +1,6 @@
 """How a process is started, when it is ready, and what its end should be like."""
 
+import os
 import re
 import signal
 import socket
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from razor_testing.address import HANG_SECONDS, family_and_place
+from razor_testing.address import HANG_SECONDS, UNIX_PREFIX, family_and_place
 from razor_testing.held_port import is_tcp, port_of, with_port
 from razor_testing.process_log import LineReader
 from razor_testing.spawning import Limits
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from razor_testing.process import ServiceProcess
 
 LOCALHOST = "127.0.0.1:0"
+UNIX_PATH_BYTES_MAX = 107
 PROBE_SECONDS = 1.0
 # Exit statuses after SIGTERM: it returned from main, or did not handle the signal, or says so as shells and Java do.
 ENDED_BY_SIGTERM = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
@@ -67,6 +69,8 @@ class Settings:
             raise ValueError(f"ready_seconds is {self.ready_seconds}: must be above 0")
         if is_tcp(self.address):
             port_of(self.address)
+        elif not 0 < len(os.fsencode(self.address.removeprefix(UNIX_PREFIX))) <= UNIX_PATH_BYTES_MAX:
+            raise ValueError(f"the path of a Unix socket has 1 to {UNIX_PATH_BYTES_MAX} bytes: {self.address!r}")
         if isinstance(self.ready, str):
             re.compile(self.ready)
 
