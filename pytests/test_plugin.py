@@ -8,18 +8,17 @@ import re
 import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from plugin_runs import TOY, clean_environment, command, run
 from process_table import exists
 from toy_service import toy
 
-from razor_testing.node import ROOT
 from razor_testing.waiting import wait_until
 
-TOY = shlex.join(toy())
-PYTESTS = ROOT / "pytests"
+__all__ = ["clean_environment"]
+
 # Of a pytest that is started as a process.
 SECONDS = 30.0
 FAILS = """
@@ -37,22 +36,6 @@ PASSES = """
         process = razor_cluster().start("a")
         assert ask(process.address, "pid") == str(process.pid)
 """
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RAZOR_NODE", "RAZOR_SEED", "PYTEST_ADDOPTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(PYTESTS))
-
-
-def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
-    """Pytest within this process."""
-    return pytester.runpytest("-p", "razor_testing.plugin", "--strict-markers", "--razor-node", TOY, *options)
-
-
-def command(*options: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-p", "razor_testing.plugin", "--razor-node", TOY, *options]
 
 
 def directories(pytester: pytest.Pytester) -> list[Path]:

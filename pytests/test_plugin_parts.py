@@ -6,7 +6,7 @@ The parts are stood in for here. Fails when one is not closed, has no seed, or i
 from pathlib import Path
 
 import pytest
-from test_plugin import clean_environment, run
+from plugin_runs import clean_environment, run
 
 __all__ = ["clean_environment"]
 
