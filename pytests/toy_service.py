@@ -68,9 +68,13 @@ def answer_to(command: str, argument: str) -> str:
         case "log":
             print(argument, file=sys.stderr, flush=True)
         case "open":
+            opened: list[int] = []
             try:
-                kept.extend(os.open("/dev/null", os.O_RDONLY) for _ in range(int(argument)))
+                while len(opened) < int(argument):
+                    opened.append(os.open("/dev/null", os.O_RDONLY))
             except OSError as error:
+                for descriptor in opened:  # accept() needs one
+                    os.close(descriptor)
                 return str(error)
         case "eat":
             try:

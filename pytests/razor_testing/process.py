@@ -377,9 +377,10 @@ class ServiceProcess:
             announcement = Announcement(ready, [process_log.LineReader(path, offset) for path, offset in outputs])
 
             def is_announced() -> bool:
-                if announcement.has_come() and announcement.group is not None:
+                has_come = announcement.has_come()
+                if has_come and announcement.group is not None:
                     self._address = printed_address(announcement.group, self.settings.address)
-                return announcement.has_come()
+                return has_come
 
             return is_announced
         asked = ready
