@@ -21,6 +21,8 @@ from razor_testing import node, wire
 from razor_testing.address import socket_directory
 from razor_testing.cluster import Cluster
 from razor_testing.process import Limits, NotReady, ProcessFailure, ServiceProcess, StillRunning
+from razor_testing.process_log import LineReader
+from razor_testing.process_settings import Announcement
 from razor_testing.waiting import wait_until
 
 MEGABYTE = 1 << 20
@@ -113,6 +115,24 @@ def test_megabytes_of_output_are_read_once(cluster: Cluster) -> None:
     assert process.log_path.stat().st_size > 9 * MEGABYTE
     assert ask(process.address, "echo x") == "x"
     assert len(process.describe()) < 10_000
+
+
+def test_line_printed_between_two_looks_is_not_missed(tmp_path: Path) -> None:
+    """A look that misses the line, or sees a part of it, leaves it to the next one, and its address with it."""
+    path = tmp_path / "out"
+    path.touch()
+    announcement = Announcement(READY, [LineReader(path, 0)])
+    with path.open("a") as out:
+        for part in ("noise\nlisten", "ing 127.0.0.1:80", "80\r\nlistening"):
+            assert not announcement.has_come()
+            assert announcement.group is None
+            out.write(part)
+            out.flush()
+        assert announcement.has_come()
+        out.write(" too late\n")
+        out.flush()
+        assert announcement.has_come()
+    assert announcement.group == "127.0.0.1:8080"
 
 
 @pytest.mark.parametrize(

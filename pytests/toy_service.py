@@ -139,7 +139,7 @@ def main() -> None:
     if options.prints is not None:
         print(options.prints, flush=True)
     elif not options.silent:
-        whole = options.address if family == socket.AF_UNIX else f"127.0.0.1:{port}"
+        whole = options.address if family == socket.AF_UNIX else f"{options.address.rpartition(':')[0]}:{port}"
         print(f"listening {port if options.port_only else whole}", flush=True)
     while True:
         connection, _ = listener.accept()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from razor_testing.cluster import Cluster
+from razor_testing.namespaces import Network, NoNetwork
 from razor_testing.report import DIRECTORY_PROPERTY, Record, Seed
 
 NODE_VARIABLE, SEED_VARIABLE = "RAZOR_NODE", "RAZOR_SEED"
@@ -214,6 +215,23 @@ class ClientMaker:
     def asynchronous(self, address: str, **options: Any) -> Any:
         """An AsyncClient: use it with `async with`, which closes it."""
         return self._module.AsyncClient(address, **options)
+
+
+@pytest.fixture
+def razor_network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Network]:
+    """A network whose hosts are namespaces. The test is skipped, with the reason, where there can be none.
+
+    Ask for it before razor_cluster: then the processes in it end before it does."""
+    record = _record_of(request.node)
+    directory = record.directory(tmp_path) / "network"
+    directory.mkdir()
+    try:
+        network = Network(directory)
+    except NoNetwork as reason:
+        pytest.skip(str(reason))
+    with network:
+        record.network = network
+        yield network
 
 
 @pytest.fixture

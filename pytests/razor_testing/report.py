@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from razor_testing.cluster import Cluster
+from razor_testing.namespaces import Network
 
 DIRECTORY = "razor"
 DIRECTORY_PROPERTY = "razor_directory"
@@ -38,6 +39,7 @@ class Record:
         self.clusters: list[Cluster] = []
         self.proxies: list[Any] = []
         self.histories: list[Any] = []
+        self.network: Network | None = None
         self.failed = False
         self.told = False
 
@@ -83,6 +85,8 @@ class Record:
                 add(f"razor proxy before {name}", partial(_timeline, cluster.proxy(name)))
         for proxy in self.proxies:
             add(f"razor proxy at {proxy.address}", partial(_timeline, proxy))
+        if self.network is not None:
+            add("razor network", partial(_timeline, self.network))
         for history in self.histories:
             add("razor history", history.describe)
         if self._directory is not None or self._seed is not None:
