@@ -14,7 +14,7 @@ PYTESTS = ROOT / "pytests"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RAZOR_NODE", "RAZOR_SEED", "PYTEST_ADDOPTS"):
+    for name in ("RAZOR_SEED", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(PYTESTS))
 

@@ -24,7 +24,7 @@ PACKAGE = ROOT / "pytests" / "razor_testing"
 
 def without_tree(**variables: str) -> dict[str, str]:
     """The environment, but for what leads to this tree."""
-    left_out = ("PYTHONPATH", "PYTEST_ADDOPTS", "RAZOR_NODE", "RAZOR_SEED")
+    left_out = ("PYTHONPATH", "PYTEST_ADDOPTS", "RAZOR_SEED")
     return {name: value for name, value in os.environ.items() if name not in left_out} | variables
 
 

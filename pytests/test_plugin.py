@@ -143,22 +143,14 @@ def test_output_of_passing_tests_is_removed_unless_it_is_kept(pytester: pytest.P
     assert told == ([f"test_fails.py::test_it: {found[0]}", f"test_passes.py::test_passes: {found[1]}"] if kept else [])
 
 
-@pytest.mark.parametrize("how", ["option", "environment", "ini"])
-def test_node_is_named_by_option_environment_or_ini(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
+@pytest.mark.parametrize("how", ["option", "ini"])
+def test_node_is_named_by_option_or_ini(pytester: pytest.Pytester, how: str) -> None:
     pytester.makepyfile(PASSES)
-    wrong = "there/is/none"
     service = pytester.mkdir("bin") / "service"
     service.write_text(f'#!/bin/sh\nexec {shlex.join(toy()[:-1])} "$@"\n')
     service.chmod(0o755)
-    options = []
-    pytester.makeini(f"[pytest]\nrazor_node = {'bin/service {address}' if how == 'ini' else wrong}")
-    if how == "environment":
-        monkeypatch.setenv("RAZOR_NODE", f"{service} {{address}}")
-    elif how == "option":
-        monkeypatch.setenv("RAZOR_NODE", wrong)
-        options = ["--razor-node", f"{service} {{address}}"]
+    pytester.makeini(f"[pytest]\nrazor_node = {'bin/service {address}' if how == 'ini' else 'there/is/none'}")
+    options = ["--razor-node", f"{service} {{address}}"] if how == "option" else []
     pytester.runpytest("-p", "razor_testing.plugin", *options).assert_outcomes(passed=1)
 
 

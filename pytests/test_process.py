@@ -372,9 +372,12 @@ def test_many_are_killed_and_restarted_together(cluster: Cluster) -> None:
     addresses = cluster.addresses
     assert [process.name for process in nodes] == ["node1", "node2", "node3"] == cluster.names
     assert [process.address for process in nodes] == addresses == list(dict.fromkeys(addresses))
+    assert cluster.run("client", ["true"]).status == 0
     cluster.kill_all()
     assert not any(process.is_running for process in cluster)
+    assert [event.what for event in cluster.events if event.name == "node3"][-2:] == ["kill", "ended with status -9"]
     cluster.restart_all()
+    assert not cluster["client"].is_running, "it ends by itself"
     assert cluster.addresses == addresses
     assert [ask(at, "echo x") for at in addresses] == ["x"] * 3
 

@@ -199,14 +199,17 @@ class Cluster:
     # Faults.
 
     def kill_all(self) -> None:
-        """SIGKILL to all, as when the power fails."""
+        """SIGKILL to all at once, as when the power fails. They have ended when this returns."""
+        for process in self.processes:
+            process.kill(waits=False)
         for process in self.processes:
             process.kill()
 
     def restart_all(self) -> None:
-        """Starts all again, one after the other, after killing those that run."""
+        """Starts all again, but for programs that end by themselves: one after the other, after killing those that run."""
         for process in self.processes:
-            process.restart()
+            if process.settings.keeps_running:
+                process.restart()
 
     # What happened.
 

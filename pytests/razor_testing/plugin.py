@@ -21,7 +21,7 @@ from razor_testing.cluster import Cluster
 from razor_testing.namespaces import Network, NoNetwork
 from razor_testing.report import DIRECTORY_PROPERTY, Record, Seed
 
-NODE_VARIABLE, SEED_VARIABLE = "RAZOR_NODE", "RAZOR_SEED"
+SEED_VARIABLE = "RAZOR_SEED"
 SEED_LIMIT = 1 << 64
 MARKERS = (
     "razor_timeout(seconds): fails the test when its body takes longer",
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _node_command(config: pytest.Config) -> list[str]:
-    given = config.getoption("razor_node") or os.environ.get(NODE_VARIABLE)
+    given = config.getoption("razor_node")
     try:
         words = shlex.split(given or config.getini("razor_node"))
     except ValueError as error:

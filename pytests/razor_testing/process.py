@@ -205,17 +205,19 @@ class ServiceProcess:
             self._observer(f"signal {signal.Signals(number).name}")
             os.kill(run.popen.pid, number)
 
-    def kill(self) -> None:
-        """SIGKILL to its whole group. It has ended when this returns. Nothing happens when it does not run."""
+    def kill(self, *, waits: bool = True) -> None:
+        """SIGKILL to its whole group. It has ended when this returns, if it `waits`. Nothing happens when it does not run."""
         with self._lock:
             run = self._run
             if run is None or self._settled(run) is not None:
                 return
+            if signal.SIGKILL not in run.sent:
+                self._observer("kill")
             run.sent.add(signal.SIGKILL)
             run.end_is_expected = True
-            self._observer("kill")
             os.killpg(run.popen.pid, signal.SIGKILL)
-        self._wait_for_end(run, HANG_SECONDS)
+        if waits:
+            self._wait_for_end(run, HANG_SECONDS)
 
     def pause(self) -> None:
         """SIGSTOP to its whole group. It stands still when this returns; the system still accepts connections for it."""

@@ -48,7 +48,15 @@ class _Spawner:
         command = [sys.executable, "-I", "-S", guardian.__file__, self.mark]
         # Without the environment: that may hold the mark of another pytest, which runs this one.
         nothing: dict[str, str] = {}
-        self._guardian = subprocess.Popen(command, stdin=subprocess.PIPE, env=nothing, start_new_session=True)
+        self._guardian = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            # Whoever reads what pytest prints must not wait for it.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=nothing,
+            start_new_session=True,
+        )
         atexit.register(self._close)
 
     def spawn(
