@@ -17,7 +17,7 @@ from pathlib import Path
 from razor_testing import process_log, process_stats, spawning
 from razor_testing.address import HANG_SECONDS
 from razor_testing.held_port import HeldPort, is_tcp, port_of, try_to_hold
-from razor_testing.process_settings import Announcement, Ready, Settings, accepts_connections, printed_address
+from razor_testing.process_settings import Announcement, Ready, Settings, accepts_connections, printed_address, says_yes
 from razor_testing.process_run import CRASHES, Finished, Run
 from razor_testing.process_stats import Usage
 from razor_testing.spawning import Limits
@@ -206,7 +206,7 @@ class ServiceProcess:
             os.kill(run.popen.pid, number)
 
     def kill(self, *, waits: bool = True) -> None:
-        """SIGKILL to its whole group. It has ended when this returns, if it `waits`. Nothing happens when it does not run."""
+        """SIGKILL to its whole group. It has ended when this returns, if it `waits`. Nothing happens if it does not run."""
         with self._lock:
             run = self._run
             if run is None or self._settled(run) is not None:
@@ -354,6 +354,21 @@ class ServiceProcess:
         assert run.status is not None
         return run.status
 
+    def _readiness(self, run: Run) -> Callable[[], bool]:
+        ready = self.settings.ready
+        if isinstance(ready, str):
+            outputs = ((self.out_path, run.out_offset), (self.log_path, run.log_offset))
+            announcement = Announcement(ready, [process_log.LineReader(path, offset) for path, offset in outputs])
+            return lambda: self._is_announced(announcement)
+        asked = ready
+        return lambda: asked is None or says_yes(asked, self)
+
+    def _is_announced(self, announcement: Announcement) -> bool:
+        has_come = announcement.has_come()
+        if has_come and announcement.group is not None:
+            self._address = printed_address(announcement.group, self.settings.address)
+        return has_come
+
     def _wait_until_ready(self, run: Run) -> None:
         seconds = self.settings.ready_seconds
         try:
@@ -369,30 +384,6 @@ class ServiceProcess:
         self.kill()
         awaited = f" (awaited: {self.settings.ready!r})" if isinstance(self.settings.ready, str) else ""
         raise NotReady(f"{self} {problem}{awaited}\n{self.describe()}")
-
-    def _readiness(self, run: Run) -> Callable[[], bool]:
-        ready = self.settings.ready
-        if ready is None:
-            return lambda: True
-        if isinstance(ready, str):
-            outputs = ((self.out_path, run.out_offset), (self.log_path, run.log_offset))
-            announcement = Announcement(ready, [process_log.LineReader(path, offset) for path, offset in outputs])
-
-            def is_announced() -> bool:
-                has_come = announcement.has_come()
-                if has_come and announcement.group is not None:
-                    self._address = printed_address(announcement.group, self.settings.address)
-                return has_come
-
-            return is_announced
-        asked = ready
-
-        def says_yes() -> bool:
-            with contextlib.suppress(OSError):
-                return asked(self)
-            return False
-
-        return says_yes
 
 
 def close_all(processes: Iterable[ServiceProcess], seconds: float = TERMINATE_SECONDS) -> list[str]:

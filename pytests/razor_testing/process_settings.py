@@ -39,6 +39,14 @@ def accepts_connections(process: "ServiceProcess") -> bool:
 Ready = str | Callable[["ServiceProcess"], bool] | None
 
 
+def says_yes(ready: Callable[["ServiceProcess"], bool], process: "ServiceProcess") -> bool:
+    """What the function says; an OSError, such as a connection that is refused, is a no."""
+    try:
+        return ready(process)
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a process is started, and what its end should be like.
