@@ -1,4 +1,4 @@
-"""ci/chaos: a sample of its scenarios, one round each (all of them with --long), and that a broken rule does not go unseen."""
+"""ci/chaos: a round of some of its scenarios (of all with --long), and that a broken rule does not go unseen."""
 
 import os
 import subprocess

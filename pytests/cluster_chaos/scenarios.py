@@ -1,5 +1,5 @@
-"""The scenarios: each breaks something while a load goes on, heals it, and says by when all must be well. One round takes a few
-seconds; a scenario is repeated as often as there is time for.
+"""The scenarios: each breaks something while a load goes on, heals it, and says by when all must be well. One round takes a
+few seconds; a scenario is repeated as often as there is time for.
 
 A scenario that is given no failures that calls may end with, may lose none.
 """
@@ -257,4 +257,3 @@ def busy_machine(trial: Trial) -> None:
             hogs.callback(hog.kill)
         trial.while_calls_go_on(1.5)
     trial.recovers(IN_USE)
-
