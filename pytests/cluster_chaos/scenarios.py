@@ -17,6 +17,7 @@ from cluster_chaos.trial import Trial, fault
 from razor_testing import limits
 from razor_testing.address import family_and_place
 from razor_testing.process import ServiceProcess
+from razor_testing.proxy_faults import Direction
 from razor_testing.spawning import Limits
 
 # Contract 27, in seconds: a server that listens again is in use; a connection that was lost without a word is noticed; the
@@ -169,7 +170,8 @@ def narrow(trial: Trial) -> None:
 @scenario("connections are reset after some bytes", proxied=True)
 def reset(trial: Trial) -> None:
     proxy = trial.proxy_of(trial.draw_server())
-    way = trial.chance.choice(["to_server", "to_client"])
+    ways: tuple[Direction, ...] = ("to_server", "to_client")
+    way = trial.chance.choice(ways)
     with proxy.reset_at(trial.chance.randrange(1, 20_000), once=True, direction=way):
         trial.while_calls_go_on(0.4)
     proxy.break_connections()

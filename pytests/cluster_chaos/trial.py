@@ -106,7 +106,8 @@ class Trial:
         self._is_idempotent = idempotent
         self._node = str(node)
         self._load_limits = load_limits
-        self._load_options = {"in_flight": IN_FLIGHT, "window": WINDOW, "rate": RATE, "timeout": 20, **(load or {})}
+        options: dict[str, object] = {"in_flight": IN_FLIGHT, "window": WINDOW, "rate": RATE, "timeout": 20}
+        self._load_options = options | (load or {})
         self._server_limits = server_limits
         self._counts = (servers, proxied)
         directory.mkdir(parents=True, exist_ok=True)
