@@ -72,6 +72,10 @@ class Recorder:
                 os.close(self._descriptor)
                 self._descriptor = None
 
+    def now_ns(self) -> int:
+        """The time on the clock of the lines, for faults that are shown beside calls."""
+        return self._clock_ns()
+
     # --- At the client's end ----------------------------------------------------------------------------------------
 
     def invoke(
