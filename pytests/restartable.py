@@ -4,6 +4,7 @@ import signal
 import threading
 from dataclasses import dataclass
 
+from razor_testing import wire
 from razor_testing.node import Nodes, Server
 from razor_testing.raw_client import RawClient
 from razor_testing.raw_socket import EndOfStream
@@ -45,13 +46,18 @@ class Counts:
 
 
 def call_all_the_time(to: str, has_ended: threading.Event, counts: Counts, timeout: float = 0.5) -> None:
-    """One call after the other, over a new connection behind each that is lost. A wrong result is raised."""
+    """One call after the other, over a new connection behind each that is lost, or that a server which closes did not
+    take. A wrong result is raised."""
     while not has_ended.is_set():
         try:
             with RawClient(to) as client:
                 client.socket.settimeout(timeout)
                 while not has_ended.is_set():
-                    assert client.add(1, 2) == 3
+                    answer = client.call(wire.method("add"), wire.pack([1, 2]))
+                    if answer.flag == wire.ERROR_BYTES and answer.error_text == "rpc_draining":
+                        counts.lost += 1
+                        break
+                    assert answer.value == 3
                     counts.answered += 1
         except (OSError, EndOfStream):
             counts.lost += 1

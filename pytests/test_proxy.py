@@ -1,27 +1,26 @@
-"""The fault proxy: what each fault does to bytes on their way, measured, and that nothing of it is left when it is cleared.
+"""The fault proxy as a whole: what it carries while nothing is wrong, what it holds at most, its seeds, timeline and
+threads.
 
-Fails when a fault does nothing, or too much, or goes on behind its end; when bytes are lost or change without a fault that
-says so; when the proxy holds more than it may. Times are bounded from below: a busy machine only makes them longer.
+Fails when bytes are lost or change without a fault that says so, or when the proxy holds more than it may.
 """
 
 import os
 import random
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from proxied import Proxied, collect, echo, exchange, seconds_of
+from proxied import Proxied, collect, echo, exchange
 from razor_testing.link_faults import Handle
 from razor_testing.proxy import BUFFER_BYTES, FaultProxy
 from razor_testing.proxy_connection import Stage
 from razor_testing.proxy_pipe import READ_BYTES
 from razor_testing.raw_server import Peer
-from razor_testing.raw_socket import EndOfStream, RawSocket
+from razor_testing.raw_socket import RawSocket
 from razor_testing.waiting import wait_until
 
 KIB = 1024
@@ -42,9 +41,6 @@ def tcp(socket_directory: Path) -> Iterator[Proxied]:
 
 def noise(size: int, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
-
-
-# --- Without faults ---------------------------------------------------------------------------------------------------
 
 
 def test_carries_both_ways_at_once(proxied: Proxied) -> None:
@@ -163,385 +159,6 @@ def test_many_tiny_segments(proxied: Proxied) -> None:
     assert got[0] == data
 
 
-# --- Time -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("direction", ["to_server", "to_client", "both"])
-def test_latency(proxied: Proxied, direction: str) -> None:
-    arrived: list[float] = []
-
-    def script(peer: Peer) -> None:
-        while data := peer.socket.recv(READ_BYTES):
-            arrived.append(time.monotonic())
-            peer.send(data)
-
-    proxy = proxied.proxy(script)
-    client = proxied.connect(proxy)
-    exchange(client, b"warm")
-    with proxy.latency(0.1, direction=direction) as latency:  # type: ignore[arg-type]
-        sent = time.monotonic()
-        exchange(client, b"late")
-        back = time.monotonic()
-    there = arrived[-1] - sent
-    assert (there >= 0.1) or direction == "to_client"
-    assert (back - arrived[-1] >= 0.1) or direction == "to_server"
-    assert latency.acted == (2 if direction == "both" else 1) and latency.connections == 1
-
-
-def test_what_latency_holds_arrives_when_it_is_cleared(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    latency = proxy.latency(1000)
-    client.send(b"late")
-    wait_until("it to be held", lambda: proxy.connections()[0].held_to_server == 4)
-    assert client.is_silent_for(0.05)
-    latency.clear()
-    assert client.receive_exactly(4) == b"late"
-
-
-def test_jitter_does_not_overtake(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    data = noise(20_000)
-    shapes = ("uniform", "exponential", "long_tail")
-
-    def send_in_pieces() -> None:
-        for at in range(0, len(data), 100):
-            client.send(data[at : at + 100])
-
-    with ExitStack() as faults:
-        for shape in shapes:
-            faults.enter_context(proxy.latency(0.002, 0.002, shape=shape))  # type: ignore[arg-type]
-        sending = threading.Thread(target=send_in_pieces)
-        sending.start()
-        assert client.receive_exactly(len(data)) == data
-        sending.join()
-
-
-def test_bandwidth(proxied: Proxied) -> None:
-    """Shared by all connections, as a link is: two of them take as long as one that carries as much."""
-    proxy = proxied.proxy()
-    clients = [proxied.connect(proxy) for _ in range(2)]
-    data = noise(200 * KIB)
-
-    def exchange_all() -> None:
-        threads = [threading.Thread(target=exchange, args=(client, data)) for client in clients]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    undisturbed = seconds_of(exchange_all)
-    rate = 2 * len(data) / 0.4
-    with proxy.bandwidth(rate, direction="to_client"):
-        limited = seconds_of(exchange_all)
-    assert 0.9 * 0.4 <= limited
-    assert limited <= 2 * 0.4 + 10 * undisturbed + 2
-    assert seconds_of(exchange_all) <= 10 * undisturbed + 2
-
-
-def test_a_slow_link_is_fair(tcp: Proxied) -> None:
-    """Small messages do not wait for the whole of a large one on another connection."""
-    proxy = tcp.proxy(buffer_bytes=16 * KIB, socket_buffer_bytes=16 * KIB)
-    large, small = tcp.connect(proxy), tcp.connect(proxy)
-    with proxy.bandwidth(500_000):
-        sending = threading.Thread(target=exchange, args=(large, noise(400_000)))
-        sending.start()
-        wait_until("it to be under way", lambda: proxy.bytes_to_client > 20_000)
-        for _ in range(5):
-            exchange(small, b"small")
-        assert sending.is_alive()
-        sending.join()
-
-
-def test_slices_with_gaps(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    data = noise(500)
-    with proxy.slicer(10, 0.005, direction="to_server") as slicer:
-        assert seconds_of(lambda: exchange(client, data)) >= 49 * 0.005
-    assert slicer.acted >= 50
-
-
-def test_a_gap_ends_with_its_fault(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    with proxy.slicer(1, 1000, direction="to_server"):
-        client.send(b"abc")
-        assert client.receive_exactly(1) == b"a"
-        assert client.is_silent_for(0.05)
-    assert client.receive_exactly(2) == b"bc"
-
-
-def test_a_trickle_ends_with_its_fault(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    with proxy.bandwidth(1, direction="to_server"), proxy.bandwidth(1, shared=False, direction="to_server"):
-        client.send(b"abc")
-        assert client.receive_exactly(1) == b"a"
-        assert client.is_silent_for(0.05)
-    assert client.receive_exactly(2) == b"bc"
-
-
-def test_retransmissions_hold_up_what_is_behind(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    with proxy.retransmissions(1, 0.1, direction="to_client") as lost:
-        assert seconds_of(lambda: exchange(client, b"x")) >= 0.1
-    assert lost.acted == 1
-
-
-def test_small_buffers(proxied: Proxied) -> None:
-    proxy = proxied.proxy(lambda peer: peer.wait_for_end())
-    with proxy.small_buffers(4 * KIB):
-        small = proxied.connect(proxy)
-        wait_until("the connection to be open", lambda: [each.stage for each in proxy.connections()] == [Stage.OPEN])
-    small.send(b"x")
-    proxy.pause_reading()
-    small.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * KIB)
-    small.socket.setblocking(False)
-    sent = 0
-    with pytest.raises(BlockingIOError):
-        while sent < MIB:
-            sent += small.socket.send(bytes(KIB))
-    assert sent < 256 * KIB
-
-
-# --- Cuts -------------------------------------------------------------------------------------------------------------
-
-
-def test_a_cut_holds_all_and_healing_delivers_it(proxied: Proxied) -> None:
-    ends = threading.Event()
-
-    def echo_and_end(peer: Peer) -> None:
-        peer.send(peer.receive_exactly(5))
-        ends.wait(20)
-
-    proxy = proxied.proxy(echo_and_end)
-    client = proxied.connect(proxy)
-    client.send(b"12")
-    wait_until("these to be there", lambda: proxy.bytes_to_server == 2)
-    with proxy.cut(direction="to_server") as cut:
-        client.send(b"345")
-        assert client.is_silent_for(0.1)
-        assert proxy.bytes_to_server == 2 and cut.acted >= 1
-    assert client.receive_exactly(5) == b"12345"
-    with proxy.cut():
-        ends.set()  # the server closes, and the client does not hear of it
-        assert client.is_silent_for(0.1)
-    assert client.receive_to_end() == b""
-
-
-def test_one_way_cuts_let_the_other_way_through(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    exchange(client, b"warm")
-    with proxy.cut(direction="to_client"):
-        client.send(b"there")
-        wait_until("it to reach the server, and its answer the proxy", lambda: proxy.connections()[0].held_to_client == 5)
-        assert client.is_silent_for(0.05)
-    assert client.receive_exactly(5) == b"there"
-
-
-def test_new_connections_hang_while_cut(proxied: Proxied) -> None:
-    server = proxied.server()
-    proxy = proxied.proxy_to(server.address)
-    with proxy.cut():
-        client = proxied.connect(proxy)
-        client.send(b"hello")
-        assert client.is_silent_for(0.1)
-        assert (proxy.connections()[0].stage, server.connections) == (Stage.HANGING, 0)
-    assert client.receive_exactly(5) == b"hello"
-
-
-def test_cuts_that_overlap_do_not_heal_each_other(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    exchange(client, b"warm")
-    first, second = proxy.cut(), proxy.cut(direction="to_client")
-    client.send(b"x")
-    first.clear()
-    first.clear()
-    assert client.is_silent_for(0.1)
-    second.clear()
-    assert client.receive_exactly(1) == b"x"
-
-
-def test_a_pause_of_reading_is_felt(proxied: Proxied) -> None:
-    proxy = proxied.proxy(socket_buffer_bytes=32 * KIB)
-    client = proxied.connect(proxy)
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 * KIB)
-    exchange(client, b"warm")
-    data = noise(4 * MIB)
-    with proxy.pause_reading(direction="to_server"):
-        sending = threading.Thread(target=client.send, args=(data,))
-        sending.start()
-        assert client.is_silent_for(0.1)
-        assert sending.is_alive() and proxy.connections()[0].held_to_server == 0
-    assert client.receive_exactly(len(data)) == data
-    sending.join()
-
-
-def test_a_black_hole_is_for_good_where_bytes_were_lost(proxied: Proxied) -> None:
-    got: list[bytes] = []
-    proxy = proxied.proxy(collect(got))
-    hit, spared = proxied.connect(proxy), proxied.connect(proxy)
-    hit.send(b"1")
-    spared.send(b"1")
-    wait_until("both to be there", lambda: proxy.bytes_to_server == 2)
-    with proxy.black_hole(after=2) as hole:
-        hit.send(b"23456")
-        wait_until("it to be dropped", lambda: hole.acted == 1)
-    hit.send(b"7")
-    hit.close()
-    spared.send(b"8")
-    spared.close()
-    wait_until("one to end", lambda: len(got) == 1)
-    assert got == [b"18"]
-    proxy.close()
-    wait_until("the other one to end", lambda: len(got) == 2)
-    assert got[1] == b"123"
-
-
-def test_severed_connections_are_silent(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    exchange(client, b"warm")
-    assert proxy.break_connections(silently=True) == 1
-    client.send(b"x")
-    assert client.is_silent_for(0.1)
-    assert exchange(proxied.connect(proxy), b"new") == b"new"
-
-
-@pytest.mark.parametrize("seconds", [0.15, 0.0])
-def test_timeout(proxied: Proxied, seconds: float) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    exchange(client, b"warm")
-    with proxy.timeout(seconds):
-        begun = time.monotonic()
-        client.send(b"x")
-        if seconds:
-            assert client.receive_to_end() == b""
-            assert time.monotonic() - begun >= seconds
-        else:
-            assert client.is_silent_for(0.1)
-    if not seconds:
-        assert client.receive_to_end() == b""
-
-
-# --- Ends -------------------------------------------------------------------------------------------------------------
-
-
-def test_slow_close(proxied: Proxied) -> None:
-    proxy = proxied.proxy(lambda peer: peer.send(b"bye"))
-    with proxy.slow_close(0.15, direction="to_client"):
-        client = proxied.connect(proxy)
-        assert client.receive_exactly(3) == b"bye"
-        begun = time.monotonic()
-        assert client.receive_to_end() == b""
-    assert time.monotonic() - begun >= 0.1  # the last byte came a little after the server closed, at most
-
-
-def test_reset_peer(tcp: Proxied) -> None:
-    proxy = tcp.proxy()
-    old = tcp.connect(proxy)
-    exchange(old, b"warm")
-    begun = time.monotonic()
-    with proxy.reset_peer(0.1) as reset:
-        new = tcp.connect(proxy)
-        for client in (old, new):
-            with pytest.raises(ConnectionResetError):
-                client.receive_to_end()
-    assert time.monotonic() - begun >= 0.1 and reset.acted == 2
-    assert exchange(tcp.connect(proxy), b"healed") == b"healed"
-
-
-def test_reset_at_a_byte(tcp: Proxied) -> None:
-    proxy = tcp.proxy()
-    first, second = tcp.connect(proxy), tcp.connect(proxy)
-    for client in (first, second):
-        exchange(client, b"warm")
-    with proxy.reset_at(1000, once=True, direction="to_client"):
-        first.send(noise(5000))
-        assert first.receive_exactly(1000) == noise(5000)[:1000]
-        with pytest.raises(ConnectionResetError):
-            first.receive_to_end()
-        assert exchange(second, noise(5000)) == noise(5000)
-
-
-def test_limit_data(proxied: Proxied) -> None:
-    got: list[bytes] = []
-    proxy = proxied.proxy(collect(got))
-    client = proxied.connect(proxy)
-    with proxy.limit_data(1000, direction="to_server"):
-        client.send(noise(1000))
-        with pytest.raises(EndOfStream):
-            client.receive_exactly(1)
-    wait_until("the server to see the end", lambda: got == [noise(1000)])
-
-
-def test_connections_that_are_broken_now(tcp: Proxied) -> None:
-    proxy = tcp.proxy(seed=3)
-    clients = [tcp.connect(proxy) for _ in range(4)]
-    for client in clients:
-        exchange(client, b"warm")
-    assert proxy.break_connections(one=True) == 1
-    wait_until("one to be gone", lambda: len(proxy.connections()) == 3)
-    assert proxy.break_connections() == 3
-    for client in clients:
-        with pytest.raises(ConnectionResetError):
-            client.receive_to_end()
-
-
-# --- Contents ---------------------------------------------------------------------------------------------------------
-
-
-def test_corrupts_the_byte_that_is_named(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    data = noise(5000)
-    exchange(client, data)
-    with proxy.corrupt(at=4321, direction="to_server") as corrupt:
-        changed = exchange(client, data)
-    different = [at for at in range(len(data)) if data[at] != changed[at]]
-    assert different == [4321] and corrupt.acted == 1
-    assert (data[4321] ^ changed[4321]).bit_count() == 1
-    assert exchange(client, data) == data
-
-
-@pytest.mark.parametrize("how", ["flip", "overwrite"])
-def test_corruption_at_a_rate_repeats_with_its_seed(tcp: Proxied, how: str) -> None:
-    data = noise(200_000)
-
-    def corrupted(seed: int) -> bytes:
-        proxy = tcp.proxy(seed=seed)
-        client = tcp.connect(proxy)
-        with proxy.corrupt(one_in_bytes=100, how=how, direction="to_client"):  # type: ignore[arg-type]
-            sending = threading.Thread(target=client.send, args=(data,))
-            sending.start()
-            changed = client.receive_exactly(len(data))
-            sending.join()
-        return changed
-
-    first, again, other = corrupted(7), corrupted(7), corrupted(8)
-    assert first == again != other
-    assert 1500 < sum(one != two for one, two in zip(data, first)) < 2500  # 2000, +- 11 standard deviations
-
-
-def test_corrupts_some_pieces(proxied: Proxied) -> None:
-    proxy = proxied.proxy()
-    client = proxied.connect(proxy)
-    data = bytes(1000)
-    with proxy.corrupt(one_in_pieces=1, count=5, how="overwrite", direction="to_server"):
-        changed = exchange(client, data)
-    places = [at for at, byte in enumerate(changed) if byte]
-    assert len(places) >= 5 and places[4] - places[0] == 4
-
-
-# --- Toxicity, and the rest -------------------------------------------------------------------------------------------
-
-
 def hit_by(proxied: Proxied, seed: int) -> list[bool]:
     """Which of many connections a fault concerns."""
     proxy = proxied.proxy(seed=seed)
@@ -653,7 +270,7 @@ def test_faults_may_be_set_and_cleared_from_any_thread(tcp: Proxied) -> None:
 def test_nothing_is_left_behind(proxied: Proxied) -> None:
     server = proxied.server(echo)
     listening = proxied.free_address()
-    before = len(os.listdir("/proc/self/fd")), threading.active_count()
+    descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
     with FaultProxy(server.address, listen=listening) as proxy:
         for _ in range(20):
             with RawSocket(proxied.connect(proxy).socket) as client:
@@ -665,6 +282,7 @@ def test_nothing_is_left_behind(proxied: Proxied) -> None:
     proxy.close()
     with pytest.raises(RuntimeError, match="closed"):
         proxy.latency(1)
-    wait_until("all to be closed", lambda: (len(os.listdir("/proc/self/fd")), threading.active_count()) <= before)
+    wait_until("all descriptors to be closed", lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+    wait_until("all threads to have ended", lambda: threading.active_count() <= threads)
     if listening.startswith("unix:"):
         assert not Path(listening.removeprefix("unix:")).exists()

@@ -222,12 +222,12 @@ def test_without_descriptors_it_waits_and_does_not_spin(tcp: Proxied) -> None:
     clock = time.pthread_getcpuclockid(thread.ident)
     waiting = [unconnected(proxy.address) for _ in range(5)]
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    begun, computed = time.monotonic(), time.clock_gettime(clock)
     spare = os.dup(0)  # the lowest that is free; none is below the limit
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (spare + 1, limits[1]))
         for each, place in waiting:
             each.connect(place)
-        begun, computed = time.monotonic(), time.clock_gettime(clock)
         wait_until("it to try again", lambda: "".join(proxy.timeline()).count("accept: Too many open files") >= 4)
         seconds = time.monotonic() - begun
         assert seconds >= 3 * REST_SECONDS

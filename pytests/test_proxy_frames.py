@@ -65,7 +65,7 @@ def test_a_rule_sees_all_heads(tcp: Proxied) -> None:
 
 
 @pytest.mark.parametrize("script", [answer_all, answer_in_tiny_pieces])
-@pytest.mark.parametrize("verdict, expected", [(DROP, [1, 3]), (duplicated(3), [1, 2, 2, 2, 3]), (delayed(0.2), [1, 3, 2])])
+@pytest.mark.parametrize("verdict, expected", [(DROP, [1, 3]), (duplicated(3), [1, 2, 2, 2, 3]), (delayed(0.5), [1, 3, 2])])
 def test_response_2_is_hit(tcp: Proxied, script: Script, verdict: Verdict, expected: list[int]) -> None:
     proxy = tcp.proxy(script)
     with proxy.frames(lambda frame: verdict if frame.seq == 2 else PASS, direction="to_client") as rule:
