@@ -30,19 +30,8 @@ from razor_testing.process_run import CRASHES, Finished, Run
 from razor_testing.process_stats import Usage
 from razor_testing.spawning import Limits
 
-__all__ = [
-    "Finished",
-    "Limits",
-    "NotReady",
-    "ProcessFailure",
-    "Ready",
-    "ServiceProcess",
-    "Settings",
-    "StillRunning",
-    "Usage",
-    "accepts_connections",
-    "close_all",
-]
+__all__ = ["Finished", "Limits", "NotReady", "ProcessFailure", "Ready", "ServiceProcess", "Settings", "StillRunning"]
+__all__ += ["Usage", "accepts_connections", "close_all"]
 
 STEP_SECONDS = 0.002
 TERMINATE_SECONDS = 10.0
