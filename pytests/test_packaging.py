@@ -19,6 +19,7 @@ from toy_service import toy
 from razor_testing.node import ROOT
 
 GUIDE = ROOT / "pytests" / "README.md"
+EXAMPLE = ROOT / "tests" / "examples" / "break_service.py"
 PACKAGE = ROOT / "pytests" / "razor_testing"
 
 
@@ -76,12 +77,13 @@ def test_installed_plugin_runs_the_example_of_the_guide(wheel: Path, tmp_path: P
     install = [sys.executable, "-m", "pip", "--python", python, "install"]
     run([*install, "--no-index", "--no-deps", "--quiet", "--disable-pip-version-check", str(wheel)], tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    example = next(block for block in blocks if "def test_" in block)
-    lines = [line for line in example.splitlines() if line.strip()]
-    assert len(lines) <= 15
+    in_guide = next(block for block in blocks if "def test_" in block)
+    assert len([line for line in in_guide.splitlines() if line.strip()]) <= 15
+    example = EXAMPLE.read_text()
+    assert in_guide.strip() in example
     (tmp_path / "test_example.py").write_text(example)
     command = [python, "-m", "pytest", "-q", "--strict-markers", "--razor-node", shlex.join(toy())]
-    assert "1 passed" in run(command, tmp_path, without_tree(PYTHONSAFEPATH="1"))
+    assert "2 passed" in run(command, tmp_path, without_tree(PYTHONSAFEPATH="1"))
     where = run([python, "-c", "import razor_testing.plugin as found; print(found.__file__)"], tmp_path)
     assert where.startswith(str(tmp_path / "venv")), where
 

@@ -300,6 +300,22 @@ def test_second_interrupt_leaves_nothing_either(pytester: pytest.Pytester) -> No
     assert [pid for pid in others if exists(pid)] == []
 
 
+def test_system_ends_processes_when_the_guardian_is_dead_too(pytester: pytest.Pytester) -> None:
+    """But not their descendants, for which there is the guardian."""
+    pytester.makepyfile(LEAVES)
+    pids = pytester.path / "pids"
+    with subprocess.Popen(command("-q"), cwd=pytester.path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        wait_until("the test to run", lambda: pids.exists() or process.poll() is not None)
+        polite, stubborn, *descendants = (int(pid) for pid in pids.read_text().split())
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        (guardian,) = (int(pid) for pid in children if "guardian.py" in Path(f"/proc/{pid}/cmdline").read_text())
+        os.kill(guardian, signal.SIGKILL)
+        process.kill()
+    wait_until("the processes to end", lambda: not exists(polite) and not exists(stubborn))
+    for pid in descendants:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_several_pytest_processes_do_not_meet(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -85,6 +85,7 @@ def test_proxies_have_seeds_and_are_closed_and_told_of(pytester: pytest.Pytester
             assert cluster.address("b") == f"proxy-of-{process.address}"
             cluster.external("c", "1.2.3.4:5", proxied=True)
             assert cluster.addresses == [f"proxy-of-{process.address}", "proxy-of-1.2.3.4:5"]
+            assert list(cluster.proxies) == ["b", "c"]
             cluster.start("d")
             try:
                 cluster.proxy("d")

@@ -152,6 +152,13 @@ def test_hostile_address_is_refused(broken: Cluster, printed: str) -> None:
     assert not broken["a"].is_running
 
 
+def test_mistake_in_a_readiness_function_is_the_tests_own(broken: Cluster) -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        broken.start("a", TOY, ready=lambda process: int("x") > 0)
+    assert broken["a"].is_running
+    assert broken.close() == []
+
+
 def test_what_cannot_be_started_is_told(broken: Cluster) -> None:
     with pytest.raises(FileNotFoundError, match="no such program.*no-such-program"):
         broken.start("a", ["no-such-program"])

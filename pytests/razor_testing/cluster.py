@@ -192,9 +192,10 @@ class Cluster:
             return self._proxies[name]
 
     @property
-    def proxied_names(self) -> list[str]:
+    def proxies(self) -> dict[str, Any]:
+        """The FaultProxy of each service that has one."""
         with self._lock:
-            return list(self._proxies)
+            return dict(self._proxies)
 
     # Faults.
 

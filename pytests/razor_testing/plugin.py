@@ -28,6 +28,8 @@ MARKERS = (
     "razor_ignore_log(pattern): lines of logs that match the regular expression are not complained about",
 )
 RECORD = pytest.StashKey[Record]()
+# What the fixture razor_cluster is.
+MakeCluster = Callable[[], Cluster]
 
 
 # Options.
@@ -162,7 +164,7 @@ def razor_seed(request: pytest.FixtureRequest) -> Seed:
 
 
 @pytest.fixture
-def razor_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Cluster]]:
+def razor_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeCluster]:
     """Makes clusters, whose processes are ended behind the test. It fails when something is wrong with one of them."""
     record = _record_of(request.node)
     ignored = [pattern for marker in request.node.iter_markers("razor_ignore_log") for pattern in marker.args]

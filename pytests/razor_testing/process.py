@@ -17,24 +17,21 @@ from pathlib import Path
 from razor_testing import process_log, process_stats, spawning
 from razor_testing.address import HANG_SECONDS
 from razor_testing.held_port import HeldPort, is_tcp, port_of, try_to_hold
-from razor_testing.process_settings import Announcement, Ready, Settings, accepts_connections, printed_address, says_yes
+from razor_testing.process_settings import (
+    Announcement,
+    BadAddress,
+    Ready,
+    Settings,
+    accepts_connections,
+    printed_address,
+    says_yes,
+)
 from razor_testing.process_run import CRASHES, Finished, Run
 from razor_testing.process_stats import Usage
 from razor_testing.spawning import Limits
 
-__all__ = [
-    "Finished",
-    "Limits",
-    "NotReady",
-    "ProcessFailure",
-    "Ready",
-    "ServiceProcess",
-    "Settings",
-    "StillRunning",
-    "Usage",
-    "accepts_connections",
-    "close_all",
-]
+__all__ = ["Finished", "Limits", "NotReady", "ProcessFailure", "Ready", "ServiceProcess", "Settings", "StillRunning"]
+__all__ += ["Usage", "accepts_connections", "close_all"]
 
 STEP_SECONDS = 0.002
 TERMINATE_SECONDS = 10.0
@@ -379,7 +376,7 @@ class ServiceProcess:
             problem = (
                 f"ended with status {run.status} before it was ready" if is_ready else f"was not ready after {seconds:.1f} s"
             )
-        except ValueError as hostile:
+        except BadAddress as hostile:
             problem = f"printed {hostile}"
         self.kill()
         awaited = f" (awaited: {self.settings.ready!r})" if isinstance(self.settings.ready, str) else ""

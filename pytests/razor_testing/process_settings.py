@@ -106,10 +106,17 @@ class Announcement:
         return self._came
 
 
+class BadAddress(Exception):
+    """A process printed an address that is none."""
+
+
 def printed_address(printed: str, given: str) -> str:
-    """The address that a process printed, or whose port alone it printed. Raises ValueError when that is none."""
+    """The address that a process printed, or whose port alone it printed. Raises BadAddress when that is none."""
     if printed.isascii() and printed.isdigit():
         printed = with_port(given if is_tcp(given) else LOCALHOST, int(printed[:6]))
-    if is_tcp(printed) and port_of(printed) == 0:
-        raise ValueError(f"no address of a listener: {printed!r}")
+    try:
+        if is_tcp(printed) and port_of(printed) == 0:
+            raise BadAddress(f"no address of a listener: {printed!r}")
+    except ValueError as error:
+        raise BadAddress(str(error)) from None
     return printed

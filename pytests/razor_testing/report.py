@@ -81,8 +81,8 @@ class Record:
             which = f" of cluster {number}" if len(self.clusters) > 1 else ""
             add(f"razor processes{which}", cluster.describe)
             add(f"razor timeline{which}", partial(_timeline, cluster))
-            for name in cluster.proxied_names:
-                add(f"razor proxy before {name}", partial(_timeline, cluster.proxy(name)))
+            for name, proxy in cluster.proxies.items():
+                add(f"razor proxy before {name}", partial(_timeline, proxy))
         for proxy in self.proxies:
             add(f"razor proxy at {proxy.address}", partial(_timeline, proxy))
         if self.network is not None:
