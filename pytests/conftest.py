@@ -2,14 +2,14 @@
 
     ci/build razor_node && /usr/bin/python3 -m pytest
 
-razor_testing/ is the package that users install: node.py starts and ends the processes; wire.py is an independent protocol version 1, which raw_client.py and
-raw_server.py speak as a test tells them; golden.py has the frames of the reference; limits.py the promised times.
+razor_testing/ is the package that users install (README.md); ../conftest.py loads its plugin. node.py starts processes;
+wire.py is an independent protocol version 1, which raw_client.py and raw_server.py speak as a test tells them; golden.py has
+the frames of the reference; limits.py the promised times.
 RAZOR_NODE names another binary than build/tests/razor_node, RAZOR_SEED repeats what a test drew, --long runs also the tests
 that take minutes, which ci/test samples.
 """
 
 import contextlib
-import os
 import random
 import resource
 import sys
@@ -23,7 +23,6 @@ from razor_testing import address, node
 from razor_testing.node import Nodes
 from razor_testing.raw_server import RawServer, Script
 
-SEED_VARIABLE = "RAZOR_SEED"
 LONG_OPTION, LONG_MARK = "--long", "long"
 # For a thousand connections, at both ends: processes that are started inherit it.
 DESCRIPTORS = 8192
@@ -98,8 +97,6 @@ def socket_directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def seeded() -> random.Random:
+def seeded(razor_seed: random.Random) -> random.Random:
     """Chance that can be repeated: the seed is printed, and shown when the test fails."""
-    seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(1 << 32))
-    print(f"SEED={seed}")
-    return random.Random(seed)
+    return razor_seed

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What the guides show is compiled and run: every block of C++ or CMake in a document is quoted from a file of the tree.
+"""What the guides show is compiled and run: every block of code in a document is quoted from a file of the tree.
 
 A comment in front of a block says from where:
 
     <!-- quote: tests/examples/calculator.cc -->         lines of this file, one after the other, however deep
                                                          they are indented there
     <!-- quote: tests/examples/calculator.cc#service --> exactly what stands there between the lines
-                                                         `// [quote:service]` and `// [/quote]`
+                                                         `// [quote:service]` and `// [/quote]` (or `#`)
 In a guide that has a program of its own (PROGRAMS) blocks without a comment are lines of that program.
 
     check_guides.py          says what differs
@@ -31,7 +31,7 @@ FOREIGN = re.compile(r"\.deps|\.git|build.*")
 FENCE = re.compile(r"^```(\w*)$")
 QUOTE = re.compile(r"^<!-- quote: (\S+?)(?:#(\w+))? -->$")
 BEGIN, END = re.compile(r"^\s*(?://|#) \[quote:(\w+)\]$"), re.compile(r"^\s*(?://|#) \[/quote\]$")
-QUOTED_LANGUAGES = ("cpp", "cmake")
+QUOTED_LANGUAGES = ("cpp", "cmake", "python")
 
 
 @dataclass
@@ -90,7 +90,7 @@ def wrong_with(block: Block, program_of_guide: str | None, root: Path = ROOT) ->
     """Why the block is not what it should be, if it is not."""
     source = block.source or program_of_guide
     if source is None:
-        return f"C++ that is quoted from no file: put <!-- quote: FILE --> in front of it:\n{block.text}"
+        return f"code that is quoted from no file: put <!-- quote: FILE --> in front of it:\n{block.text}"
     if not (root / source).is_file():
         return f"quotes {source}, which is not there"
     program = (root / source).read_text(encoding="utf-8")
