@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from razor_testing import node
+from razor_testing.plan import Plan
 from scenario_program import FAILED, OK, USAGE_ERROR
 
 # Well above what the searches here take, also with a sanitizer.
@@ -112,6 +113,16 @@ def test_what_is_left_is_small_and_fails(toys: Toys, scenario: str, faults_most:
     repeated = again(toys, finished)
     assert repeated.status == FAILED, repeated
     assert message in repeated.out + repeated.err
+
+
+def test_tells_how_to_play_its_plan_on_processes(toys: Toys) -> None:
+    """The plan has to be one for the Python that plays it, too."""
+    finished = toys.minimise("pays_twice", "--plan-out", "with a space.plan")
+    assert finished.status == OK, finished
+    lines = finished.out.splitlines()
+    told = lines.index("on processes: pytest --razor-plan 'with a space.plan' ...")
+    assert lines[told - 1].startswith("again: ")
+    assert str(Plan.load(toys.directory / "with a space.plan")) == plan_in(finished) + "\n"
 
 
 def test_settings_become_simple(toys: Toys) -> None:

@@ -4,8 +4,10 @@ A message takes 3.5 s here, where a connection whose server sends nothing for 3 
 closes used to be reset 1 s after its last byte was written. With --long also the largest that there may be, which take 45 s.
 """
 
+import contextlib
 import re
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +15,28 @@ import pytest
 
 from razor_testing import limits
 from razor_testing.node import OK, Nodes, Process, Server
+from razor_testing.proxy import FaultProxy
 from razor_testing.waiting import wait_until
-from slow_proxy import SlowProxy, slow_proxy
 
 MIB = 1024 * 1024
 RATE = 1_500_000  # bytes a second
+# What the link holds each way, and each of its sockets: a large message waits at its sender, not within the link.
+LINK_BYTES = 16 * 1024
+SOCKET_BYTES = 32 * 1024
 SMALL_RATE = 100  # calls a second
 # They share the link with the large message, and wait for a few chunks of it at most. Behind all of it: for seconds.
 SMALL_P99 = 0.5
 SIZES = [pytest.param(5 * MIB, id="5 MiB"), pytest.param(64 * MIB, id="64 MiB", marks=pytest.mark.long)]
 BESIDE = [pytest.param(True, id="beside small calls"), pytest.param(False, id="alone", marks=pytest.mark.long)]
 LOG_REQUESTS = ("--log", "info")
+
+
+@contextlib.contextmanager
+def slow_link(server: str) -> Iterator[FaultProxy]:
+    """To the server, at RATE for all connections each way."""
+    with FaultProxy(server, buffer_bytes=LINK_BYTES, socket_buffer_bytes=SOCKET_BYTES) as proxy:
+        proxy.bandwidth(RATE)
+        yield proxy
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,9 @@ class Transfer:
             **settings,
         )
 
-    def wait_until_under_way(self, proxy: SlowProxy) -> None:
+    def wait_until_under_way(self, proxy: FaultProxy) -> None:
         def carried() -> int:
-            return proxy.bytes_up if self.direction == "up" else proxy.bytes_down
+            return proxy.bytes_to_server if self.direction == "up" else proxy.bytes_to_client
 
         before = carried()
         wait_until("the transfer to be under way", lambda: carried() > before + self.size / 10, self.seconds_at_most)
@@ -79,7 +92,7 @@ def start_small_calls(nodes: Nodes, *to: str) -> Process:
 
 
 def start_both(
-    nodes: Nodes, transfer: Transfer, is_beside: bool, proxy: SlowProxy, *to: str
+    nodes: Nodes, transfer: Transfer, is_beside: bool, proxy: FaultProxy, *to: str
 ) -> tuple[Process, Process | None]:
     """Returns while the transfer is under way, also once the small calls have begun, if there are any."""
     large = transfer.start(nodes, proxy.address, *to)
@@ -116,7 +129,7 @@ def test_large_messages_arrive(nodes: Nodes, size: int, direction: str, is_besid
     """And small calls beside them go on."""
     transfer = Transfer(direction, size)
     server = nodes.serve()
-    with slow_proxy(server.address, RATE) as proxy:
+    with slow_link(server.address) as proxy:
         large = transfer.start(nodes, proxy.address)
         transfer.wait_until_under_way(proxy)
         small = start_small_calls(nodes, proxy.address) if is_beside else None
@@ -135,7 +148,7 @@ def test_a_server_that_closes_sends_its_answer_to_the_end(nodes: Nodes, size: in
     transfer = Transfer("down", size)
     closing = nodes.serve(options=("--close-limit", str(2 * transfer.seconds), *LOG_REQUESTS))
     other = nodes.serve()
-    with slow_proxy(closing.address, RATE) as proxy, slow_proxy(other.address, RATE) as other_proxy:
+    with slow_link(closing.address) as proxy, slow_link(other.address) as other_proxy:
         large, small = start_both(nodes, transfer, is_beside, proxy, other_proxy.address)
         closing.send_signal(signal.SIGTERM)
         report = transfer.wait(large)
@@ -154,7 +167,7 @@ def test_an_upload_to_a_server_that_closes_goes_to_another(nodes: Nodes, size: i
     part of it had left, and that it may have run was said of it, and the call was lost."""
     transfer = Transfer("up", size)
     closing, other = nodes.serve(options=LOG_REQUESTS), nodes.serve(options=LOG_REQUESTS)
-    with slow_proxy(closing.address, RATE) as proxy, slow_proxy(other.address, RATE) as other_proxy:
+    with slow_link(closing.address) as proxy, slow_link(other.address) as other_proxy:
         large, small = start_both(nodes, transfer, is_beside, proxy, other_proxy.address)
         closing.send_signal(signal.SIGTERM)
         assert closing.wait(limits.at_most(limits.CLOSE_LIMIT)).status == OK
@@ -174,7 +187,7 @@ def test_an_upload_that_no_server_takes_did_not_run(nodes: Nodes) -> None:
     """The same without another server: it waits for one until its deadline, and says that it did not run."""
     transfer = Transfer("up", 5 * MIB)
     server = nodes.serve(options=LOG_REQUESTS)
-    with slow_proxy(server.address, RATE) as proxy:
+    with slow_link(server.address) as proxy:
         large = transfer.start(nodes, proxy.address, timeout=3)
         transfer.wait_until_under_way(proxy)
         assert server.stop().status == OK

@@ -324,6 +324,7 @@ class Command {
                smallest.plan.to_string(), sim::indented(failure.text()));
     const bool written = write_file(options_.plan_out, smallest.plan.to_string());
     fmt::print("again: {}\n", again);
+    fmt::print("on processes: pytest --razor-plan {} ...\n", sim::shell_quoted(options_.plan_out));
     if (options_.page.empty()) return written ? 0 : EX_CANTCREAT;
     const bool page_written = write_file(options_.page, page(smallest, failure, again));
     if (page_written) fmt::print("page: {}\n", options_.page);
