@@ -1,7 +1,8 @@
 """Bytes that break the protocol end their own connection, in the way that is specified, and nothing else.
 
-After every attack the process lives, honest clients are served without delay, and no descriptor is left. Slow attackers
-are in test_slow_client.py, those who want too much in test_greedy_client.py.
+After every attack the process lives, honest clients are served without delay, and no descriptor is left. Single attacks
+are rows of the catalogue (test_hostile_catalogue.py); slow attackers are in test_slow_client.py, those who want too much in
+test_greedy_client.py.
 """
 
 import random
@@ -13,7 +14,7 @@ import pytest
 
 import golden
 from attacked import Attacked
-from razor_testing import wire
+from razor_testing import hostile_server_rows, wire
 from razor_testing.node import Nodes
 from razor_testing.raw_client import RawClient
 from razor_testing.raw_socket import EndOfStream
@@ -39,38 +40,6 @@ def error_bytes(seq: int, text: str) -> bytes:
 # --- Broken heads -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("magic", [0, 0x4D26, 0x264D, 0x4D24, 0xFFFF, int.from_bytes(b"GE", "little")], ids=hex)
-def test_a_wrong_magic_is_closed_without_a_word(attacked: Attacked, magic: int) -> None:
-    with attacked.attack() as client:
-        client.send(wire.request_head(seq=1, magic=magic, name_bytes=len(ADD)) + ADD.encode())
-        assert client.receive_to_end() == b""
-
-
-def test_other_protocols_are_closed_without_a_word(attacked: Attacked) -> None:
-    for hello in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(50)):
-        with attacked.attack() as client:
-            client.send(hello)
-            assert client.receive_to_end() == b""
-
-
-@pytest.mark.parametrize("version", [0, 2, 3, 127, 255])
-def test_a_wrong_version_is_told_so_and_closed(attacked: Attacked, version: int) -> None:
-    with attacked.attack() as client:
-        client.send(wire.request_head(seq=77, version=version) + b"whatever that version sends")
-        assert client.receive_to_end() == error_bytes(77, "rpc_invalid_ver")
-
-
-def test_what_came_before_a_broken_head_is_answered(attacked: Attacked) -> None:
-    for broken, last_words in (
-        (wire.request_head(seq=2, magic=0), b""),
-        (wire.request_head(seq=2, version=9), error_bytes(2, "rpc_invalid_ver")),
-        (wire.request_head(seq=2, blob_bytes=wire.BLOB_BYTES_MAX + 1), error_bytes(2, "rpc_too_large")),
-    ):
-        with attacked.attack() as client:
-            client.send(ADD_REQUEST + broken + ADD_REQUEST)
-            assert client.receive_to_end() == ADD_ANSWER.encoded() + last_words
-
-
 def test_answers_that_are_due_reach_a_peer_that_breaks_the_protocol_and_closes_its_side(attacked: Attacked) -> None:
     blob_bytes = 3 << 20  # more than the system takes at once on a Unix socket
     with attacked.attack() as client:
@@ -87,34 +56,6 @@ def test_handlers_of_a_connection_that_is_refused_still_answer(attacked: Attacke
         slow = wire.Request(1, wire.method("sleep_ms"), wire.pack(300)).encoded()
         client.send(slow + wire.request_head(seq=2, version=9))
         assert client.receive_to_end() == error_bytes(2, "rpc_invalid_ver") + wire.Response(1, msg=wire.pack(None)).encoded()
-
-
-TOO_LARGE = {
-    "action": [wire.ACTION_BYTES_MAX + 1, 2**16, 2**30, 2**31 - 1],
-    "msg": [wire.MSG_BYTES_MAX + 1, 2**31 - 1, 2**31, 2**32 - 1],
-    "blob": [wire.BLOB_BYTES_MAX + 1, 2**31 - 1, 2**31, 2**32 - 1],
-}
-
-
-@pytest.mark.parametrize("field, length", [(field, length) for field in TOO_LARGE for length in TOO_LARGE[field]])
-def test_a_length_above_its_limit_is_told_so_and_closed(attacked: Attacked, field: str, length: int) -> None:
-    """It is not read: the answer comes though nothing of the length was sent."""
-    lengths = {"action": "name_bytes", "msg": "msg_bytes", "blob": "blob_bytes"}
-    with attacked.attack() as client:
-        client.send(wire.request_head(seq=5, **{lengths[field]: length}))
-        assert client.receive_to_end() == error_bytes(5, "rpc_too_large")
-
-
-def test_all_lengths_at_their_largest_do_not_add_up_to_something_small(attacked: Attacked) -> None:
-    with attacked.attack() as client:
-        client.send(wire.request_head(seq=5, name_bytes=2**31 - 1, msg_bytes=2**32 - 1, blob_bytes=2**32 - 1))
-        assert client.receive_to_end() == error_bytes(5, "rpc_too_large")
-
-
-def test_a_peer_that_goes_on_sending_after_its_refusal_still_reads_it(attacked: Attacked) -> None:
-    with attacked.attack() as client:
-        client.send(wire.request_head(seq=5, msg_bytes=2**32 - 1) + bytes(1 << 20))
-        assert client.receive_exactly(len(error_bytes(5, "rpc_too_large"))) == error_bytes(5, "rpc_too_large")
 
 
 def test_the_smallest_and_the_largest_lengths_are_served(attacked: Attacked) -> None:
@@ -175,19 +116,6 @@ def test_pings_are_answered_whatever_their_format_and_seq(attacked: Attacked) ->
     assert [pong for pong in pongs if pong.seq in prompt] == [wire.Response(seq) for seq in seqs if seq in prompt]
 
 
-def test_action_0_with_a_message_is_an_action_that_nobody_handles(attacked: Attacked) -> None:
-    with attacked.attack() as client:
-        assert client.call(wire.PING, msg=wire.NIL).error_text == "rpc_decode"
-        assert client.call(wire.PING, msg=wire.NIL, blob=b"x").error_text == "rpc_decode"
-        client.ping()
-
-
-def test_a_blob_of_a_ping_is_dropped(attacked: Attacked) -> None:
-    with attacked.attack() as client:
-        assert client.call(wire.PING, blob=b"x" * 100_000) == wire.Response(1)
-        client.ping()
-
-
 def test_seqs_and_client_ids_are_the_clients_business(attacked: Attacked) -> None:
     """Repeated, falling and extreme seqs are answered as they come."""
     with attacked.attack() as client:
@@ -196,41 +124,11 @@ def test_seqs_and_client_ids_are_the_clients_business(attacked: Attacked) -> Non
             assert client.receive() == wire.Response(seq, msg=wire.pack(3))
 
 
-def test_numeric_actions_that_nobody_handles_are_answered(attacked: Attacked) -> None:
-    with attacked.attack() as client:
-        for action in (4, 255, 2**16, 2**31 - 1):
-            assert client.call(action, wire.NIL, b"blob").error_text == "rpc_decode"
-
-
-def test_action_strings_may_hold_any_bytes(attacked: Attacked) -> None:
-    names = [b"\0", b"\xff\xfe.\xfd", b".", b"..", b"CalculatorService.add\0", b"CalculatorService.\xc3\x28", b"\n" * 256]
-    with attacked.attack() as client:
-        for seq, name in enumerate(names, start=1):
-            client.send(wire.request_head(seq=seq, name_bytes=len(name), msg_bytes=1) + name + wire.NIL)
-            answer = client.receive()
-            assert answer.seq == seq
-            assert answer.error_text in ("rpc_decode", "rpc_service_notfound", "rpc_method_notfound")
-
-
 # --- Messages that do not decode ----------------------------------------------------------------------------------------
 
 WITH_UNKNOWN_FIELD = b"\x82\xa4path\xa1x\xa5other"
 
-BROKEN_MESSAGES = [
-    b"",
-    b"\xc1",  # no msgpack
-    b"\x92\x01",  # a value is missing
-    b"\x92\x01\x02\x03",  # one is too many
-    b"\xdd\xff\xff\xff\xff",  # 2^32 - 1 elements
-    b"\xdd\xff\xff\xff\xff" + b"\x01" * 1000,
-    b"\xdf\xff\xff\xff\xff\x01",
-    b"\xdb\xff\xff\xff\xff" + b"x" * 100,
-    b"\xc6\xff\xff\xff\xff" + b"x" * 100,
-    b"\xc9\xff\xff\xff\xff\x01",
-    b"\x91" * 65 + b"\x01",  # nested one level too deep
-    b"\x91" * 1_000_000,
-    b"\x81" * 1_000_000,
-]
+BROKEN_MESSAGES = list(hostile_server_rows.BROKEN_MESSAGES.values())
 # Whole values, but of no type that is asked for.
 WRONG_MESSAGES = [
     b"\x91" * 60 + b"\x01",

@@ -95,7 +95,7 @@ class Request:
     format_bits: int = 0
 
     def encoded(self) -> bytes:
-        name = self.action.encode() if isinstance(self.action, str) else b""
+        name = self.action.encode(errors="surrogateescape") if isinstance(self.action, str) else b""
         head = request_head(
             seq=self.seq,
             action=self.action if isinstance(self.action, int) else 0,

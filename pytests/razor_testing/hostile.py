@@ -1,0 +1,16 @@
+"""Hostile peers, as a catalogue: what each sends, how that must end, and what it may cost. For our service and for yours.
+
+    @pytest.mark.parametrize("row", hostile.SERVER_ROWS, ids=str)
+    def test_hostile_clients(row: hostile.ServerRow, my_target: hostile.Target, healthy: HealthyLoad) -> None:
+        row.check(my_target)
+        healthy.check(slowest=2.0)
+
+SERVER_ROWS are clients that attack a server (hostile_server_rows.py), CLIENT_ROWS servers that attack a client
+(hostile_client_rows.py). Attacks that take seconds of silence, or thousands of connections, are no rows.
+"""
+
+from razor_testing.hostile_client_rows import CLIENT_ROWS
+from razor_testing.hostile_row import Bounds, ClientRow, Ends, Error, Outcome, ServerRow, Target
+from razor_testing.hostile_server_rows import SERVER_ROWS
+
+__all__ = ["CLIENT_ROWS", "SERVER_ROWS", "Bounds", "ClientRow", "Ends", "Error", "Outcome", "ServerRow", "Target"]
