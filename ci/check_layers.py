@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "razor/base": set(),
     "razor/wire": {"razor/base"},
     "razor/json": {"razor/base", "razor/wire"},
+    "razor/history": {"razor/base", "razor/runtime", "razor/stream"},
     "razor/runtime": {"razor/base"},
     "razor/runtime/asio": {"razor/base", "razor/runtime"},
     "razor/stream": {"razor/base", "razor/wire", "razor/runtime"},
