@@ -200,9 +200,12 @@ def test_timeout_ends_a_test_that_hangs(pytester: pytest.Pytester) -> None:
         """
         import threading, time, pytest
 
+        @pytest.fixture
+        def started(razor_cluster):
+            return razor_cluster().start("a")
+
         @pytest.mark.razor_timeout(0.3)
-        def test_waits(razor_cluster):
-            razor_cluster().start("a")
+        def test_waits(started):
             threading.Event().wait()
 
         @pytest.mark.razor_timeout(60)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 PATH = Path(__file__).resolve()
 # What a test waits for an answer.
-SECONDS = 10.0
+SECONDS = 20.0
 READY = r"^listening (\S+)$"
 
 kept: list[object] = []
