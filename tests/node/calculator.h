@@ -2,6 +2,7 @@
 // CalculatorService: what razor_node offers, and what the golden cases were captured from.
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <system_error>
@@ -10,7 +11,6 @@
 #include <vector>
 
 #include "razor/api/service.h"
-#include "razor/history/history_recorder.h"
 #include "razor/runtime/runtime.h"
 #include "razor/wire/wire_error.h"
 
@@ -59,8 +59,9 @@ struct CalculatorService {
 
 class Calculator final : public CalculatorService {
  public:
-  /// Both outlive the service. With a `history`, echoed texts begin with the ids of their calls.
-  explicit Calculator(runtime::Clock& clock, HistoryRecorder* history = nullptr) : clock_(clock), history_(history) {}
+  /// `clock` outlives the service. `on_echo` is told of each text before it is echoed.
+  explicit Calculator(runtime::Clock& clock, std::function<void(std::string_view)> on_echo = {})
+      : clock_(clock), on_echo_(std::move(on_echo)) {}
 
   Call<std::int32_t, Unit> add(std::int32_t a, std::int32_t b) override {
     std::int32_t sum = 0;
@@ -79,11 +80,11 @@ class Calculator final : public CalculatorService {
     return doubled;
   }
   Call<std::string> echo(std::string text) override {
-    record(text);
+    if (on_echo_) on_echo_(text);
     return text;
   }
   Call<std::string> echo_coroutine(std::string text) override {
-    record(text);
+    if (on_echo_) on_echo_(text);
     co_return std::move(text);
   }
   Call<std::vector<std::uint8_t>> echo_bytes(std::vector<std::uint8_t> bytes) override { return bytes; }
@@ -109,12 +110,8 @@ class Calculator final : public CalculatorService {
   }
 
  private:
-  void record(std::string_view text) {
-    if (history_ != nullptr) history_->ran(text.substr(0, text.find(' ')));
-  }
-
   runtime::Clock& clock_;
-  HistoryRecorder* history_;
+  std::function<void(std::string_view)> on_echo_;
 };
 
 }  // namespace razor::node

@@ -34,7 +34,10 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log});
   Server server(runtime);
   FileActions files;
-  server.add(std::make_shared<Calculator>(runtime.clock(), history.get()));
+  std::function<void(std::string_view)> on_echo;
+  // The texts of a load with a history begin with the ids of their calls.
+  if (history) on_echo = [&history](std::string_view text) { history->ran(text.substr(0, text.find(' '))); };
+  server.add(std::make_shared<Calculator>(runtime.clock(), on_echo));
   server.set_fallback(files);
   server.accept_format(json_format());
 
