@@ -342,7 +342,7 @@ def test_a_server_that_closes_gracefully_costs_no_call_that_it_took(nodes: Nodes
     assert finished.status == OK
     report = checked(load.wait())
     answers = re.search(
-        r"closed: .* (\d+) dispatched, 0 overloaded, (\d+) draining, 0 refused; (\d+) answers .* (\d+) dropped", server.log
+        r"closed: .* (\d+) dispatched, 0 overloaded, (\d+) draining, 0 refused; (\d+) responses .* (\d+) dropped", server.log
     )
     assert answers is not None, server.log
     dispatched, draining, answered, dropped = map(int, answers.groups())

@@ -344,4 +344,4 @@ def test_several_pytest_processes_do_not_meet(pytester: pytest.Pytester) -> None
 def test_xdist_runs_it(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     pytester.makepyfile(PASSES + PASSES.replace("test_it", "test_another"))
-    run(pytester, "-n", "2").assert_outcomes(passed=2)
+    pytester.run(*command("-n", "2")).assert_outcomes(passed=2)
