@@ -1,0 +1,91 @@
+"""A user's own service under faults: the replicated store of tests/examples/store, three processes of it.
+
+Without a bug it passes; each bug that can be planted is found by the judge that is there for it, by the plan by which the
+simulator finds it, too (tests/examples/store/failover.plan).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import store
+from razor_testing.cluster import Cluster
+from razor_testing.history import History
+from razor_testing.plan import Plan
+from razor_testing.play import play
+from razor_testing.plugin import MakeCluster
+from razor_testing.proxy import FaultProxy
+from razor_testing.report import Seed
+from razor_testing.waiting import wait_until
+from store import BINARY, NAMES, READY, Clients, StoreClient, ask, command
+
+PLAN = Path(__file__).parent.parent / "tests/examples/store/failover.plan"
+CLIENTS = ("c0", "c1", "c2")
+
+pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built: ci/build example_store")
+
+
+# [quote:store]
+def test_the_store_keeps_what_it_promises(
+    razor_cluster: MakeCluster, razor_history: History, razor_chaos: Callable[..., Any], razor_seed: Seed
+) -> None:
+    cluster = razor_cluster()
+    for name in NAMES:
+        words = command("--history", str(razor_history.file_for(name)))
+        cluster.start(name, words, ready=READY, proxied=True)
+    for name in NAMES:
+        ask(cluster[name].address, "join", [cluster.address(other) for other in NAMES if other != name])
+    addresses = {name: cluster.address(name) for name in NAMES}
+    clients = Clients([StoreClient(razor_history, client, addresses) for client in CLIENTS], razor_seed.number)
+    kinds = ("kill", "pause", "cut", "slow_link", "reset")
+    with clients, razor_chaos(
+        razor_seed.number, processes=cluster, proxies=cluster.proxies, kinds=kinds, every=1.0
+    ) as chaos:
+        wait_until("some faults to be over", lambda: len(chaos.result.played) >= 6)
+    for name in NAMES:
+        ask(cluster[name].address, "record_stored")
+    assert not store.findings(razor_history)
+
+
+# [/quote]
+
+# With each what the judges say of it.
+BUGS = {
+    "none": "",
+    "acknowledge_early": "acknowledged means stored",
+    "stale_read": "not linearizable",
+    "run_twice": "at most once",
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(
+    bug: str, razor_cluster: MakeCluster, razor_proxy: Callable[[str], FaultProxy], razor_history: History
+) -> None:
+    cluster = razor_cluster()
+    for name in NAMES:
+        cluster.start(name, command("--history", str(razor_history.file_for(name)), "--bug", bug), ready=READY)
+    # One for each who talks to another.
+    links = {
+        (one, other): razor_proxy(cluster[other].address) for one in (*NAMES, *CLIENTS) for other in NAMES if one != other
+    }
+    for name in NAMES:
+        ask(cluster[name].address, "join", [links[name, other].address for other in NAMES if other != name])
+    # The simulated one begins so, too: the plan knows whom it hits.
+    wait_until("s1 to be the primary", lambda: bool(ask(cluster["s1"].address, "promote", next_epoch(cluster))))
+    clients = [
+        StoreClient(razor_history, client, {name: links[client, name].address for name in NAMES}) for client in CLIENTS
+    ]
+    with Clients(clients, seed=1), play(Plan.load(PLAN), processes=cluster, proxies=links) as player:
+        result = player.wait(60)
+    assert not result.skipped and not result.failed, result
+    for name in NAMES:
+        ask(cluster[name].address, "record_stored")
+    found = "\n".join(store.findings(razor_history))
+    assert BUGS[bug] in found if bug != "none" else not found, found
+
+
+def next_epoch(cluster: Cluster) -> int:
+    return 1 + max(int(ask(cluster[name].address, "status")["promised"]) for name in NAMES)
