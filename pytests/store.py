@@ -1,4 +1,4 @@
-"""The replicated store of tests/examples/store as a test sees it: clients that record what they do, and the judges of that."""
+"""The store of tests/examples/store as a test sees it: clients that record what they do, and the judges of that."""
 
 import itertools
 import os

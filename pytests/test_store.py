@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import store
+from razor_testing.client import ApplicationError, Client
 from razor_testing.cluster import Cluster
 from razor_testing.history import History
 from razor_testing.plan import Plan
@@ -85,6 +86,33 @@ def test_a_planted_bug_is_found(
         ask(cluster[name].address, "record_stored")
     found = "\n".join(store.findings(razor_history))
     assert BUGS[bug] in found if bug != "none" else not found, found
+
+
+def test_what_was_acknowledged_survives_the_kill_of_all(
+    razor_cluster: MakeCluster, razor_client: Callable[[str], Client], razor_history: History
+) -> None:
+    cluster = razor_cluster()
+    for name in NAMES:
+        cluster.start(name, command("--takeover", "0", "--history", str(razor_history.file_for(name))), ready=READY)
+    for name in NAMES:
+        ask(cluster[name].address, "join", [cluster.address(other) for other in NAMES if other != name])
+    assert ask(cluster["s1"].address, "promote", 1)
+    recorder = razor_history.recorder("test")
+    # As ids go, a hard one: the service's recorder writes it, too.
+    call_id = recorder.invoke("write", [7], key="x", call_id='\u00e9"\\\n\U0001f600')
+    recorder.ok(call_id, razor_client(cluster["s1"].address).call("Store.write", call_id, "x", 7))
+    cluster.kill_all()
+    cluster.restart_all()
+    # Its old epoch is no longer its own, and an old one is not given again.
+    with pytest.raises(ApplicationError):
+        razor_client(cluster["s1"].address).call("Store.read", "before", "x")
+    assert not ask(cluster["s2"].address, "promote", 1)
+    wait_until("s2 to be the primary", lambda: bool(ask(cluster["s2"].address, "promote", next_epoch(cluster))))
+    assert razor_client(cluster["s2"].address).call("Store.read", "after", "x") == 7
+    holders = sum(ask(cluster[name].address, "record_stored") for name in NAMES)
+    recorded = razor_history.read()
+    assert [line.process for line in recorded.applied if line.id == call_id] == ["s1"]
+    assert holders >= 2 and {line.id for line in recorded.stored} == {call_id}
 
 
 def next_epoch(cluster: Cluster) -> int:

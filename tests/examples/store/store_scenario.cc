@@ -75,7 +75,8 @@ razor::Task<void> run_replica(razor::Runtime& runtime, Scene& scene, std::size_t
   }
   (void)replica.join(peers);
   // So that plans know whom they hit first.
-  if (number == 0 && replica.status().promised == 0) (void)co_await replica.promote(1);
+  const bool is_first = number == 0 && replica.status().promised == 0;
+  if (is_first) (void)co_await replica.promote(1);
   co_await runtime.clock().sleep_for(razor::Duration::max());
 }
 
