@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from razor_testing import ledger, linearizability
+from razor_testing import ledger, linearizability, node
 from razor_testing.client import ApplicationError, CallError, Client
 from razor_testing.history import History
 from razor_testing.ledger import Rules
 from razor_testing.linearizability import Counter, Register
 
-BINARY = Path(os.environ.get("RAZOR_STORE") or Path(__file__).parent.parent / "build/tests/examples/example_store")
+# Beside the razor_node that is tested, unless RAZOR_STORE names another one.
+NODE = Path(os.environ.get(node.BINARY_VARIABLE) or node.DEFAULT_BINARY)
+BINARY = Path(os.environ.get("RAZOR_STORE") or NODE.parent / "examples" / "example_store")
 NAMES = ("s1", "s2", "s3")
 
 # Every call may be made again, with its id, so it may run more than once, but change something only once.
@@ -88,14 +90,13 @@ class StoreClient:
 
 
 class Clients:
-    """Some clients at work in the background of a `with` block: the first only reads, the others do all sorts of things.
-
-    A client that only reads stays with a replica for as long as that answers, where others have gone elsewhere already."""
+    """Some clients at work in the background of a `with` block: the first only reads, the second only changes, the others do
+    both. Who only reads, or only changes, stays with a replica for as long as that answers so much."""
 
     def __init__(self, clients: list[StoreClient], seed: int):
         self._clients = clients
         self._stopping = threading.Event()
-        work = (self._read, *itertools.repeat(self._change, len(clients) - 1))
+        work = (self._read, self._change, *itertools.repeat(self._do_both, len(clients)))
         self._threads = [
             threading.Thread(target=self._run, args=(what, client, random.Random(f"{seed}/{client.name}")), name=client.name)
             for what, client in zip(work, clients)
@@ -120,15 +121,19 @@ class Clients:
         client.read(chance.choice(("x", "y", COUNTER)))
 
     def _change(self, client: StoreClient, chance: random.Random) -> None:
-        match chance.randrange(8):
+        if chance.randrange(2):
+            client.write("x", chance.randrange(1000))
+        else:
+            client.add(chance.randrange(1, 10))
+
+    def _do_both(self, client: StoreClient, chance: random.Random) -> None:
+        match chance.randrange(4):
             case 0:
-                client.read(chance.choice(("x", "y", COUNTER)))
+                self._read(client, chance)
             case 1:
                 client.compare_and_set("y", client.read("y"), chance.randrange(1000))
-            case 2 | 3:
-                client.write("x", chance.randrange(1000))
             case _:
-                client.add(chance.randrange(1, 10))
+                self._change(client, chance)
 
 
 def findings(history: History) -> list[str]:

@@ -24,6 +24,7 @@ from store import BINARY, NAMES, READY, Clients, StoreClient, ask, command
 
 PLAN = Path(__file__).parent.parent / "tests/examples/store/failover.plan"
 CLIENTS = ("c0", "c1", "c2")
+ROUNDS_MAX = 5
 
 pytestmark = pytest.mark.skipif(not BINARY.is_file(), reason=f"{BINARY} is not built: ci/build example_store")
 
@@ -44,7 +45,7 @@ def test_the_store_keeps_what_it_promises(
     with clients, razor_chaos(
         razor_seed.number, processes=cluster, proxies=cluster.proxies, kinds=kinds, every=1.0
     ) as chaos:
-        wait_until("some faults to be over", lambda: len(chaos.result.played) >= 6)
+        wait_until("some faults to be over", lambda: len(chaos.result.played) >= 4)
     for name in NAMES:
         ask(cluster[name].address, "record_stored")
     assert not store.findings(razor_history)
@@ -61,31 +62,40 @@ BUGS = {
 }
 
 
-@pytest.mark.parametrize("bug", BUGS)
-def test_a_planted_bug_is_found(
-    bug: str, razor_cluster: MakeCluster, razor_proxy: Callable[[str], FaultProxy], razor_history: History
-) -> None:
-    cluster = razor_cluster()
+def found_by_the_plan(bug: str, cluster: Cluster, make_proxy: Callable[[str], FaultProxy], history: History) -> str:
+    """What the judges say of the calls of some clients while it is played."""
     for name in NAMES:
-        cluster.start(name, command("--history", str(razor_history.file_for(name)), "--bug", bug), ready=READY)
+        cluster.start(name, command("--history", str(history.file_for(name)), "--bug", bug), ready=READY)
     # One for each who talks to another.
     links = {
-        (one, other): razor_proxy(cluster[other].address) for one in (*NAMES, *CLIENTS) for other in NAMES if one != other
+        (one, other): make_proxy(cluster[other].address) for one in (*NAMES, *CLIENTS) for other in NAMES if one != other
     }
     for name in NAMES:
         ask(cluster[name].address, "join", [links[name, other].address for other in NAMES if other != name])
     # The simulated one begins so, too: the plan knows whom it hits.
     wait_until("s1 to be the primary", lambda: bool(ask(cluster["s1"].address, "promote", next_epoch(cluster))))
-    clients = [
-        StoreClient(razor_history, client, {name: links[client, name].address for name in NAMES}) for client in CLIENTS
-    ]
+    clients = [StoreClient(history, client, {name: links[client, name].address for name in NAMES}) for client in CLIENTS]
     with Clients(clients, seed=1), play(Plan.load(PLAN), processes=cluster, proxies=links) as player:
         result = player.wait(60)
     assert not result.skipped and not result.failed, result
     for name in NAMES:
         ask(cluster[name].address, "record_stored")
-    found = "\n".join(store.findings(razor_history))
-    assert BUGS[bug] in found if bug != "none" else not found, found
+    return "\n".join(store.findings(history))
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(
+    bug: str, razor_cluster: MakeCluster, razor_proxy: Callable[[str], FaultProxy], tmp_path: Path
+) -> None:
+    # A busy machine can make another one the primary before the plan hits s1.
+    for number in range(1 if bug == "none" else ROUNDS_MAX):
+        cluster = razor_cluster()
+        with History(tmp_path / f"round{number}.jsonl") as history:
+            found = found_by_the_plan(bug, cluster, razor_proxy, history)
+        cluster.kill_all()
+        if BUGS[bug] in found:
+            break
+    assert (BUGS[bug] in found) if bug != "none" else not found, found
 
 
 def test_what_was_acknowledged_survives_the_kill_of_all(
