@@ -16,8 +16,9 @@ constexpr std::string_view kSlashes = "//";
 constexpr std::string_view kTcpScheme = "tcp://";
 // sizeof(sockaddr_un::sun_path) - 1: a path ends with a zero byte, and an abstract name begins with one.
 constexpr std::size_t kUnixPathMax = 107;
-// Of a text that is shown in a message.
+// Of a text that is shown in a message; of what to write instead.
 constexpr std::size_t kShownMax = 120;
+constexpr std::size_t kAdviceMax = 240;
 
 // --- Errors ----------------------------------------------------------------------------------------------------------
 
@@ -55,20 +56,23 @@ class AddressCategory final : public std::error_category {
   }
 };
 
-// The text as a message shows it: in quotes, on one line, not endless.
-std::string shown(std::string_view text) {
-  const std::string_view front = text.substr(0, kShownMax);
-  std::string quoted = "\"";
+// On one line, and not endless.
+std::string printable(std::string_view text, std::size_t bytes_max) {
+  const std::string_view front = text.substr(0, bytes_max);
+  std::string printed;
   for (const char c : front) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      quoted += base::format("\\x{:02x}", byte);
+      printed += base::format("\\x{:02x}", byte);
     } else {
-      quoted += c;
+      printed += c;
     }
   }
-  return quoted + (front.size() < text.size() ? "...\"" : "\"");
+  return printed + (front.size() < text.size() ? "..." : "");
 }
+
+// The text as a message shows it.
+std::string shown(std::string_view text) { return base::format("\"{}\"", printable(text, kShownMax)); }
 
 // What is wrong, and what the user may have meant.
 struct Fault {
@@ -79,7 +83,7 @@ struct Fault {
 base::Result<Address> refused(std::string_view text, const Fault& fault) {
   std::string said =
       text.empty() ? std::string(text_of(fault.error)) : base::format("{}: {}", shown(text), text_of(fault.error));
-  if (!fault.advice.empty()) said += base::format(" ({})", fault.advice);
+  if (!fault.advice.empty()) said += base::format(" ({})", printable(fault.advice, kAdviceMax));
   return {make_error_code(fault.error), std::move(said)};
 }
 
@@ -94,6 +98,7 @@ bool is_ipv4(const std::string& host) {
 
 // Without a zone.
 std::optional<in6_addr> ipv6_of(const std::string& host) {
+  if (host.find('\0') != host.npos) return std::nullopt;  // inet_pton would see only what is in front of it
   in6_addr address{};
   if (::inet_pton(AF_INET6, host.c_str(), &address) != 1) return std::nullopt;
   return address;
