@@ -49,9 +49,8 @@ def test_the_store_keeps_what_it_promises(
     for name in NAMES:
         ask(cluster[name].address, "record_stored")
     assert not store.findings(razor_history)
+    # [/quote]
 
-
-# [/quote]
 
 # With each what the judges say of it.
 BUGS = {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "replica.h"
+#include "replica_services.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "replica.h"
+#include "replica_services.h"
 
 namespace {
 
