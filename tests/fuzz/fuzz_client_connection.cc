@@ -1,6 +1,6 @@
-// A client's connection whose input is a script: calls are submitted, cancelled and moved, the transport takes bytes or breaks,
-// time passes, and the peer sends responses, true ones and any bytes. Each call ends once; what goes out is whole frames, in
-// order; a response reaches the call that it names; a call that says that it did not run was not sent.
+// A client's connection whose input is a script: calls are submitted, cancelled and moved, the transport takes bytes or
+// breaks, time passes, and the peer sends responses, true ones and any bytes. Each call ends once; what goes out is whole
+// frames, in order; a response reaches the call that it names; a call that says that it did not run was not sent.
 
 #include <deque>
 #include <memory>

@@ -1,6 +1,7 @@
-// A server's connection whose input is a script: the peer sends requests, pings and any bytes, handlers answer at once, later,
-// or never, the transport takes responses, time passes, and the server drains. As long as the connection is not closed, each
-// request and ping of it is answered once, in whole frames; no handler is answered twice, and none is forgotten.
+// A server's connection whose input is a script: the peer sends requests, pings and any bytes, handlers answer at once,
+// later, or never, the transport takes responses, time passes, and the server drains. As long as the connection is not
+// closed, each request and ping of it is answered once, in whole frames; no handler is answered twice, and none is
+// forgotten.
 
 #include <map>
 

@@ -1,8 +1,8 @@
 #pragma once
 // What both frame readers must do whatever arrives: find the same however it is sliced, account for every byte, and hold no
-// more memory than what has arrived calls for. The input: a byte that names the limits, four lengths of reads, how many zeros
-// follow at the end (large frames out of small inputs; mostly none, since they take time), then the bytes of the connection.
-
+// more memory than what has arrived calls for. The input: a byte that names the limits, four lengths of reads, how many
+// zeros follow at the end (large frames out of small inputs; mostly none, since they take time), then the bytes of the
+// connection.
 #include <array>
 #include <cstring>
 

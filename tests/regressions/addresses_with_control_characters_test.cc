@@ -3,9 +3,9 @@
 // "[::1<zero byte>x]:80" was taken for an address: inet_pton reads a C string, and saw "::1" only. Its host printed with the
 // zero byte in it, and connecting went to ::1.
 //
-// A message that says why a text is no address shows the text with its control characters written out; but the advice what to
-// write instead repeated them as they were, and all of the text. So a configuration with a line end in an address, or with a
-// megabyte of something else, put lines of its own into a log.
+// A message that says why a text is no address shows the text with its control characters written out; but the advice what
+// to write instead repeated them as they were, and all of the text. So a configuration with a line end in an address, or
+// with a megabyte of something else, put lines of its own into a log.
 
 #include <gtest/gtest.h>
 
