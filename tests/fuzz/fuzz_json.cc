@@ -1,5 +1,5 @@
-// Messages in JSON. The input: a byte, then, where it is even, a text that a peer sends; else a message of msgpack that is to
-// be said in JSON. What is read is said as a text that reads as the same, and is said as the same text again.
+// Messages in JSON. The input: a byte, then, where it is even, a text that a peer sends; else a message of msgpack that is
+// to be said in JSON. What is read is said as a text that reads as the same, and is said as the same text again.
 
 #include "razor/json/json_format.h"
 #include "razor/wire/codec.h"

@@ -3,6 +3,7 @@
 // more memory than what has arrived calls for. The input: a byte that names the limits, four lengths of reads, how many
 // zeros follow at the end (large frames out of small inputs; mostly none, since they take time), then the bytes of the
 // connection.
+
 #include <array>
 #include <cstring>
 
