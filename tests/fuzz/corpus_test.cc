@@ -1,5 +1,5 @@
-// The corpus of each fuzz target (corpus/<target>.txt), once: what was found stays mended, and targets keep to what they promise
-// between two runs of ci/fuzz.
+// The corpus of each fuzz target (corpus/<target>.txt), once: what was found stays mended, and targets keep to what they
+// promise between two runs of ci/fuzz.
 
 #include <gtest/gtest.h>
 

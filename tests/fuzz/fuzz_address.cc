@@ -1,5 +1,5 @@
-// Addresses, which people write: a text that is one is printed, and read again, as the same address. Of one that is none, the
-// message is a line for a terminal or a log.
+// Addresses, which people write: a text that is one is printed, and read again, as the same address. Of one that is none,
+// the message is a line for a terminal or a log.
 
 #include "razor/runtime/address.h"
 #include "tests/fuzz/fuzz_target.h"

@@ -1,6 +1,6 @@
-// A client's connection whose input is a script: calls are submitted, cancelled and moved, the transport takes bytes or breaks,
-// time passes, and the peer sends responses, true ones and any bytes. Each call ends once; what goes out is whole frames, in
-// order; a response reaches the call that it names; a call that says that it did not run was not sent.
+// A client's connection whose input is a script: calls are submitted, cancelled and moved, the transport takes bytes or
+// breaks, time passes, and the peer sends responses, true ones and any bytes. Each call ends once; what goes out is whole
+// frames, in order; a response reaches the call that it names; a call that says that it did not run was not sent.
 
 #include <deque>
 #include <memory>
@@ -63,14 +63,19 @@ class Call final : public stream::Exchange {
 class Script {
  public:
   explicit Script(Input& input)
-      : input_(input), runs_out_of_time_(!input.flag()), config_(read_config(input)), connection_(config_, 77, peer_, log_) {}
+      : input_(input),
+        runs_out_of_time_(!input.flag()),
+        config_(read_config(input)),
+        connection_(config_, 77, peer_, log_) {}
   ~Script() {
     terminate();
     settle();
     RAZOR_CHECK(calls_.empty(), "{} calls have not ended with their connection", calls_.size());
     const stream::ClientStats stats = connection_.stats();
-    RAZOR_CHECK(stats.calls_submitted == records_.size(), "{} calls are counted of {}", stats.calls_submitted, records_.size());
-    RAZOR_CHECK(stats.in_flight == 0 && stats.queued == 0, "{} in flight, {} queued at the end", stats.in_flight, stats.queued);
+    RAZOR_CHECK(stats.calls_submitted == records_.size(), "{} calls are counted of {}", stats.calls_submitted,
+                records_.size());
+    RAZOR_CHECK(stats.in_flight == 0 && stats.queued == 0, "{} in flight, {} queued at the end", stats.in_flight,
+                stats.queued);
     for (const Record& record : records_) {
       RAZOR_CHECK(record.has_ended != record.was_cancelled, "call {} has ended {}", record.id, record.has_ended);
       RAZOR_CHECK(!record.was_seen || record.ran != Ran::no, "call {} was sent, and says that it did not run", record.id);
@@ -151,8 +156,8 @@ class Script {
   void check() {
     const stream::ClientStats stats = connection_.stats();
     RAZOR_CHECK(stats.in_flight <= config_.window, "{} in flight", stats.in_flight);
-    RAZOR_CHECK(stats.queued <= config_.queue_calls_max && stats.queued_bytes <= config_.queue_bytes_max, "{} queued, of {} bytes",
-                stats.queued, stats.queued_bytes);
+    RAZOR_CHECK(stats.queued <= config_.queue_calls_max && stats.queued_bytes <= config_.queue_bytes_max,
+                "{} queued, of {} bytes", stats.queued, stats.queued_bytes);
     RAZOR_CHECK(stats.bytes_sent == taken_ && stats.bytes_received == received_, "{} bytes sent of {}, {} received of {}",
                 stats.bytes_sent, taken_, stats.bytes_received, received_);
     RAZOR_CHECK(!cutter_.broken(), "what goes out is no frame");
@@ -184,7 +189,8 @@ class Script {
     }
     static constexpr wire::Action kActions[] = {5u, 5u, 5u, "A.b", "A.b", 0u, 0x8000'0001u};  // 0 and the last one are none
     test::put_little(scratch_, record.id);
-    record.message = std::string(base::as_text(scratch_)) + std::string((how >> 6) * 66u, 'm');  // at most 202 bytes: above the limit
+    record.message =
+        std::string(base::as_text(scratch_)) + std::string((how >> 6) * 66u, 'm');  // at most 202 bytes: above the limit
     scratch_.clear();
     if ((how & 0x40) != 0) record.blob = std::string(input_.byte(), 'b');
     connection_.begin(call, kActions[(how >> 3) & 7], options).put(base::as_bytes(record.message));
@@ -293,7 +299,8 @@ class Script {
     }
   }
   void obey() {
-    if (connection_.is_drained() && !connection_.can_write()) connection_.terminate(Errc::connection_lost, "nothing is owed");
+    if (connection_.is_drained() && !connection_.can_write())
+      connection_.terminate(Errc::connection_lost, "nothing is owed");
     if (connection_.has_ended()) incoming_.clear();
   }
   void terminate() {

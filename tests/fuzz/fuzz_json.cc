@@ -1,5 +1,5 @@
-// Messages in JSON. The input: a byte, then, where it is even, a text that a peer sends; else a message of msgpack that is to be
-// said in JSON. What is read is said as a text that reads as the same, and is said as the same text again.
+// Messages in JSON. The input: a byte, then, where it is even, a text that a peer sends; else a message of msgpack that is
+// to be said in JSON. What is read is said as a text that reads as the same, and is said as the same text again.
 
 #include "razor/json/json_format.h"
 #include "razor/wire/codec.h"
@@ -9,7 +9,7 @@
 namespace razor::fuzz {
 namespace {
 
-// A `[` of one byte takes 8 bytes, and what counts it 16 in blocks of 512; the parser's own texts are as long as the longest of its.
+// A `[` of one byte takes 8 bytes, and a level of the parser 16; a text is held once by the parser and once as a value.
 constexpr std::ptrdiff_t kHeldForEachByte = 64;
 constexpr std::ptrdiff_t kHeldForNothing = 16'384;
 

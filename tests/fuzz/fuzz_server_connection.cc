@@ -1,6 +1,7 @@
-// A server's connection whose input is a script: the peer sends requests, pings and any bytes, handlers answer at once, later, or
-// never, the transport takes responses, time passes, and the server drains. As long as the connection is not closed, each request
-// and ping of it is answered once, in whole frames; no handler is answered twice, and none is forgotten.
+// A server's connection whose input is a script: the peer sends requests, pings and any bytes, handlers answer at once,
+// later, or never, the transport takes responses, time passes, and the server drains. As long as the connection is not
+// closed, each request and ping of it is answered once, in whole frames; no handler is answered twice, and none is
+// forgotten.
 
 #include <map>
 
@@ -41,7 +42,8 @@ class Script final : public stream::RequestHandler {
 
   // --- RequestHandler
   void handle(const wire::RequestFrame& frame, const wire::WireFormat*) override {
-    RAZOR_CHECK(connection_.state() == Drain::State::serving, "dispatched in state {}", static_cast<int>(connection_.state()));
+    RAZOR_CHECK(connection_.state() == Drain::State::serving, "dispatched in state {}",
+                static_cast<int>(connection_.state()));
     running_.push_back(frame.head.seq);
     // A handler that is a plain function answers below this.
     if (frame.msg.size() % 3 == 1) answer(running_.size() - 1, frame.msg.size());
@@ -92,10 +94,11 @@ class Script final : public stream::RequestHandler {
 
   void check() {
     const stream::ConnectionStats stats = connection_.stats();
-    RAZOR_CHECK(stats.handlers == running_.size() && common_.stats.handlers == running_.size(), "{} handlers are counted of {}",
-                stats.handlers, running_.size());
-    RAZOR_CHECK(running_.size() <= common_.config.handlers_per_connection_max && running_.size() <= common_.config.handlers_max,
-                "{} handlers run", running_.size());
+    RAZOR_CHECK(stats.handlers == running_.size() && common_.stats.handlers == running_.size(),
+                "{} handlers are counted of {}", stats.handlers, running_.size());
+    RAZOR_CHECK(
+        running_.size() <= common_.config.handlers_per_connection_max && running_.size() <= common_.config.handlers_max,
+        "{} handlers run", running_.size());
     RAZOR_CHECK(stats.bytes_sent == taken_ && stats.bytes_received == received_, "{} bytes sent of {}, {} received of {}",
                 stats.bytes_sent, taken_, stats.bytes_received, received_);
     RAZOR_CHECK(!cutter_.broken(), "what goes out is no frame");
@@ -237,7 +240,8 @@ class Script final : public stream::RequestHandler {
       bytes = bytes.subspan(count);
       expected_reader_.commit(count);
       wire::RequestReader::Found found{};
-      while ((found = expected_reader_.next()) == wire::RequestReader::Found::frame) ++owed_[expected_reader_.frame().head.seq];
+      while ((found = expected_reader_.next()) == wire::RequestReader::Found::frame)
+        ++owed_[expected_reader_.frame().head.seq];
       if (found != wire::RequestReader::Found::fault) continue;
       is_faulty_ = true;
       if (expected_reader_.fault() != wire::HeadFault::magic) ++owed_[expected_reader_.faulty_head().seq];

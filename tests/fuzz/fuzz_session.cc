@@ -1,6 +1,6 @@
-// Whole streams over the simulated network: a peer does what the script says, beside honest ones. The input: a byte that says what
-// it attacks, a server or a client, then what it sends, and when. The server answers its honest client all the time, and closes when it
-// is told to; each call of the attacked client ends by its deadline.
+// Whole streams over the simulated network: a peer does what the script says, beside honest ones. The input: a byte that
+// says what it attacks, a server or a client, then what it sends, and when. The server answers its honest client all the
+// time, and closes when it is told to; each call of the attacked client ends by its deadline.
 
 #include <array>
 #include <vector>
@@ -28,7 +28,7 @@ constexpr base::Duration kAttackLasts = 4s;
 constexpr base::Duration kCallTimeout = 500ms;
 constexpr base::Duration kRunLasts = 8s;
 
-// --- The peer of the script -------------------------------------------------------------------------------------------------
+// --- The peer of the script -----------------------------------------------------------------------------------------
 
 // A frame, honest but for what the script changes in its head.
 base::Bytes frame_of(Input& input, bool is_request) {
@@ -114,7 +114,7 @@ Task<void> attack_client(razor::Runtime& runtime, Input& input) {
   co_await attack(runtime.clock(), std::move(*stream), input, false);
 }
 
-// --- Those that are attacked --------------------------------------------------------------------------------------------------
+// --- Those that are attacked ----------------------------------------------------------------------------------------
 
 class Handlers final : public razor::Dispatch {
  public:
@@ -171,7 +171,8 @@ Task<void> call_honestly(razor::Runtime& runtime, runtime::Address server, Seen&
   options.timeout = kCallTimeout;
   while (runtime.clock().now() < until) {
     const auto answer = co_await stream->call_encoded(kEcho, base::as_bytes("honest"), options);
-    RAZOR_CHECK(answer->ok() && base::as_text(answer->msg()) == "honest", "an honest client is not served: {}", answer->message());
+    RAZOR_CHECK(answer->ok() && base::as_text(answer->msg()) == "honest", "an honest client is not served: {}",
+                answer->message());
     ++seen.ended;
     co_await runtime.clock().sleep_for(250ms);
   }

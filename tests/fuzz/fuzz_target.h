@@ -1,7 +1,7 @@
 #pragma once
-// Fuzz targets: each is one function of an input, which is any bytes. It checks what must hold whatever they are, and ends the
-// process by RAZOR_CHECK where it does not. libfuzzer_main.cc makes a program of libFuzzer of one of them, corpus_test.cc a
-// plain test of all.
+// Fuzz targets: each is one function of an input, which is any bytes. It checks what must hold whatever they are, and ends
+// the process by RAZOR_CHECK where it does not. libfuzzer_main.cc makes a program of libFuzzer of one of them,
+// corpus_test.cc a plain test of all.
 //
 //   RAZOR_FUZZ_TARGET(address) { … }      // is given `razor::fuzz::Input input`
 
@@ -51,7 +51,7 @@ struct TargetEntry {
 
 }  // namespace razor::fuzz
 
-#define RAZOR_FUZZ_TARGET(name)                                                              \
-  static void fuzz_##name(::razor::fuzz::Input input);                                       \
-  static const ::razor::fuzz::TargetEntry fuzz_##name##_entry(#name, fuzz_##name);           \
+#define RAZOR_FUZZ_TARGET(name)                                                    \
+  static void fuzz_##name(::razor::fuzz::Input input);                             \
+  static const ::razor::fuzz::TargetEntry fuzz_##name##_entry(#name, fuzz_##name); \
   static void fuzz_##name([[maybe_unused]] ::razor::fuzz::Input input)

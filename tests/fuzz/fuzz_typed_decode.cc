@@ -1,5 +1,6 @@
-// What a peer sends as a value of a type. The input: a byte that chooses the type, then the message. What decodes is encoded,
-// decodes again, and is then encoded as the same bytes; what is held meanwhile is in proportion to what has arrived.
+// What a peer sends as a value of a type. The input: a byte that chooses the type, then the message. What decodes is
+// encoded, decodes again, and is then encoded as the same bytes; what is held meanwhile is in proportion to what has
+// arrived.
 
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/memory_meter.h"

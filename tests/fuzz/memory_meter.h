@@ -42,7 +42,8 @@ class MemoryMeter {
     peak_ = std::max(peak_, held_);
   }
   static void on_free(const volatile void* block) {
-    if (counts_ && block != nullptr) held_ -= static_cast<std::ptrdiff_t>(__sanitizer_get_allocated_size(const_cast<void*>(block)));
+    if (counts_ && block != nullptr)
+      held_ -= static_cast<std::ptrdiff_t>(__sanitizer_get_allocated_size(const_cast<void*>(block)));
   }
 #endif
 

@@ -1,7 +1,8 @@
 #pragma once
-// What both frame readers must do whatever arrives: find the same however it is sliced, account for every byte, and hold no more
-// memory than what has arrived calls for. The input: a byte that names the limits, four lengths of reads, how many zeros follow
-// at the end (large frames out of small inputs; mostly none, since they take time), then the bytes of the connection.
+// What both frame readers must do whatever arrives: find the same however it is sliced, account for every byte, and hold no
+// more memory than what has arrived calls for. The input: a byte that names the limits, four lengths of reads, how many
+// zeros follow at the end (large frames out of small inputs; mostly none, since they take time), then the bytes of the
+// connection.
 
 #include <array>
 #include <cstring>
@@ -61,8 +62,8 @@ class Reading {
 
   bool operator==(const Reading& other) const {
     return are_equal(found_, other.found_) && has_fault() == other.has_fault() && reader_.fault() == other.reader_.fault() &&
-           (has_fault() ||
-            (reader_.partial_bytes() == other.reader_.partial_bytes() && reader_.has_partial_head() == other.reader_.has_partial_head()));
+           (has_fault() || (reader_.partial_bytes() == other.reader_.partial_bytes() &&
+                            reader_.has_partial_head() == other.reader_.has_partial_head()));
   }
 
  private:
@@ -73,11 +74,13 @@ class Reading {
       const Frame& frame = reader_.frame();
       check_within(frame, limits_);
       const std::size_t parts = name_of(frame).size() + frame.msg.size() + frame.blob.size();
-      RAZOR_CHECK(frame.head.body_bytes() == parts, "a body of {} bytes, and {} in its parts", frame.head.body_bytes(), parts);
+      RAZOR_CHECK(frame.head.body_bytes() == parts, "a body of {} bytes, and {} in its parts", frame.head.body_bytes(),
+                  parts);
       framed_ += Frame::kHeadBytes + parts;
       std::array<std::byte, Frame::kHeadBytes> head;
       wire::store_head(head.data(), frame.head);
-      for (const base::ByteView part : {base::ByteView(head), name_of(frame), frame.msg}) found_.insert(found_.end(), part.begin(), part.end());
+      for (const base::ByteView part : {base::ByteView(head), name_of(frame), frame.msg})
+        found_.insert(found_.end(), part.begin(), part.end());
       if (frame.source != nullptr) {
         const base::Blob kept = wire::take_blob(frame.blob, frame.source);
         RAZOR_CHECK(are_equal(kept.view(), frame.blob), "a blob that was taken is another");
@@ -88,8 +91,8 @@ class Reading {
       RAZOR_CHECK(reader_.faulty_head().check(limits_) == reader_.fault(), "another fault than the head's");
       RAZOR_CHECK(reader_.next() == Found::fault, "something behind a fault");
     } else {
-      RAZOR_CHECK(framed_ + reader_.partial_bytes() == received_, "of {} bytes, {} in frames and {} left", received_, framed_,
-                  reader_.partial_bytes());
+      RAZOR_CHECK(framed_ + reader_.partial_bytes() == received_, "of {} bytes, {} in frames and {} left", received_,
+                  framed_, reader_.partial_bytes());
     }
   }
   void check_memory() const {

@@ -63,7 +63,8 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   for (const char c : front) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) {
-      printed += base::format("\\x{:02x}", byte);
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      printed += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 0xf]};
     } else {
       printed += c;
     }
