@@ -24,6 +24,8 @@ from razor_testing.spawning import Limits
 # same when all were away.
 IN_USE = 1.5
 SILENCE = limits.PING_INTERVAL + limits.PING_TIMEOUT + 0.5
+# After which a pool gives up a connection that it cannot make another one beside (connect_policy.h), and how long it asks.
+SILENT_MAX, PROBE = 15.0, 1.0
 LOST = frozenset({"connection_lost (ran: maybe)"})
 
 
@@ -138,11 +140,20 @@ def black_hole(trial: Trial) -> None:
     trial.recovers(IN_USE)
 
 
-@scenario("connections are gone at the server's end only (half-open)", proxied=True)
-def half_open(trial: Trial) -> None:
+def forget_connections(trial: Trial, within: float) -> None:
     trial.proxy_of(trial.draw_server()).break_connections(silently=True)
     trial.while_calls_go_on(0.5)
-    trial.recovers(SILENCE + IN_USE)
+    trial.recovers(within)
+
+
+@scenario("connections are gone at the server's end only (half-open)", proxied=True, load={"connections": 2})
+def half_open(trial: Trial) -> None:
+    forget_connections(trial, SILENCE + IN_USE)
+
+
+@scenario("the same, and the pool may have no other connection to that server", proxied=True)
+def half_open_at_the_cap(trial: Trial) -> None:
+    forget_connections(trial, SILENT_MAX + PROBE + IN_USE)
 
 
 @scenario("a link is cut, both ways or one, and comes back", proxied=True)

@@ -157,6 +157,19 @@ TEST_F(ConnectPolicyTest, TheRateLimitsConnectingAndNotAsking) {
   EXPECT_EQ(next(view), Kind::ask_open);
 }
 
+// What is at the cap, and silent, can only be waited for; but not for ever.
+TEST_F(ConnectPolicyTest, AConnectionThatIsSilentAtTheCapIsGivenUpInTheEnd) {
+  EndpointView view = unhealthy(HealthState::suspect);
+  view.has_place = false;
+  EXPECT_EQ(next(view), Kind::nothing);
+  view.silent_until = now_ + 3s;
+  EXPECT_EQ(wait(view), 3s);
+  view.silent_until = now_;
+  EXPECT_EQ(next(view), Kind::give_up);
+  view.has_place = true;
+  EXPECT_EQ(next(view), Kind::connect) << "another one can be made beside it";
+}
+
 // Whatever the endpoint is: what is named can be done, and a wait is for later.
 RC_GTEST_PROP(ConnectPolicy, NamesOnlyWhatCanBeDone, ()) {
   ConnectPolicy policy(some_config(), 1, 2);
@@ -182,11 +195,13 @@ RC_GTEST_PROP(ConnectPolicy, NamesOnlyWhatCanBeDone, ()) {
     view.has_forgotten = one_in(2);
     view.can_ask_open = view.has_open && one_in(2);
     view.can_ask_left = one_in(2);
+    if (one_in(3)) view.silent_until = now + pick(-20, 20) * 1s;
     const ConnectStep step = policy.next(view, now);
     RC_ASSERT((step.kind != Kind::nothing) == ConnectPolicy::wants_work(view));
     if (step.kind == Kind::wait) RC_ASSERT(step.until > now);
     if (step.kind == Kind::connect) RC_ASSERT(view.has_place);
     if (step.kind == Kind::replace) RC_ASSERT(view.has_forgotten && !view.has_place);
+    if (step.kind == Kind::give_up) RC_ASSERT(view.silent_until <= now && !view.has_place && !view.has_forgotten);
     if (step.kind == Kind::ask_open) RC_ASSERT(view.can_ask_open && view.health == HealthState::suspect);
     if (step.kind == Kind::ask_left) RC_ASSERT(view.can_ask_left && !view.has_place && !view.has_forgotten);
     if (step.kind == Kind::nothing) continue;

@@ -101,6 +101,7 @@ class TestServer {
   bool dies_on_calls = false; ///< begins them, and starts anew instead of answering
   int dies_so_often = 1'000'000;
   bool leads = true;
+  stream::ServerConfig config;  ///< when it is started the next time
   std::string names;          ///< who leads, if it knows
 
   // --- What it has seen
@@ -214,7 +215,7 @@ class TestServer::Actions final : public Dispatch {
 
 inline Task<void> TestServer::serve(Runtime& runtime, TestServer& self) {
   Actions actions(self);
-  Server server(runtime);
+  Server server(runtime, self.config);
   server.add(std::make_shared<WorkImpl>(runtime, self));
   server.set_fallback(actions);
   const auto bound = server.listen(Address::tcp("0.0.0.0", kPoolPort));

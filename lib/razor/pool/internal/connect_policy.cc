@@ -21,11 +21,15 @@ bool ConnectPolicy::wants_work(const EndpointView& endpoint) {
   } else if (!endpoint.is_active) {
     return false;
   }
-  return endpoint.has_place || endpoint.has_forgotten || to_ask(endpoint) != Kind::nothing;
+  return can_do_something(endpoint) || endpoint.silent_until != TimePoint::max();
 }
 
 ConnectStep ConnectPolicy::next(const EndpointView& endpoint, TimePoint now) const {
   if (!wants_work(endpoint)) return {};
+  if (!can_do_something(endpoint)) {
+    if (endpoint.silent_until > now) return {Kind::wait, endpoint.silent_until};
+    return {Kind::give_up};
+  }
   const Kind asked = to_ask(endpoint);
   TimePoint at = grows(endpoint) ? growth_not_before_ : not_before_;
   if (asked == Kind::nothing) at = std::max(at, rate_.next());

@@ -4,7 +4,9 @@
 //
 // A connection that takes no more calls still has its socket until what it carries has ended, and so counts against the
 // cap. At the cap it is not cut, which would leave its calls `maybe`: one for which nobody waits is ended, and any other is
-// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines.
+// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines. A
+// silent one, whose peer's machine goes on acknowledging, is given up like that after kSilenceMax: else it would keep its
+// address out of use for ever, where something between the two has forgotten the connection.
 //
 // After a failure the next attempt waits for a back-off, and any attempt to connect for the rate. A connection beside others
 // that work has a back-off of its own: that there cannot be more of them says nothing of the address.
@@ -28,7 +30,12 @@ struct EndpointView {
   bool has_forgotten = false;  ///< a connection that takes no more calls, and whose callers all wait no more
   bool can_ask_open = false;  ///< one that takes calls could be asked for a sign of life
   bool can_ask_left = false;  ///< one that was given up, but not by the peer, could be
+  base::TimePoint silent_until = base::TimePoint::max();  ///< when a silent one is given up; max: there is none
 };
+
+/// How long a connection may be silent that no other can be made beside. Longer than most processes stand still: one that
+/// goes on is used again at once over the connection that it has.
+inline constexpr base::Duration kSilenceMax = std::chrono::seconds(15);
 
 struct ConnectStep {
   enum class Kind : std::uint8_t {
@@ -38,6 +45,7 @@ struct ConnectStep {
     ask_left,  ///< a connection that was given up
     connect,
     replace,  ///< end a forgotten connection, then connect
+    give_up,  ///< a connection that has been silent for too long takes no more calls
   };
 
   Kind kind = Kind::nothing;
@@ -79,6 +87,9 @@ class ConnectPolicy {
 
  private:
   static ConnectStep::Kind to_ask(const EndpointView& endpoint);
+  static bool can_do_something(const EndpointView& endpoint) {
+    return endpoint.has_place || endpoint.has_forgotten || to_ask(endpoint) != ConnectStep::Kind::nothing;
+  }
   static bool grows(const EndpointView& endpoint) { return endpoint.health == HealthState::healthy && endpoint.has_open; }
 
   Backoff backoff_;

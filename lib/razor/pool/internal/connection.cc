@@ -47,6 +47,8 @@ void ConnectionList::describe(EndpointView& view) const {
       view.can_ask_open = view.can_ask_open || one->can_be_asked();
     } else if (one->is_leaving) {
       view.can_ask_left = view.can_ask_left || one->can_be_asked();
+    } else if (one->stream.is_open()) {
+      view.silent_until = std::min(view.silent_until, one->silent_until());
     }
   }
   for (const auto& one : leaving_) {
@@ -62,7 +64,8 @@ Connection* ConnectionList::to_ask(ConnectStep::Kind step) const {
     case ConnectStep::Kind::nothing:
     case ConnectStep::Kind::wait:
     case ConnectStep::Kind::connect:
-    case ConnectStep::Kind::replace: break;
+    case ConnectStep::Kind::replace:
+    case ConnectStep::Kind::give_up: break;
   }
   return nullptr;
 }
@@ -104,6 +107,12 @@ void ConnectionList::add(std::unique_ptr<Connection> connection) {
 
 void ConnectionList::leave_all() {
   for (const auto& connection : open_) connection->is_leaving = true;
+}
+
+void ConnectionList::leave_silent(TimePoint now) {
+  for (const auto& connection : open_) {
+    if (connection->stream.is_silent() && connection->silent_until() <= now) connection->is_leaving = true;
+  }
 }
 
 void ConnectionList::end_forgotten() {

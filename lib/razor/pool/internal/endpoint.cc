@@ -166,6 +166,11 @@ runtime::Task<void> Endpoint::work() {
       waits_to_grow_ = false;
       continue;
     }
+    if (step.kind == ConnectStep::Kind::give_up) {
+      connections_.leave_silent(begun);
+      owner_.on_endpoint_changed();
+      continue;
+    }
     bool has_memory = true;
     try {
       if (Connection* asked = connections_.to_ask(step.kind)) {
