@@ -26,7 +26,8 @@ class RuleName {
   RuleName(std::string_view name) : name_(name) { RAZOR_CHECK(is_good(name), "a rule's name: '{}'", name); }
   template <std::integral Number>
   RuleName(Number number)
-      : name_(number_.data(),
+      : number_{},  // clang 19 overlooks an initialiser at the member, in a template
+        name_(number_.data(),
               static_cast<std::size_t>(std::to_chars(number_.begin(), number_.end(), number).ptr - number_.begin())) {}
   RuleName(const RuleName&) = delete;
 
