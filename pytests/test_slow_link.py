@@ -18,6 +18,8 @@ from razor_testing.node import OK, Nodes, Process, Server
 from razor_testing.proxy import FaultProxy
 from razor_testing.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 MIB = 1024 * 1024
 RATE = 1_500_000  # bytes a second
 # What the link holds each way, and each of its sockets: a large message waits at its sender, not within the link.
