@@ -71,6 +71,11 @@ class SaidByHandler(Exception):
     is_of_application = True
 
 
+class TimedOut(Exception):
+    ran = "maybe"
+    code = "deadline_exceeded"
+
+
 class Undecodable(Exception):
     ran = "yes"
 
@@ -81,16 +86,18 @@ class Undecodable(Exception):
         (Refused("r"), FAILED, "no"),
         (SaidByHandler("s"), FAILED, "yes"),
         (Undecodable("u"), MAYBE, "yes"),
+        (TimedOut("no response within 2 s"), MAYBE, "maybe"),
         (OSError(), MAYBE, "maybe"),
     ],
-    ids=["refused", "the handler's", "undecodable", "unknown"],
+    ids=["refused", "the handler's", "undecodable", "in no time", "unknown"],
 )
 def test_an_exception_says_how_a_call_ended(tmp_path: Path, escaped: Exception, outcome: str, ran: str) -> None:
     with History(tmp_path / "h") as history:
         with pytest.raises(type(escaped)), history.recorder("test").call("read"):
             raise escaped
         (call,) = history.calls
-        assert (call.outcome, call.ran, call.error) == (outcome, ran, str(escaped) or type(escaped).__name__)
+        said = getattr(escaped, "code", "") or str(escaped) or type(escaped).__name__
+        assert (call.outcome, call.ran, call.error) == (outcome, ran, said)
 
 
 def test_threads_and_recorders_share_a_file(tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ class Recorder:
     def call(self, op: str, args: Sequence[Any] = (), **options: Any) -> Iterator[RecordedCall]:
         """Records a call that is made in the block, which says how it ended. `options` are those of `invoke`.
 
-        An exception that leaves the block completes the call, and goes on: with `ran` of the exception if it has one
-        (as those of razor_testing.client do), else "maybe".
+        An exception that leaves the block completes the call, and goes on: with `ran` and `code` of the exception if it has
+        them (as those of razor_testing.client do), else with "maybe" and its text.
         """
         recorded = RecordedCall(self, self.invoke(op, args, **options))
         try:
@@ -124,7 +124,9 @@ class Recorder:
             if not recorded.is_complete:
                 ran = str(getattr(escaped, "ran", RAN_MAYBE))
                 said_by_handler = bool(getattr(escaped, "is_of_application", False))
-                text = str(escaped) or type(escaped).__name__
+                text = str(getattr(escaped, "code", "")) or str(escaped) or type(escaped).__name__
+                if said_by_handler:
+                    text = str(escaped) or text
                 if ran == RAN_NO or said_by_handler:
                     recorded.failed(text, ran)
                 else:
