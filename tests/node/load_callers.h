@@ -134,9 +134,10 @@ class Callers {
       if (!goes_on()) break;
       const base::TimePoint begun = load_.begin(turn);
       const std::string id = recorded();
-      std::string text;
-      if (!id.empty()) text = text_of(id);
-      const Reply<std::string> reply = co_await calculator_.echo_coroutine(id.empty() ? load_.payload : text);
+      std::string recorded_text;
+      if (!id.empty()) recorded_text = text_of(id);
+      const std::string& text = id.empty() ? load_.payload : recorded_text;
+      const Reply<std::string> reply = co_await calculator_.echo_coroutine(text);
       count(reply, begun, id);
     }
     caller_done();

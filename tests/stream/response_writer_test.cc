@@ -38,8 +38,8 @@ class ResponseWriterTest : public testing::Test {
         const wire::ResponseFrame& frame = reader.frame();
         const std::string_view blob = base::as_text(frame.blob);
         lines.push_back(fmt::format("{}: flag {}, {} + {}{}{}", frame.head.seq, frame.head.flag,
-                                     frame.head.flag == 1 ? frame.head.msg_bytes_or_number : frame.msg.size(),
-                                     frame.blob.size(), frame.head.flag == 2 ? " " : "", frame.head.flag == 2 ? blob : ""));
+                                    frame.head.flag == 1 ? frame.head.msg_bytes_or_number : frame.msg.size(),
+                                    frame.blob.size(), frame.head.flag == 2 ? " " : "", frame.head.flag == 2 ? blob : ""));
       }
     }
     return lines;
