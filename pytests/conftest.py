@@ -30,7 +30,9 @@ DESCRIPTORS = 8192
 SWITCH_SECONDS = 0.0005
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    for plugin in ("pytester", "razor_testing.plugin"):  # unless tests/conftest.py has loaded them
+        pluginmanager.import_plugin(plugin)
     parser.addoption(LONG_OPTION, action="store_true", help="run also what takes minutes (ci/test --long)")
 
 
