@@ -12,6 +12,7 @@ that take minutes, which ci/test samples.
 import contextlib
 import random
 import resource
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -56,6 +57,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_sessionstart() -> None:
+    # Who is started in the background ignores Ctrl-C, and so would all that tests start, and interrupt.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.setswitchinterval(SWITCH_SECONDS)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, DESCRIPTORS)), hard))

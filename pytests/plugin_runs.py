@@ -1,7 +1,11 @@
 """Runs pytest with the plugin of this tree, for tests of the plugin, whose service is the toy."""
 
+import contextlib
 import shlex
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from toy_service import toy
@@ -26,3 +30,13 @@ def run(pytester: pytest.Pytester, *options: str) -> pytest.RunResult:
 
 def command(*options: str) -> list[str]:
     return [sys.executable, "-m", "pytest", "-p", "razor_testing.plugin", "--razor-node", TOY, *options]
+
+
+@contextlib.contextmanager
+def running(directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Pytest as a process, in a session of its own, that runs the tests of `directory`."""
+    with subprocess.Popen(command("-q"), cwd=directory, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # where a test has failed, and it goes on

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from plugin_runs import TOY, clean_environment, command, run
+from plugin_runs import TOY, clean_environment, command, run, running
 from process_table import exists
 from toy_service import toy
 
@@ -277,7 +277,7 @@ def test_nothing_outlives_pytest(pytester: pytest.Pytester, how: signal.Signals)
     # An interrupted pytest would wait for a process that ignores SIGTERM.
     pytester.makepyfile(LEAVES.replace(', "--ignores-sigterm"', "") if how == signal.SIGINT else LEAVES)
     pids = pytester.path / "pids"
-    with subprocess.Popen(command("-q"), cwd=pytester.path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    with running(pytester.path) as process:
         wait_until("the test to run", lambda: pids.exists() or process.poll() is not None)
         started = [int(pid) for pid in pids.read_text().split()]
         assert [pid for pid in started if exists(pid)] == started
@@ -293,7 +293,7 @@ def test_second_interrupt_leaves_nothing_either(pytester: pytest.Pytester) -> No
     """The first one waits for a process that ignores SIGTERM."""
     pytester.makepyfile(LEAVES)
     pids = pytester.path / "pids"
-    with subprocess.Popen(command("-q"), cwd=pytester.path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    with running(pytester.path) as process:
         wait_until("the test to run", lambda: pids.exists() or process.poll() is not None)
         polite, *others = (int(pid) for pid in pids.read_text().split())
         process.send_signal(signal.SIGINT)
@@ -307,7 +307,7 @@ def test_system_ends_processes_when_the_guardian_is_dead_too(pytester: pytest.Py
     """But not their descendants, for which there is the guardian."""
     pytester.makepyfile(LEAVES)
     pids = pytester.path / "pids"
-    with subprocess.Popen(command("-q"), cwd=pytester.path, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    with running(pytester.path) as process:
         wait_until("the test to run", lambda: pids.exists() or process.poll() is not None)
         polite, stubborn, *descendants = (int(pid) for pid in pids.read_text().split())
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
