@@ -20,6 +20,8 @@ from razor_testing import address, limits, wire
 from razor_testing.node import FRAMEWORK_ERROR, OK, Finished, Nodes, Server
 from razor_testing.raw_server import Peer, RawServer, Script
 
+pytestmark = pytest.mark.alone
+
 StartServer = Callable[[Script], RawServer]
 
 KEYS = {
