@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from proxied import Proxied
 from razor_testing import address, node
 from razor_testing.node import Nodes
 from razor_testing.raw_server import RawServer, Script
@@ -100,6 +101,25 @@ def socket_directory() -> Iterator[Path]:
     """For Unix sockets."""
     with address.socket_directory() as directory:
         yield directory
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def proxied(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[Proxied]:
+    """A fault proxy's servers and clients, over TCP and over Unix sockets."""
+    with contextlib.ExitStack() as stack:
+        yield Proxied(stack, request.param == "unix", socket_directory)
+
+
+@pytest.fixture
+def tcp(socket_directory: Path) -> Iterator[Proxied]:
+    with contextlib.ExitStack() as stack:
+        yield Proxied(stack, False, socket_directory)
+
+
+@pytest.fixture
+def unix(socket_directory: Path) -> Iterator[Proxied]:
+    with contextlib.ExitStack() as stack:
+        yield Proxied(stack, True, socket_directory)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What tests of the fault proxy share: a raw server, a proxy in front of it, and clients, over TCP or Unix sockets."""
 
 import itertools
+import random
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,6 +12,14 @@ from razor_testing import address
 from razor_testing.proxy import FaultProxy
 from razor_testing.raw_server import Peer, RawServer, Script
 from razor_testing.raw_socket import READ_BYTES, RawSocket
+
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
 
 
 def echo(peer: Peer) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from load_reports import LoadReports
 from razor_testing import address, limits
 from razor_testing.node import FRAMEWORK_ERROR, OK, Finished, Nodes, Process, Server
 from razor_testing.waiting import wait_until
@@ -51,7 +52,7 @@ TOTALS = {"attempts", "retries", "moves", "redirects", "hedges", "connects", "co
 WAYS = [(interface, handler) for interface in ("api", "stream") for handler in ("plain", "coroutine")]
 
 
-class PoolLoad:
+class PoolLoad(LoadReports):
     """A load on servers, and what it said last."""
 
     def __init__(self, nodes: Nodes, *servers: Server, **options: object):
@@ -64,22 +65,7 @@ class PoolLoad:
         }
         self.addresses = [server.address for server in servers]
         self.process: Process = nodes.start_load(*self.addresses, pool=True, **settings)
-        self._lines = self.process.out_path.open(encoding="utf-8")
-        self._unfinished = ""
-        self._latest: dict[str, Any] | None = None
-
-    @property
-    def now(self) -> dict[str, Any]:
-        """The latest line. Waits for the first."""
-        wait_until("a report of the load", lambda: self._read() is not None)
-        assert self._latest is not None
-        return self._latest
-
-    def _read(self) -> dict[str, Any] | None:
-        *complete, self._unfinished = (self._unfinished + self._lines.read()).split("\n")
-        if complete:
-            self._latest = json.loads(complete[-1])
-        return self._latest
+        super().__init__(self.process.out_path)
 
     def of(self, server: Server) -> dict[str, Any]:
         """What it says of a server's address."""

@@ -8,13 +8,12 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from proxied import Proxied, collect, echo, exchange
+from proxied import KIB, MIB, Proxied, collect, echo, exchange, noise
 from razor_testing.link_faults import Handle
 from razor_testing.proxy import BUFFER_BYTES, FaultProxy
 from razor_testing.proxy_connection import Stage
@@ -22,25 +21,6 @@ from razor_testing.proxy_pipe import READ_BYTES
 from razor_testing.raw_server import Peer
 from razor_testing.raw_socket import RawSocket
 from razor_testing.waiting import wait_until
-
-KIB = 1024
-MIB = 1024 * KIB
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def proxied(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, request.param == "unix", socket_directory)
-
-
-@pytest.fixture
-def tcp(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, False, socket_directory)
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 def test_carries_both_ways_at_once(proxied: Proxied) -> None:

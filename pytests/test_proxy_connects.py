@@ -12,9 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -26,24 +24,6 @@ from razor_testing.proxy_connection import Stage
 from razor_testing.proxy_listener import REST_SECONDS
 from razor_testing.raw_client import RawClient
 from razor_testing.waiting import wait_until
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def proxied(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, request.param == "unix", socket_directory)
-
-
-@pytest.fixture
-def tcp(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, False, socket_directory)
-
-
-@pytest.fixture
-def unix(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, True, socket_directory)
 
 
 def unconnected(to: str) -> tuple[socket.socket, str | tuple[str, int]]:

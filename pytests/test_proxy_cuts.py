@@ -4,40 +4,17 @@ Fails when bytes are lost that healing should deliver, when lost ones come back,
 said.
 """
 
-import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from proxied import Proxied, collect, exchange
+from proxied import KIB, MIB, Proxied, collect, exchange, noise
 from razor_testing.proxy_connection import Stage
 from razor_testing.raw_server import Peer
 from razor_testing.raw_socket import EndOfStream
 from razor_testing.waiting import wait_until
-
-KIB = 1024
-MIB = 1024 * KIB
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def proxied(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, request.param == "unix", socket_directory)
-
-
-@pytest.fixture
-def tcp(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, False, socket_directory)
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 def test_a_cut_holds_all_and_healing_delivers_it(proxied: Proxied) -> None:

@@ -5,9 +5,6 @@ Fails when a rule sees a frame wrong, or hits another one, or when what is betwe
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -18,12 +15,6 @@ from razor_testing.proxy_frames import DROP, HELD_BYTES_MAX, PASS, RESET, Frame,
 from razor_testing.raw_client import RawClient
 from razor_testing.raw_server import Peer, Script
 from razor_testing.waiting import wait_until
-
-
-@pytest.fixture
-def tcp(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, False, socket_directory)
 
 
 def answer_all(peer: Peer) -> None:

@@ -4,40 +4,18 @@ Times are bounded from below: a busy machine only makes them longer. Fails when 
 its end.
 """
 
-import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from proxied import Proxied, exchange, seconds_of
+from proxied import KIB, MIB, Proxied, exchange, noise, seconds_of
 from razor_testing.proxy_connection import Stage
 from razor_testing.proxy_pipe import READ_BYTES
 from razor_testing.raw_server import Peer
 from razor_testing.waiting import wait_until
-
-KIB = 1024
-MIB = 1024 * KIB
-
-
-@pytest.fixture(params=["tcp", "unix"])
-def proxied(request: pytest.FixtureRequest, socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, request.param == "unix", socket_directory)
-
-
-@pytest.fixture
-def tcp(socket_directory: Path) -> Iterator[Proxied]:
-    with ExitStack() as stack:
-        yield Proxied(stack, False, socket_directory)
-
-
-def noise(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
 
 
 @pytest.mark.parametrize("direction", ["to_server", "to_client", "both"])

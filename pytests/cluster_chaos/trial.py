@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from load_reports import LoadReports
 from razor_testing import ledger, limits
 from razor_testing.address import HANG_SECONDS
 from razor_testing.cluster import Cluster
@@ -44,21 +45,12 @@ class Result:
     timeline: list[str] = field(default_factory=list)
 
 
-class Load:
+class Load(LoadReports):
     """A `razor_node load --pool` that writes its history, and what it said last."""
 
     def __init__(self, process: ServiceProcess):
+        super().__init__(process.out_path)
         self.process = process
-        self._read_to = 0
-        self._unfinished = ""
-        self._latest: dict[str, Any] | None = None
-
-    @property
-    def now(self) -> dict[str, Any]:
-        """The latest report. Waits for the first."""
-        wait_until("a report of the load", lambda: self._read() is not None)
-        assert self._latest is not None
-        return self._latest
 
     def attempts(self) -> dict[str, int]:
         """How often each address was asked so far."""
@@ -70,16 +62,6 @@ class Load:
         self.process.wait(LOAD_ENDS_WITHIN)
         report: dict[str, Any] = json.loads(self.process.out.splitlines()[-1])
         return report
-
-    def _read(self) -> dict[str, Any] | None:
-        with self.process.out_path.open("rb") as out:
-            out.seek(self._read_to)
-            new = out.read()
-        self._read_to += len(new)
-        *complete, self._unfinished = (self._unfinished + new.decode()).split("\n")
-        if complete:
-            self._latest = json.loads(complete[-1])
-        return self._latest
 
 
 class Trial:

@@ -8,6 +8,7 @@
 #include "razor/stream/internal/client_connection.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/quiet_log.h"
+#include "tests/fuzz/take_output.h"
 #include "tests/support/frames.h"
 
 namespace razor::fuzz {
@@ -242,14 +243,7 @@ class Script {
   bool can_write() const { return !connection_.has_ended() && connection_.can_write(); }
   void take(std::size_t count) {
     if (!can_write() || !connection_.has_output()) return;
-    std::array<base::ByteView, 16> views;
-    const std::size_t gathered = connection_.gather(views);
-    std::size_t taken = 0;
-    for (const base::ByteView view : std::span(views).first(gathered)) {
-      const base::ByteView part = view.first(std::min(view.size(), count - taken));
-      cutter_.add(part);
-      taken += part.size();
-    }
+    const std::size_t taken = take_output(connection_, cutter_, count);
     if (taken == 0) return;
     taken_ += taken;
     connection_.on_written(taken, now_);

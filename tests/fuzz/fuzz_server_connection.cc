@@ -8,6 +8,7 @@
 #include "razor/stream/internal/server_connection.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/quiet_log.h"
+#include "tests/fuzz/take_output.h"
 #include "tests/support/frames.h"
 
 namespace razor::fuzz {
@@ -167,14 +168,7 @@ class Script final : public stream::RequestHandler {
   void take(std::size_t count) {
     if (connection_.is_closed() || !connection_.has_output()) return;
     connection_.on_write_begins(now_);
-    std::array<base::ByteView, 16> views;
-    const std::size_t gathered = connection_.gather(views);
-    std::size_t taken = 0;
-    for (const base::ByteView view : std::span(views).first(gathered)) {
-      const base::ByteView part = view.first(std::min(view.size(), count - taken));
-      cutter_.add(part);
-      taken += part.size();
-    }
+    const std::size_t taken = take_output(connection_, cutter_, count);
     if (taken == 0) return;
     taken_ += taken;
     connection_.on_written(taken, now_);

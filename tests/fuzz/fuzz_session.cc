@@ -11,6 +11,7 @@
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/quiet_log.h"
 #include "tests/support/frames.h"
+#include "tests/support/streams.h"
 
 namespace razor::fuzz {
 namespace {
@@ -54,17 +55,6 @@ base::Bytes frame_of(Input& input, bool is_request) {
   return frame.bytes();
 }
 
-Task<bool> send(ByteStream& stream, base::Bytes bytes) {
-  ByteView left = bytes;
-  while (!left.empty()) {
-    const std::array<ByteView, 1> buffers{left};
-    const auto taken = co_await stream.write(buffers);
-    if (!taken) co_return false;
-    left = left.subspan(*taken);
-  }
-  co_return true;
-}
-
 Task<void> attack(runtime::Clock& clock, std::unique_ptr<ByteStream> stream, Input& input, bool is_request) {
   bool may_write = true;
   bool may_read = true;
@@ -95,7 +85,8 @@ Task<void> attack(runtime::Clock& clock, std::unique_ptr<ByteStream> stream, Inp
         break;
     }
     if (!may_write || bytes.empty()) continue;
-    may_write = co_await send(*stream, std::move(bytes));
+    const base::Result<void> written = co_await test::write_owned(*stream, std::move(bytes));
+    may_write = written.ok();
   }
   co_await clock.sleep_for(kRunLasts);  // says nothing more
 }

@@ -12,8 +12,8 @@
 //   if (reply.ok()) (*recorder)->ok(id);
 //   else (*recorder)->complete(id, reply.call_error());
 //
-// A line that cannot be written (a full disk, a name that is none, a value that JSON does not have) is counted and logged, and
-// the program goes on: see `lines_lost`. A history that has lost lines proves nothing.
+// The recorder counts and logs a line that it cannot write (a full disk, a name that is none, a value that JSON does not
+// have), and the program goes on: see `lines_lost`. Checkers can prove nothing with a history that lacks lines.
 //
 // Each line is written by one system call, on the thread that records: this is for tests, not for production.
 
@@ -34,7 +34,7 @@
 
 namespace razor::history {
 
-/// What the calls are about that a checker judges together: none, a number, or a text.
+/// The key of a call: none, a number, or a text. Checkers judge the calls of one key together.
 using HistoryKey = std::variant<std::monostate, std::int64_t, std::string>;
 
 /// A call that is about to be made.
@@ -57,7 +57,7 @@ class HistoryRecorder {
  public:
   /// Appends to the file at `path`, which other processes may append to as well; makes it if it is not there. `process` is a
   /// name that no other process of the history has while this one lives: a process that is started again keeps its name.
-  /// `log` is told of lines that are lost, from the thread that records, and outlives the recorder; null: stderr is.
+  /// The recorder logs lost lines to `log`, which outlives it, on the thread that records; null: to stderr.
   /// Errors: why the file cannot be opened or written; invalid_argument for a name that is none. The message says which.
   static base::Result<std::unique_ptr<HistoryRecorder>> open(const std::string& path, std::string_view process,
                                                              base::LogSink* log = nullptr);
@@ -72,7 +72,7 @@ class HistoryRecorder {
   void ok(std::string_view id, const HistoryValue& result = {});
   /// It had no effect: it did not run, or its handler says so (`ran` is then yes; maybe contradicts itself, and is lost).
   void failed(std::string_view id, std::string_view error, base::Ran ran = base::Ran::no);
-  /// Nobody can say whether it had its effect, or will have it later. `ran` is not no.
+  /// The call may have had its effect, may have it later, or never. `ran` is maybe or yes.
   void maybe(std::string_view id, std::string_view error, base::Ran ran = base::Ran::maybe);
   /// A failure of the framework: `failed` where the request did not run, else `maybe`.
   void complete(std::string_view id, const base::CallError& error);
@@ -108,7 +108,7 @@ class HistoryRecorder {
   base::LogSink* const log_;
   // An atomic suffices: it makes numbers that differ, and orders nothing.
   std::atomic<std::uint64_t> ids_made_{0};
-  // Likewise: a count.
+  // A count, which orders nothing either.
   std::atomic<std::uint64_t> lines_lost_{0};
   std::mutex mutex_;
   bool last_line_is_torn_ = false;  // GUARDED_BY(mutex_)

@@ -4,9 +4,9 @@
 //
 // A connection that takes no more calls still has its socket until what it carries has ended, and so counts against the
 // cap. At the cap it is not cut, which would leave its calls `maybe`: one for which nobody waits is ended, and any other is
-// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines. A
-// silent one, whose peer's machine goes on acknowledging, is given up like that after kSilenceMax: else it would keep its
-// address out of use for ever, where something between the two has forgotten the connection.
+// asked for a sign of life and, with that, used again. What shows none ends by its keepalive, or with its calls' deadlines. The
+// policy gives up a silent connection, whose peer's machine still acknowledges, after kSilenceMax: else that connection would
+// keep its address out of use for ever, where something between the two ends has forgotten it.
 //
 // After a failure the next attempt waits for a back-off, and any attempt to connect for the rate. A connection beside others
 // that work has a back-off of its own: that there cannot be more of them says nothing of the address.
@@ -33,8 +33,8 @@ struct EndpointView {
   base::TimePoint silent_until = base::TimePoint::max();  ///< when a silent one is given up; max: there is none
 };
 
-/// How long a connection may be silent that no other can be made beside. Longer than most processes stand still: one that
-/// goes on is used again at once over the connection that it has.
+/// How long a connection may be silent that no other can be made beside. Longer than most processes stand still: the pool
+/// uses a process that goes on again at once, over the connection to it.
 inline constexpr base::Duration kSilenceMax = std::chrono::seconds(15);
 
 struct ConnectStep {

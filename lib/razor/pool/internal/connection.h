@@ -24,7 +24,7 @@ struct Connection final : stream::ClientStreamWatcher {
   bool is_usable() const { return !is_leaving && !stream.is_silent(); }
   /// A ping would go out on it.
   bool can_be_asked() const { return stream.is_open() && stream.has_seqs(); }
-  /// When it has been silent for too long; only while it is silent.
+  /// When this silent connection is given up.
   base::TimePoint silent_until() const { return base::saturating_add(stream.heard_at(), kSilenceMax); }
   /// It takes no more calls, and nobody waits for those that it has.
   bool is_forgotten() const { return is_leaving && awaited == 0 && !is_asked; }
@@ -67,7 +67,7 @@ class ConnectionList {
   /// Errors: throws std::bad_alloc; leaving will not.
   void add(std::unique_ptr<Connection> connection);
   void leave_all();
-  /// Those that have been silent for kSilenceMax take no more calls.
+  /// Marks as leaving the connections that have been silent for kSilenceMax.
   void leave_silent(base::TimePoint now);
   /// Ends a forgotten connection, of which there is one.
   void end_forgotten();
