@@ -114,12 +114,13 @@ class FaultProxy(LinkFaults):
 
     @property
     def bytes_to_server(self) -> int:
-        """Written so far, on all connections."""
-        return self._setting.to_server.bytes
+        """Written so far, on all connections. What has arrived anywhere is in it."""
+        return self._written(self._setting.to_server)
 
     @property
     def bytes_to_client(self) -> int:
-        return self._setting.to_client.bytes
+        """As `bytes_to_server`."""
+        return self._written(self._setting.to_client)
 
     def connections(self) -> list[ConnectionState]:
         """Those that are not closed, in the order of accepting."""
@@ -198,6 +199,10 @@ class FaultProxy(LinkFaults):
 
         self._loop.call_soon_threadsafe(run)
         return done.result(address.HANG_SECONDS)
+
+    def _written(self, meter: Meter) -> int:
+        # Between two turns of the loop: within one, bytes may have arrived that are not counted yet.
+        return meter.bytes if self._is_closed else self._run(lambda: meter.bytes)
 
     def _say(self, line: str) -> None:
         self._line_count += 1

@@ -8,13 +8,14 @@
 #include <cerrno>
 #include <string_view>
 
+#include "sim/main/scenario_program.h"
+
 extern char** environ;
 
 namespace razor::sim {
 namespace {
 
 constexpr int kPassed = 0;
-constexpr int kFailed = 1;
 
 // Without what would have it run a shard of a sweep.
 std::vector<char*> environment() {
@@ -49,7 +50,7 @@ std::optional<bool> fails_alone(const std::string& program, const std::vector<st
   }
   if (!WIFEXITED(status)) return std::nullopt;
   if (WEXITSTATUS(status) == kPassed) return false;
-  if (WEXITSTATUS(status) == kFailed) return true;
+  if (WEXITSTATUS(status) == kScenarioFailed) return true;
   return std::nullopt;
 }
 

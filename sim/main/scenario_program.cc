@@ -19,7 +19,6 @@
 namespace razor::sim {
 namespace {
 
-constexpr int kFailed = 1;
 constexpr int kInterrupted = 128 + SIGINT;  // as shells have it
 
 volatile sig_atomic_t interrupted = 0;
@@ -67,9 +66,9 @@ int run(const MainOptions& options) {
   }
   reporter.print_summary(interrupted != 0);
   if (!options.json.empty()) std::ofstream(options.json) << reporter.json(interrupted != 0);
-  if (reporter.has_failed()) return kFailed;
+  if (reporter.has_failed()) return kScenarioFailed;
   if (interrupted != 0) return kInterrupted;
-  return options.require_sometimes && !reporter.never_reached().empty() ? kFailed : 0;
+  return options.require_sometimes && !reporter.never_reached().empty() ? kScenarioFailed : 0;
 }
 
 }  // namespace

@@ -7,6 +7,9 @@
 
 namespace razor::sim {
 
+/// The exit status of a program of which a scenario failed.
+inline constexpr int kScenarioFailed = 1;
+
 /// What a program adds to the one that runs scenarios.
 struct ProgramExtras {
   /// Options of its own that the line which repeats a failure needs: {"--plan", "x.plan"}.
@@ -23,7 +26,7 @@ struct ProgramExtras {
 /// Starts the program anew, with all of its command line, when addresses are not fixed yet (fixed_addresses.h): what main() did
 /// before is done again.
 ///
-/// Returns the exit status: 0 when all passed, 1 when one failed, else as --help tells.
+/// Returns the exit status: 0 when all passed, kScenarioFailed when one failed, else as --help tells.
 /// Threads: none may run yet; it forks.
 int scenario_program(int argc, char** argv, const ProgramExtras& extras = {});
 

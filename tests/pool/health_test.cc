@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::pool {
 namespace {
@@ -18,11 +19,10 @@ namespace {
 using namespace std::chrono_literals;
 using base::Duration;
 using base::TimePoint;
+using test::at;
 using test::pick;
 using test::pick_of;
 using enum HealthState;
-
-TimePoint at(Duration since_start) { return TimePoint(since_start); }
 
 class HealthTest : public testing::Test {
  protected:

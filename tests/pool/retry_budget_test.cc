@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::pool {
 namespace {
@@ -17,10 +18,9 @@ namespace {
 using namespace std::chrono_literals;
 using base::Duration;
 using base::TimePoint;
+using test::at;
 using test::pick;
 using test::pick_of;
-
-TimePoint at(Duration since_start) { return TimePoint(since_start); }
 
 TEST(RetryBudget, GivesTheBurstThenAPartOfTheCalls) {
   RetryBudget budget(20, 2);

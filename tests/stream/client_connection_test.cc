@@ -12,6 +12,7 @@
 #include "tests/support/frames.h"
 #include "tests/support/manual_world.h"
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -21,7 +22,7 @@ using base::Errc;
 using base::Ran;
 using base::TimePoint;
 
-constexpr TimePoint kStart{1000s};
+using test::kStart;
 constexpr std::uint32_t kAction = 5;
 
 // One end with its peer's bytes at hand.

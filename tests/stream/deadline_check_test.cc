@@ -10,6 +10,7 @@
 #include <set>
 
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -18,7 +19,7 @@ using namespace std::chrono_literals;
 using base::Duration;
 using base::TimePoint;
 
-constexpr TimePoint kStart{1000s};
+using test::kStart;
 constexpr Duration kNone = Duration::max();
 
 class DeadlineCheckTest : public testing::Test {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -21,7 +22,7 @@ using base::Duration;
 using base::TimePoint;
 using Verdict = Keepalive::Verdict;
 
-constexpr TimePoint kStart(100s);
+using test::kStart;
 
 TEST(Keepalive, AsksNothingWhileNothingIsOwed) {
   Keepalive keepalive(1s, 2s);

@@ -10,6 +10,7 @@
 #include "tests/support/frames.h"
 #include "tests/support/manual_world.h"
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -20,7 +21,7 @@ using base::TimePoint;
 using Progress = ServerConnection::Progress;
 using State = Drain::State;
 
-constexpr TimePoint kStart{1000s};
+using test::kStart;
 
 // Keeps what is dispatched: the test answers.
 struct KeptRequests final : RequestHandler {

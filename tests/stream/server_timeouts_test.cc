@@ -7,6 +7,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "tests/support/pick.h"
+#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -17,7 +18,7 @@ using base::TimePoint;
 using Overdue = ServerTimeouts::Overdue;
 using Reading = ServerTimeouts::Reading;
 
-constexpr TimePoint kStart(1000s);
+using test::kStart;
 
 class ServerTimeoutsTest : public testing::Test {
  protected:

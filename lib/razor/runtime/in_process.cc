@@ -16,8 +16,6 @@ namespace {
 
 using base::Result;
 
-std::error_code code_of(std::errc error) { return std::make_error_code(error); }
-
 // Where connections wait to be accepted. Owned by its listener, by accepts that wait, and by a wake-up on its way.
 struct Backlog final : std::enable_shared_from_this<Backlog> {
   Backlog(Executor& listener_executor, std::size_t most)
@@ -41,7 +39,7 @@ Task<Result<std::unique_ptr<ByteStream>>> accept_from(std::shared_ptr<Backlog> b
   while (true) {
     {
       const std::lock_guard lock(backlog->mutex);
-      if (!backlog->is_open) co_return code_of(std::errc::operation_canceled);
+      if (!backlog->is_open) co_return make_error_code(std::errc::operation_canceled);
       if (!backlog->arrived.empty()) {
         std::unique_ptr<ByteStream> stream = std::move(backlog->arrived.front());
         backlog->arrived.pop_front();
@@ -86,18 +84,18 @@ class InProcess::OnRuntime final : public Transport {
     if (address.family() != Address::Family::unix_socket) return not_a_name(address);
     const std::shared_ptr<Registry> registry = registry_.lock();
     const std::shared_ptr<Backlog> backlog = registry == nullptr ? nullptr : registry->find(address);
-    if (backlog == nullptr) return code_of(std::errc::connection_refused);
+    if (backlog == nullptr) return make_error_code(std::errc::connection_refused);
     InProcessPair pair = make_in_process_pair(runtime_.executor(), backlog->executor, address, registry->config.capacity);
     const std::lock_guard lock(backlog->mutex);
     if (!backlog->is_open || backlog->arrived.size() >= backlog->connections_max) {
-      return code_of(std::errc::connection_refused);
+      return make_error_code(std::errc::connection_refused);
     }
     backlog->arrived.push_back(std::move(pair.second));
     backlog->wakeup.request(backlog);
     return std::move(pair.first);
   }
   static Result<std::unique_ptr<ByteStream>> not_a_name(const Address& address) {
-    return {code_of(std::errc::address_not_available),
+    return {make_error_code(std::errc::address_not_available),
             base::format("{}: in a process, addresses are names, as \"@store\" is", address)};
   }
 
@@ -141,9 +139,9 @@ Result<std::unique_ptr<Listener>> InProcess::OnRuntime::listen(const Address& ad
     return {refused.error(), refused.message()};
   }
   const std::shared_ptr<Registry> registry = registry_.lock();
-  if (registry == nullptr) return code_of(std::errc::address_not_available);
+  if (registry == nullptr) return make_error_code(std::errc::address_not_available);
   const std::lock_guard lock(registry->mutex);
-  if (registry->listeners.contains(address)) return code_of(std::errc::address_in_use);
+  if (registry->listeners.contains(address)) return make_error_code(std::errc::address_in_use);
   auto backlog = std::make_shared<Backlog>(runtime_.executor(), static_cast<std::size_t>(std::max(options.backlog, 1)));
   registry->listeners.emplace(address, backlog);
   return std::unique_ptr<Listener>(std::make_unique<InProcessListener>(registry_, std::move(backlog), address));

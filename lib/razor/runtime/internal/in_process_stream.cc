@@ -17,8 +17,6 @@ using base::ByteView;
 using base::MutableBytes;
 using base::Result;
 
-std::error_code code_of(std::errc error) { return std::make_error_code(error); }
-
 // One direction.
 struct Pipe {
   std::vector<std::byte> bytes;
@@ -76,9 +74,9 @@ struct Link final : std::enable_shared_from_this<Link> {
   bool try_finish(Side& side, ByteStream::Read& read) {
     Pipe& in = in_of(side);
     if (side.is_closed) {
-      read.finish(code_of(std::errc::operation_canceled));
+      read.finish(make_error_code(std::errc::operation_canceled));
     } else if (in.is_reset) {
-      read.finish(code_of(std::errc::connection_reset));
+      read.finish(make_error_code(std::errc::connection_reset));
     } else if (in.readable() > 0) {
       read.finish(in.take(read.buffer()));
       if (other(side).writer != nullptr) wake(other(side));
@@ -92,11 +90,11 @@ struct Link final : std::enable_shared_from_this<Link> {
   bool try_finish(Side& side, ByteStream::Write& write) {
     Pipe& out = out_of(side);
     if (side.is_closed) {
-      write.finish(code_of(std::errc::operation_canceled));
+      write.finish(make_error_code(std::errc::operation_canceled));
       return true;
     }
     if (out.is_reset || out.reader_is_gone) {
-      write.finish(code_of(out.is_reset ? std::errc::connection_reset : std::errc::broken_pipe));
+      write.finish(make_error_code(out.is_reset ? std::errc::connection_reset : std::errc::broken_pipe));
       return true;
     }
     std::size_t room = capacity - std::min(capacity, out.readable());
@@ -116,7 +114,7 @@ struct Link final : std::enable_shared_from_this<Link> {
   template <class Operation>
   void end_waiting(Side& side, Operation*& waiting) {
     if (waiting == nullptr) return;
-    waiting->finish(code_of(std::errc::operation_canceled));
+    waiting->finish(make_error_code(std::errc::operation_canceled));
     side.executor.schedule(*std::exchange(waiting, nullptr));
   }
 
@@ -158,7 +156,7 @@ class InProcessStream final : public ByteStream {
   Result<void> shutdown_write() override {
     const std::lock_guard lock(link_->mutex);
     Pipe& out = link_->out_of(side_);
-    if (side_.is_closed || out.is_reset || out.reader_is_gone) return code_of(std::errc::broken_pipe);
+    if (side_.is_closed || out.is_reset || out.reader_is_gone) return make_error_code(std::errc::broken_pipe);
     out.has_ended = true;
     link_->wake(link_->other(side_));
     return {};
