@@ -51,7 +51,8 @@ void decode_answer(const wire::ResponseFrame& frame, std::string_view method, Re
       return;
     }
     case wire::ResponseFlag::error_number:
-    case wire::ResponseFlag::error_bytes: {
+    case wire::ResponseFlag::error_bytes:
+    case wire::ResponseFlag::framework_error: {
       E error{};
       if (auto failure = decode_error(frame, method, error)) {
         reply = *std::move(failure);

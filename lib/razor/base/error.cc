@@ -30,6 +30,8 @@ constexpr std::array kFacts = {
     ErrcFacts{Errc::bad_frame, Ran::maybe, "bad_frame"},
     ErrcFacts{Errc::cancelled, Ran::no, "cancelled"},
     ErrcFacts{Errc::closed, Ran::maybe, "closed"},
+    ErrcFacts{Errc::unsupported, Ran::maybe, "unsupported"},
+    ErrcFacts{Errc::denied, Ran::maybe, "denied"},
 };
 
 const ErrcFacts& facts_of(Errc errc) {

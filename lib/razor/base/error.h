@@ -26,8 +26,10 @@ enum class Errc {
   draining,           ///< the server is closing and did not dispatch the request
   too_large,          ///< an action, message or blob is above its limit
   bad_frame,          ///< the peer broke the protocol; its connection is closed
-  cancelled,          ///< the caller dropped the call before it was submitted
+  cancelled,          ///< the caller waits no more: it dropped the call, or the server ended its handler for that
   closed,             ///< this end was closed by its owner
+  unsupported,        ///< the peer cannot do what the call needs
+  denied,             ///< the caller may not call this
 };
 
 /// Whether a request was dispatched to a handler.

@@ -38,10 +38,11 @@ std::string response_text(const wire::ResponseFrame& response) {
   switch (static_cast<wire::ResponseFlag>(response.head.flag)) {
     case wire::ResponseFlag::success: return "ok";
     case wire::ResponseFlag::error_number: return base::format("error {}", response.head.msg_bytes_or_number);
-    case wire::ResponseFlag::error_bytes: break;
+    case wire::ResponseFlag::error_bytes:
+    case wire::ResponseFlag::framework_error: break;
   }
-  const std::optional<base::Errc> errc = wire::errc_of(base::as_text(response.blob));
-  return errc ? std::string(name_of(*errc)) : "error";
+  const std::optional<wire::AnsweredFailure> failure = wire::answered_failure(response);
+  return failure ? std::string(name_of(failure->errc)) : "error";
 }
 
 CallOutcome outcome_of(const base::CallError& error) {

@@ -20,7 +20,8 @@ Response::Response(const wire::ResponseFrame& frame) {
       kind_ = Kind::error_number;
       number_ = frame.head.msg_bytes_or_number;
       return;
-    case wire::ResponseFlag::error_bytes: break;
+    case wire::ResponseFlag::error_bytes:
+    case wire::ResponseFlag::framework_error: break;
   }
   if (const auto failure = wire::answered_failure(frame)) {
     kind_ = Kind::failed;

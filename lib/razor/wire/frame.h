@@ -20,6 +20,8 @@ inline constexpr std::uint16_t kMagic = 19749;
 inline constexpr std::uint8_t kVersion = 1;
 /// `format` of a prompt ping: its pong may overtake the answers of earlier requests. Any other ping is answered after them.
 inline constexpr std::uint8_t kPromptPingFormat = 0x85;
+/// Bit of a request's `format`: a call word (call_word.h) stands in the place of client_id.
+inline constexpr std::uint8_t kCallWordBit = 0x40;
 inline constexpr std::size_t kRequestHeadBytes = 32;
 inline constexpr std::size_t kResponseHeadBytes = 20;
 
@@ -93,28 +95,36 @@ struct RequestHead {
   bool is_prompt_ping() const { return is_ping() && format == kPromptPingFormat; }
   /// What the message is written in: the id of a WireFormat, 0 for msgpack. Where bit 7 is set, these bits say something else.
   std::uint8_t format_id() const { return (format & 0x80) != 0 ? 0 : format & 0x3f; }
+  /// To be believed only on a connection that began with a hello.
+  bool has_call_word() const { return (format & (0x80 | kCallWordBit)) == kCallWordBit; }
   /// What follows the head. Cannot wrap: the three lengths have 32 bits each.
   std::uint64_t body_bytes() const { return std::uint64_t{name_bytes()} + msg_bytes + blob_bytes; }
 
-  HeadFault check(const FrameLimits& limits) const;
+  HeadFault check(const FrameLimits& limits, bool is_extended = false) const;
 };
 
-enum class ResponseFlag : std::uint8_t { success = 0, error_number = 1, error_bytes = 2 };
+enum class ResponseFlag : std::uint8_t {
+  success = 0,
+  error_number = 1,
+  error_bytes = 2,
+  framework_error = 3,  ///< framework_error.h; only to clients that began with a hello
+};
 
 struct ResponseHead {
   std::uint16_t magic = kMagic;
   std::uint8_t version = kVersion;
   std::uint8_t flag = 0;
-  std::uint32_t msg_bytes_or_number = 0;  ///< with flag 1 the error number itself
+  std::uint32_t msg_bytes_or_number = 0;  ///< with flag 1 the error number itself, with flag 3 the code
   Seq seq = 0;
   std::uint32_t blob_bytes = 0;  ///< with flag 2 the length of the error bytes; an i32 that is never negative
 
   std::uint32_t msg_bytes() const {
-    return flag == static_cast<std::uint8_t>(ResponseFlag::error_number) ? 0 : msg_bytes_or_number;
+    return (flag & 1) != 0 ? 0 : msg_bytes_or_number;
   }
   std::uint64_t body_bytes() const { return std::uint64_t{msg_bytes()} + blob_bytes; }
 
-  HeadFault check(const FrameLimits& limits) const;
+  /// `is_extended`: framework errors are expected.
+  HeadFault check(const FrameLimits& limits, bool is_extended = false) const;
 };
 
 /// `from` has kRequestHeadBytes; `to` has room for as many.
@@ -178,7 +188,7 @@ struct ResponseFrame {
 // ---------------------------------------------------------------------------------------------------------------------
 // On the path of every frame, so inline.
 
-inline HeadFault RequestHead::check(const FrameLimits& limits) const {
+inline HeadFault RequestHead::check(const FrameLimits& limits, bool) const {
   if (magic != kMagic) return HeadFault::magic;
   if (version != kVersion) return HeadFault::version;
   if (name_bytes() > limits.action_bytes_max || msg_bytes > limits.msg_bytes_max || blob_bytes > limits.blob_bytes_max) {
@@ -187,10 +197,11 @@ inline HeadFault RequestHead::check(const FrameLimits& limits) const {
   return HeadFault::none;
 }
 
-inline HeadFault ResponseHead::check(const FrameLimits& limits) const {
+inline HeadFault ResponseHead::check(const FrameLimits& limits, bool is_extended) const {
   if (magic != kMagic) return HeadFault::magic;
   if (version != kVersion) return HeadFault::version;
-  if (flag > static_cast<std::uint8_t>(ResponseFlag::error_bytes)) return HeadFault::flag;
+  if (flag > static_cast<std::uint8_t>(is_extended ? ResponseFlag::framework_error : ResponseFlag::error_bytes)) [[unlikely]]
+    return HeadFault::flag;
   if (msg_bytes() > limits.msg_bytes_max || blob_bytes > limits.blob_bytes_max) return HeadFault::too_large;
   return HeadFault::none;
 }

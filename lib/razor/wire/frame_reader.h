@@ -34,6 +34,9 @@ class FrameReader {
   /// Takes no memory yet.
   explicit FrameReader(const FrameLimits& limits) : limits_(limits) {}
 
+  /// From now on, frames may be such as only peers send that began with a hello.
+  void extend() { is_extended_ = true; }
+
   /// Where the next bytes are to be put: at least one. Ends the life of the views of earlier frames.
   /// Errors: throws std::bad_alloc; nothing else here does.
   base::MutableBytes prepare();
@@ -80,6 +83,7 @@ class FrameReader {
   std::size_t large_total_ = 0;  // of the frame that has begun, when it needs a block of its own; 0: it does not
   std::optional<LargeFrame> large_;
   bool large_is_used_ = false;
+  bool is_extended_ = false;
   Frame frame_;
   HeadFault fault_ = HeadFault::none;
 };
@@ -93,7 +97,7 @@ inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
   if (available < Frame::kHeadBytes) return Found::need_more;
   const std::byte* from = buffer_.data() + begin_;
   frame_.head = Frame::load_head(from);
-  fault_ = frame_.head.check(limits_);
+  fault_ = frame_.head.check(limits_, is_extended_);
   if (fault_ != HeadFault::none) [[unlikely]]
     return Found::fault;
   const std::size_t total = Frame::kHeadBytes + frame_.head.body_bytes();

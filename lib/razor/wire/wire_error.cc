@@ -7,6 +7,7 @@
 #include "razor/base/out_of_memory.h"
 #include "razor/wire/decoder.h"
 #include "razor/wire/encoder.h"
+#include "razor/wire/framework_error.h"
 
 namespace razor::wire {
 namespace {
@@ -88,6 +89,10 @@ bool read_detail(base::ByteView message, base::Ran& ran, std::string_view& text)
   return true;
 }
 
+bool is_framework_error(const ResponseFrame& answer) {
+  return static_cast<ResponseFlag>(answer.head.flag) == ResponseFlag::framework_error;
+}
+
 std::optional<Errc> failure_in(const ResponseFrame& answer) {
   if (static_cast<ResponseFlag>(answer.head.flag) != ResponseFlag::error_bytes) return std::nullopt;
   return errc_of(base::as_text(answer.blob));
@@ -117,15 +122,24 @@ std::string AnsweredFailure::text() const {
 }
 
 std::optional<AnsweredFailure> answered_failure(const ResponseFrame& answer) {
+  if (is_framework_error(answer)) {
+    const FrameworkError error = framework_error_of(answer);
+    return AnsweredFailure{.errc = error.errc,
+                           .ran = error.ran,
+                           .detail = printable(error.text),
+                           .retry_after = error.retry_after,
+                           .no_retry = error.no_retry};
+  }
   const std::optional<Errc> errc = failure_in(answer);
   if (!errc) return std::nullopt;
-  AnsweredFailure failure{.errc = *errc, .ran = base::Ran::maybe, .detail = {}};
+  AnsweredFailure failure{.errc = *errc, .ran = base::Ran::maybe, .detail = {}, .retry_after = {}, .no_retry = false};
   std::string_view detail;
   if (read_detail(answer.msg, failure.ran, detail)) failure.detail = printable(detail);
   return failure;
 }
 
 base::Ran ran(const ResponseFrame& answer) {
+  if (is_framework_error(answer)) return framework_error_of(answer).ran;
   if (!failure_in(answer)) return base::Ran::yes;
   base::Ran ran = base::Ran::maybe;
   std::string_view detail;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "razor/base/error.h"
+#include "razor/base/time.h"
 #include "razor/wire/frame.h"
 
 namespace razor::wire {
@@ -35,6 +36,9 @@ struct AnsweredFailure {
   /// On plain version 1 a handler may send any of the framework's texts itself: then the call may have run.
   base::Ran ran = base::Ran::maybe;
   std::string detail;  ///< printable; empty: it says no more
+  /// The server is not to be asked before; zero: it does not say.
+  base::Duration retry_after{};
+  bool no_retry = false;  ///< nobody is to be asked again
 
   /// "rpc_decode: expected an integer, found a string, at byte 3".
   std::string text() const;
