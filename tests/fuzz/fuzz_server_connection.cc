@@ -42,7 +42,7 @@ class Script final : public stream::RequestHandler {
   }
 
   // --- RequestHandler
-  void handle(const wire::RequestFrame& frame, const wire::WireFormat*) override {
+  void handle(const wire::RequestFrame& frame, const wire::WireFormat*, base::TimePoint) override {
     RAZOR_CHECK(connection_.state() == Drain::State::serving, "dispatched in state {}",
                 static_cast<int>(connection_.state()));
     running_.push_back(frame.head.seq);
@@ -138,13 +138,13 @@ class Script final : public stream::RequestHandler {
       incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(read));
       received_ += read;
       count -= read;
-      connection_.on_bytes(read);
+      connection_.on_bytes(read, now_);
       if (connection_.reads_requests()) process();
       obey();
     }
   }
   void process() {
-    if (connection_.process() == ServerConnection::Progress::paused) {
+    if (connection_.process(now_) == ServerConnection::Progress::paused) {
       connection_.on_pause(now_);
       is_paused_ = true;
     } else if (!connection_.is_closed()) {

@@ -121,7 +121,7 @@ TEST_F(RequestWriterTest, WhatABrokenFrameWouldBeIsNotValid) {
 }
 
 TEST_F(RequestWriterTest, APromptPingTakesASeq) {
-  ASSERT_TRUE(writer_.send_prompt_ping(sent_));
+  ASSERT_TRUE(writer_.send_ping(sent_));
   writer_.begin(wire::Action(3), true);
   ASSERT_TRUE(writer_.send(call_, {}, sent_));
   const std::vector<Sent> expected{{1, kClientId, 0, "", 0, 0}, {2, kClientId, 3, "", 0, 0}};

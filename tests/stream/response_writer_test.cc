@@ -93,9 +93,9 @@ TEST_F(ResponseWriterTest, WhatIsTakenBackOrDoesNotCountLeavesNothing) {
 TEST_F(ResponseWriterTest, AFailureHasADetailOnlyForThoseWhoReadIt) {
   const Failure failure(Errc::draining, base::Ran::no, "going home");
   const std::string code(wire::text_of(Errc::draining));
-  EXPECT_TRUE(writer_.put_failure(1, failure, false));
-  EXPECT_TRUE(writer_.put_failure(2, failure, true));
-  EXPECT_TRUE(writer_.put_failure(3, Failure(Errc::draining), true));
+  EXPECT_TRUE(writer_.put_failure(1, failure, ResponseWriter::FailureForm::text));
+  EXPECT_TRUE(writer_.put_failure(2, failure, ResponseWriter::FailureForm::detailed));
+  EXPECT_TRUE(writer_.put_failure(3, Failure(Errc::draining), ResponseWriter::FailureForm::detailed));
   const std::size_t detail = wire::encoded_detail(base::Ran::no, "going home").size();
   EXPECT_EQ(take(), (Lines{fmt::format("1: flag 2, 0 + {} {}", code.size(), code),
                            fmt::format("2: flag 2, {} + {} {}", detail, code.size(), code),

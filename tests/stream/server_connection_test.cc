@@ -25,7 +25,9 @@ using test::kStart;
 
 // Keeps what is dispatched: the test answers.
 struct KeptRequests final : RequestHandler {
-  void handle(const wire::RequestFrame& frame, const wire::WireFormat*) override { seqs.push_back(frame.head.seq); }
+  void handle(const wire::RequestFrame& frame, const wire::WireFormat*, TimePoint) override {
+    seqs.push_back(frame.head.seq);
+  }
   void note_undecodable(std::string_view, std::string_view) override { ++undecodable; }
   std::vector<wire::Seq> seqs;
   int undecodable = 0;
@@ -40,11 +42,11 @@ class Served {
     const base::MutableBytes room = connection.prepare();
     RAZOR_CHECK(room.size() >= bytes.size(), "the test's frames are small");
     std::ranges::copy(bytes, room.begin());
-    connection.on_bytes(bytes.size());
+    connection.on_bytes(bytes.size(), now);
     return go_on();
   }
   bool go_on() {
-    if (connection.process() == Progress::paused) {
+    if (connection.process(now) == Progress::paused) {
       connection.on_pause(now);
       return false;
     }

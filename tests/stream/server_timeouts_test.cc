@@ -125,18 +125,18 @@ TEST_F(ServerTimeoutsTest, AnIdlePeerIsClosedAfterItsLastRequest) {
 }
 
 TEST_F(ServerTimeoutsTest, APeerIsNotIdleWhileItIsOwedAnAnswer) {
-  running_.begin(1);
+  running_.begin();
   session_.on_bytes(kStart, 32, 1, Reading::between);
   EXPECT_EQ(running_.count(), 1u);
   expect_no_limit();
-  running_.end();
+  running_.end(1);
   session_.on_write_begins(kStart + 1h);
   session_.on_written(kStart + 1h);
   expect_overdue(kStart + 1h + 120s, Overdue::idle);
 }
 
 TEST_F(ServerTimeoutsTest, APeerThatIsOwedAnAnswerMustStillFinishWhatItBegan) {
-  running_.begin(1);
+  running_.begin();
   session_.on_bytes(kStart, 33, 1, Reading::head);
   expect_overdue(kStart + 5s, Overdue::head);
 }
@@ -212,9 +212,9 @@ RC_GTEST_PROP(ServerTimeouts, LooksAgainExactlyWhenSomethingIsOverdue, ()) {
       case 2: session.on_write_begins(now); break;
       case 3: session.on_write_progress(now); break;
       case 4: session.on_written(now); break;
-      case 5: running.begin(1); break;
+      case 5: running.begin(); break;
       case 6:
-        if (!running.empty()) running.end();
+        if (!running.empty()) running.end(1);
         break;
       default: session.on_bytes(now, test::pick<base::ByteCount>(1, 3000), test::pick<std::size_t>(0, 2), reading); break;
     }

@@ -19,9 +19,11 @@
 
 #include <optional>
 
+#include "razor/api/cancel_guard.h"
 #include "razor/api/context.h"
 #include "razor/api/reply.h"
 #include "razor/api/reply_codec.h"
+#include "razor/base/out_of_memory.h"
 #include "razor/runtime/root_task.h"
 #include "razor/runtime/task.h"
 
@@ -51,13 +53,17 @@ concept ResultOf =
 /// A handler's coroutine. It is awaited in-process, or it serves a request: then it answers when it has finished, and
 /// destroys itself.
 template <class T, class E>
-class CallPromiseBase : public runtime::PromiseBase, public runtime::RootTask, private runtime::Continuation {
+class CallPromiseBase : public runtime::PromiseBase,
+                        public runtime::RootTask,
+                        private runtime::Continuation,
+                        private CancelGuard::Handler {
  public:
   HandlerOutcome<T, E>& outcome() { return outcome_; }
   const CallContext& context() const { return context_; }
 
-  /// Starts the coroutine right here. Only if it suspends is it registered, as a task of the server.
-  void serve(stream::Responder respond, std::string_view method);
+  /// Starts the coroutine right here. Only if it suspends is it registered, as a task of the server. `is_cancellable`: it is
+  /// destroyed once nobody waits for it any more.
+  void serve(stream::Responder respond, std::string_view method, bool is_cancellable);
 
   /// The server, or the Runtime, goes.
   void cancel() override {
@@ -73,9 +79,11 @@ class CallPromiseBase : public runtime::PromiseBase, public runtime::RootTask, p
  private:
   void child_finished() override { answer(); }
   void answer();
+  void stop() override;
 
   CallContext context_;
   std::optional<stream::Responder> respond_;
+  std::unique_ptr<CancelGuard> guard_;  // only of one that is cancellable, and suspended
 };
 
 /// `co_return value`, `co_return Fail{…}`, `co_return Errc::…`.
@@ -231,7 +239,7 @@ void detail::respond_with_outcome(stream::Responder& respond, const HandlerOutco
 }
 
 template <class T, class E>
-void detail::CallPromiseBase<T, E>::serve(stream::Responder respond, std::string_view method) {
+void detail::CallPromiseBase<T, E>::serve(stream::Responder respond, std::string_view method, bool is_cancellable) {
   respond_.emplace(std::move(respond));
   context_ = CallContext(*respond_, method);
   {
@@ -244,6 +252,20 @@ void detail::CallPromiseBase<T, E>::serve(stream::Responder respond, std::string
   }
   set_continuation(this);
   respond_->handlers().adopt(*this);
+  if (!is_cancellable) return;
+  CancelGuard::Handler& handler = *this;
+  // Without memory it runs to its end.
+  (void)base::catching_bad_alloc([&] { guard_ = std::make_unique<CancelGuard>(*respond_, handler); });
+}
+
+// Its caller waits no more.
+template <class T, class E>
+void detail::CallPromiseBase<T, E>::stop() {
+  leave_lists();
+  stream::Responder respond = std::move(*respond_);
+  destroy();
+  const bool is_late = respond.runtime().clock().now() >= respond.stop_at();
+  respond.fail(stream::Failure(is_late ? base::Errc::deadline_exceeded : base::Errc::cancelled, base::Ran::yes));
 }
 
 template <class T, class E>

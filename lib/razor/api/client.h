@@ -112,6 +112,14 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
     return Client(std::move(target));
   }
 
+  /// A client for what the handler with this `context` calls on its caller's behalf: its calls end at the caller's deadline at the
+  /// latest, where that is known.
+  Client with(const CallContext& context) const {
+    detail::StubTarget target = *target_;
+    target.options.deadline = std::min(target.options.deadline, context.deadline().value_or(base::TimePoint::max()));
+    return Client(std::move(target));
+  }
+
   /// Null for an implementation in this process.
   stream::Channel* channel() const { return target_->channel; }
 

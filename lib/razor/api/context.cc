@@ -1,5 +1,8 @@
 #include "razor/api/context.h"
 
+#include "razor/runtime/event.h"
+#include "razor/runtime/with_deadline.h"
+
 namespace razor::api {
 
 constinit thread_local const CallContext* detail::entered_context = nullptr;
@@ -8,6 +11,42 @@ const runtime::Address& CallContext::peer() const {
   static const runtime::Address nobody;
   return responder_ != nullptr ? responder_->peer() : nobody;
 }
+
+std::optional<base::TimePoint> CallContext::deadline() const {
+  if (responder_ == nullptr || responder_->deadline() == base::TimePoint::max()) return std::nullopt;
+  return responder_->deadline();
+}
+
+namespace {
+
+class CancelEvent final : public stream::CancelListener {
+ public:
+  explicit CancelEvent(runtime::Executor& executor) : event(executor) {}
+  void on_cancelled() override { event.set(); }
+  runtime::Event event;
+};
+
+runtime::Task<void> wait_for(runtime::Event& event) { co_await event.wait(); }
+
+runtime::Task<void> cancellation_of(const stream::Responder* responder) {
+  if (responder == nullptr) {
+    struct Never {
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<>) const noexcept {}
+      void await_resume() const noexcept {}
+    };
+    co_await Never();
+  }
+  runtime::Runtime& runtime = responder->runtime();
+  CancelEvent cancelled(runtime.executor());
+  responder->listen(cancelled);
+  const auto ended = co_await runtime::with_deadline(runtime.clock(), responder->stop_at(), wait_for(cancelled.event));
+  (void)ended;  // by its time, or before
+}
+
+}  // namespace
+
+runtime::Task<void> CallContext::cancellation() const { return cancellation_of(responder_); }
 
 CallContext current_context() { return detail::entered_context != nullptr ? *detail::entered_context : CallContext(); }
 

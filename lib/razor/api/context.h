@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "razor/runtime/coroutine.h"
+#include "razor/runtime/task.h"
 #include "razor/stream/dispatch.h"
 
 namespace razor::api {
@@ -24,9 +25,16 @@ class CallContext {
   /// "add".
   std::string_view method() const { return method_; }
   /// Until when the caller waits, on the server's clock, when it is known: callers on plain protocol version 1 do not say.
-  std::optional<base::TimePoint> deadline() const { return std::nullopt; }
-  /// True once nobody waits for the answer any more: the connection is gone. The handler runs on all the same.
-  bool cancelled() const { return responder_ != nullptr && !responder_->peer_is_there(); }
+  std::optional<base::TimePoint> deadline() const;
+  /// True once nobody waits for the answer any more: the caller dropped the call, its deadline has passed by a little (1/64 of the
+  /// time it had, and 50 ms: clocks differ), or the connection is gone. The handler runs on all the same, unless its method is
+  /// RAZOR_CANCELLABLE.
+  bool cancelled() const { return responder_ != nullptr && responder_->cancelled(); }
+  /// `co_await context.cancellation()` ends once `cancelled()` is true; without a caller, never.
+  /// Cancel: destroying the Task stops waiting. It must not outlive the handler.
+  runtime::Task<void> cancellation() const;
+  /// The connection is to end, since the server closes or for its age: a handler that works for as long as it can should end.
+  bool draining() const { return responder_ != nullptr && responder_->draining(); }
 
  private:
   const stream::Responder* responder_ = nullptr;

@@ -42,9 +42,10 @@ void ServiceDispatch::refuse(const stream::Request& request, stream::Responder r
   const std::string_view name = request.action.name();
   if (name.find('.') == name.npos) {
     if (fallback_ != nullptr) return fallback_->dispatch(request, std::move(respond));
-    return respond.fail(base::Errc::decode);
+    return respond.fail(stream::Failure(base::Errc::decode, base::Ran::no));
   }
-  respond.fail(names_a_service(name) ? base::Errc::method_not_found : base::Errc::service_not_found);
+  respond.fail(
+      stream::Failure(names_a_service(name) ? base::Errc::method_not_found : base::Errc::service_not_found, base::Ran::no));
 }
 
 // The reference takes what stands before the first dot for the service. Between two of ours services may have dots in their
@@ -64,7 +65,7 @@ void refuse_arguments(stream::Responder& respond, std::string_view action, std::
   try {
     if (thrown) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    return respond.fail(base::Errc::overloaded);
+    return respond.fail(stream::Failure(base::Errc::overloaded, base::Ran::no));
   } catch (const std::exception& exception) {
     why = base::text_or_empty([&] { return std::string(exception.what()); });
   } catch (...) {

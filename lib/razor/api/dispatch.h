@@ -6,6 +6,7 @@
 // A plain handler costs no frame. A coroutine is started right here; only one that suspends is registered, with the
 // Runtime and the server, and answers when it has finished (call.h).
 
+#include <array>
 #include <exception>
 #include <memory>
 #include <string>
@@ -110,7 +111,7 @@ bool decode_arguments(const stream::Request& request, stream::Responder& respond
   return false;
 }
 
-template <auto Method>
+template <auto Method, bool kIsCancellable>
 void invoke(void* implementation, const stream::Request& request, stream::Responder respond, std::string_view method) {
   using Traits = MethodTraits<decltype(Method)>;
   using T = typename Traits::Result;
@@ -125,7 +126,7 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
     if (call.immediate()) [[likely]] {
       respond_with_outcome<T, E>(respond, call.immediate());
     } else {
-      call.release_coroutine()->serve(std::move(respond), method);
+      call.release_coroutine()->serve(std::move(respond), method, kIsCancellable);
     }
   } catch (...) {
     respond.fail_thrown(method, std::current_exception());
@@ -133,15 +134,21 @@ void invoke(void* implementation, const stream::Request& request, stream::Respon
 }
 
 /// Null where the compiler has said why the parameters cannot be received.
-template <auto Method>
+template <auto Method, std::size_t Index>
 constexpr Invoke invoke_of() {
-  if constexpr (MethodTraits<decltype(Method)>::kParametersAreReceived) return &invoke<Method>;
+  if constexpr (MethodTraits<decltype(Method)>::kParametersAreReceived) {
+    return &invoke<Method, is_cancellable<typename MethodTraits<decltype(Method)>::Service, Index>()>;
+  }
   return nullptr;
+}
+template <auto... Methods, std::size_t... Indices>
+constexpr std::array<Invoke, sizeof...(Methods)> invokes_of(std::index_sequence<Indices...>) {
+  return {invoke_of<Methods, Indices>()...};
 }
 
 template <auto... Methods>
 struct InvokeTable {
-  static constexpr Invoke kInvokes[] = {invoke_of<Methods>()...};
+  static constexpr auto kInvokes = invokes_of<Methods...>(std::make_index_sequence<sizeof...(Methods)>());
 };
 
 }  // namespace detail

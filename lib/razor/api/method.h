@@ -149,6 +149,13 @@ constexpr bool is_idempotent() {
   return false;
 }
 
+/// … in RAZOR_CANCELLABLE.
+template <class Service, std::size_t Index>
+constexpr bool is_cancellable() {
+  if constexpr (requires { Service::razor_is_cancellable(Index); }) return Service::razor_is_cancellable(Index);
+  return false;
+}
+
 /// "CalculatorService.add", put together by the compiler.
 template <class Service, std::size_t Index>
 class ActionName {

@@ -86,6 +86,17 @@
   }
 #define RAZOR_METHOD_IS_INDEX_(method) || razor_index == razor_index_##method
 
+/// Behind RAZOR_SERVICE, in the service: the coroutines that are the handlers of these methods are destroyed where they are
+/// suspended, once nobody waits for them any more: their caller has dropped the call, or its deadline has passed, or the connection
+/// is gone. Only for handlers that may end at any `co_await`: what they have begun is undone by destructors, or may stay half done.
+///
+///   RAZOR_SERVICE(Store, get, put, find)
+///   RAZOR_CANCELLABLE(get, find)
+#define RAZOR_CANCELLABLE(...)                                                             \
+  static constexpr bool razor_is_cancellable(std::size_t razor_index) {                    \
+    return ((void)razor_index, false)RAZOR_FOR_EACH_(RAZOR_METHOD_IS_INDEX_, __VA_ARGS__); \
+  }
+
 /// Behind RAZOR_SERVICE, in the service: its messages are written in this format (wire/wire_format.h) by clients that name no
 /// other, and a Server that serves it reads it, as if by `accept_format`.
 ///

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "razor/base/time.h"
+#include "razor/wire/call_word.h"
 
 namespace razor::wire {
 class WireFormat;
@@ -24,6 +25,11 @@ struct CallOptions {
   /// A pool asks another address too when an idempotent call has no answer after this time; none: as the pool is set;
   /// zero or less: never.
   std::optional<base::Duration> hedge_after = std::nullopt;
+  /// How much the call matters to a server that has to refuse some.
+  wire::Criticality criticality = wire::Criticality::normal;
+  /// Earlier attempts of the call that may have run, and whether this one is a hedge: pools say so.
+  std::uint8_t attempt = 0;
+  bool is_hedge = false;
   /// The format of the call's message and of its answer; null: the client's, or msgpack. The format outlives the call.
   const wire::WireFormat* format = nullptr;
 };

@@ -102,6 +102,8 @@ class Channel {
 
   /// The call's owner waits no more.
   virtual void cancel(Exchange& exchange) = 0;
+  /// The call in flight goes on, and nobody wants its response.
+  virtual void unwanted(Exchange&) {}
   /// `to` has taken over the links and fields of a call that moved.
   virtual void relocated(Exchange& to) = 0;
 

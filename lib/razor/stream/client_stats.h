@@ -13,6 +13,7 @@ struct ClientStats {
   std::uint64_t calls_answered = 0;   ///< by the peer, errors of handlers included
   std::uint64_t calls_failed = 0;     ///< by the framework at this end: deadlines, connection, queue …
   std::uint64_t calls_abandoned = 0;  ///< whose caller stopped waiting
+  std::uint64_t cancels_sent = 0;     ///< of those: the peer was told
   std::uint64_t responses_late = 0;     ///< skipped: the call had ended
   std::uint64_t responses_control = 0;  ///< skipped: seq 0
   std::uint64_t pings_sent = 0;

@@ -56,6 +56,9 @@ bool ClientStream::has_room() const { return core_->has_room(); }
 bool ClientStream::is_silent() const { return core_->connection().is_silent(); }
 base::TimePoint ClientStream::heard_at() const { return core_->connection().heard_at(); }
 bool ClientStream::has_seqs() const { return core_->connection().has_seqs(); }
+HelloState ClientStream::hello() const { return core_->connection().hello(); }
+bool ClientStream::was_asked_to_leave() const { return core_->connection().was_asked_to_leave(); }
+bool ClientStream::was_closed_on_hello() const { return core_->connection().was_closed_on_hello(); }
 void ClientStream::watch(ClientStreamWatcher* watcher) { core_->connection().watch(watcher); }
 bool ClientStream::is_open() const { return core_->connection().state() == ClientConnection::State::open; }
 std::string ClientStream::end_reason() const { return core_->connection().end_reason(); }

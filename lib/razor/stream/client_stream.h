@@ -78,6 +78,12 @@ class ClientStream {
   base::TimePoint heard_at() const;
   /// False once its seqs are used up: it stays open, and takes no more calls.
   bool has_seqs() const;
+  /// What is spoken, as far as it is known yet.
+  HelloState hello() const;
+  /// Its server closes, or wants the connection to end: no calls are lost by that.
+  bool was_asked_to_leave() const;
+  /// It ended, and all that had happened was that it sent a hello.
+  bool was_closed_on_hello() const;
   /// `watcher` is told from now on, and lives until another one is, or null.
   void watch(ClientStreamWatcher* watcher);
   const runtime::Address& peer_address() const;

@@ -11,6 +11,7 @@
 #include "razor/runtime/transport.h"
 #include "razor/stream/call_hook.h"
 #include "razor/stream/deadline_wheel.h"
+#include "razor/stream/hello_mode.h"
 #include "razor/wire/frame.h"
 
 namespace razor::stream {
@@ -40,6 +41,9 @@ struct ClientStreamConfig {
   /// A process counts as silent only if it answers pings ahead of earlier calls. Until it has shown that, a ping goes out
   /// right behind a call so often: with the first calls, and then again; max: never. A pool has its own. (client_connection.cc)
   base::Duration acquaint_interval = base::Duration::max();
+  /// Whether more than plain version 1 is spoken with peers that can: how long callers wait, that they wait no more, and what
+  /// failures say of their calls. (client_hello.h)
+  HelloMode hello = HelloMode::off;
   /// For `ClientStream::connect`. (client_stream.cc)
   base::Duration connect_timeout = std::chrono::seconds(10);
 

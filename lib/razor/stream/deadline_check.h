@@ -23,6 +23,10 @@ class TimedCall : public DeadlineEntry {
   /// Until the end of the batch: the caller's; then the effective one.
   base::TimePoint deadline() const { return deadline_; }
   bool has_own_deadline() const { return deadline_ != base::TimePoint::max(); }
+  /// What is left of its time when it is submitted. `now` matters only if it has a deadline of its own.
+  base::Duration time_left(base::TimePoint now) const {
+    return has_own_deadline() ? std::min(timeout_, deadline_ - now) : timeout_;
+  }
   /// Nothing is left of its time. `now` matters only if it has a deadline of its own.
   bool has_no_time(base::TimePoint now) const {
     return timeout_ <= base::Duration::zero() || (has_own_deadline() && deadline_ <= now);

@@ -11,12 +11,14 @@ Exchange::Exchange(Exchange&& other) noexcept
       channel_(other.channel_),
       state_(std::exchange(other.state_, State::idle)),
       failed_for_(other.failed_for_),
+      was_told_unwanted_(other.was_told_unwanted_),
       seq_(other.seq_),
       sent_from_(other.sent_from_),
       sent_until_(other.sent_until_),
       queued_frame_(std::move(other.queued_frame_)),
       failure_(std::move(other.failure_)),
       observation_(std::move(other.observation_)),
+      word_(other.word_),
       format_(other.format_),
       delegate_state_(other.delegate_state_) {
   if (under_way() && channel_ != nullptr) channel_->relocated(*this);
@@ -26,6 +28,10 @@ Exchange::~Exchange() { cancel(); }
 
 void Exchange::cancel() {
   if (under_way() && channel_ != nullptr) channel_->cancel(*this);
+}
+
+void Exchange::tell_unwanted() {
+  if (state_ == State::in_flight) channel_->unwanted(*this);
 }
 
 void Exchange::refuse_transition(State to, Reason why) const {

@@ -21,6 +21,7 @@
 #include "razor/stream/call_observation.h"
 #include "razor/stream/deadline_check.h"
 #include "razor/stream/failover.h"
+#include "razor/wire/call_word.h"
 #include "razor/wire/frame.h"
 
 namespace razor::stream {
@@ -80,6 +81,8 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   bool was_cut_off() const { return failed_for_ == Reason::cut_off; }
   /// As the destructor does.
   void cancel();
+  /// Goes on waiting, though nobody wants the response: the peer hears that, if it understands.
+  void tell_unwanted();
   /// Runs what the caller does with the end of the call: an exception that escapes it is logged with the call's name.
   template <class Code>
   void run_completion(Code&& code) const noexcept {
@@ -128,12 +131,14 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   Channel* channel_ = nullptr;
   State state_ = State::idle;
   Reason failed_for_ = Reason::none;
+  bool was_told_unwanted_ = false;
   wire::Seq seq_ = 0;
   base::ByteCount sent_from_ = 0;  // where its frame begins in all that the connection sends
   base::ByteCount sent_until_ = 0;  // and where it ends
   std::unique_ptr<QueuedFrame> queued_frame_;
   std::unique_ptr<base::CallError> failure_;  // until it is delivered
   std::unique_ptr<CallObservation> observation_;  // only where a hook or a trace looks at calls
+  wire::CallWord word_;  // what the peer is told of it
   const wire::WireFormat* format_ = nullptr;  // of its message and its response; null: msgpack
   void* delegate_state_ = nullptr;  // of the channel that it is delegated to
 };

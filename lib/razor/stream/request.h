@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "razor/base/time.h"
 #include "razor/runtime/address.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/frame.h"
@@ -20,6 +21,8 @@ struct Request {
   /// The format that `msg` is written in; null: msgpack.
   const wire::WireFormat* format = nullptr;
   wire::BlobSource* source = nullptr;
+  /// Until when the caller waits, by the server's clock; max: it has not said.
+  base::TimePoint deadline = base::TimePoint::max();
 
   /// Decodes the message. False when it does not decode; then `why` says more.
   template <class T>

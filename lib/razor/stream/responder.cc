@@ -61,6 +61,21 @@ void Responder::end_failed(const Failure& failure) {
   outlet_->refuse(seq_, failure);
 }
 
+void Responder::fail(const Failure& failure) {
+  begin();
+  end_failed(failure);
+}
+
+base::TimePoint Responder::deadline() const { return outlet_->deadline(seq_); }
+base::TimePoint Responder::stop_at() const { return outlet_->stop_at(seq_); }
+bool Responder::cancelled() const {
+  if (outlet_->is_cancelled(seq_)) return true;
+  const base::TimePoint stop_at = outlet_->stop_at(seq_);
+  return stop_at != base::TimePoint::max() && outlet_->runtime().clock().now() >= stop_at;
+}
+void Responder::listen(CancelListener& listener) const { outlet_->listen(seq_, listener); }
+bool Responder::draining() const { return outlet_->is_draining(); }
+
 bool Responder::peer_is_there() const { return outlet_->is_open(); }
 const runtime::Address& Responder::peer() const { return outlet_->peer(); }
 runtime::Runtime& Responder::runtime() const { return outlet_->runtime(); }

@@ -7,6 +7,7 @@
 #include "razor/base/error.h"
 #include "razor/base/ref.h"
 #include "razor/runtime/task_scope.h"
+#include "razor/stream/cancel_listener.h"
 #include "razor/stream/failure.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/frame.h"
@@ -33,6 +34,12 @@ class ResponseOutlet : public base::RefCounted {
   virtual void note_undecodable(std::string_view method, std::string_view why) = 0;
   virtual void note_repeated_response() = 0;
   virtual bool is_open() const = 0;
+  /// As in ServerConnection.
+  virtual base::TimePoint deadline(wire::Seq) const { return base::TimePoint::max(); }
+  virtual base::TimePoint stop_at(wire::Seq) const { return base::TimePoint::max(); }
+  virtual bool is_cancelled(wire::Seq) const { return !is_open(); }
+  virtual void listen(wire::Seq, CancelListener&) {}
+  virtual bool is_draining() const { return false; }
   virtual const runtime::Address& peer() const = 0;
   virtual runtime::Runtime& runtime() const = 0;
   virtual runtime::TaskScope& handlers() const = 0;
@@ -73,6 +80,7 @@ class Responder {
   void fail_bytes(base::ByteView error);
   /// A failure of the framework.
   void fail(base::Errc errc);
+  void fail(const Failure& failure);
 
   /// The handler of `method` threw: logged, counted, and answered rpc_internal_err.
   void fail_thrown(std::string_view method, const std::exception_ptr& exception);
@@ -81,6 +89,16 @@ class Responder {
   void fail_undecodable(std::string_view method, std::string_view why);
 
   bool answered() const { return answered_; }
+  /// Until when the caller waits, by this server's clock; max: it has not said.
+  base::TimePoint deadline() const;
+  /// When the caller has given up for certain, whatever its clock says: a little after `deadline`.
+  base::TimePoint stop_at() const;
+  /// Nobody waits for the answer any more: the caller said so, it has given up, or the connection is gone.
+  bool cancelled() const;
+  /// `listener` is told when that is so, but not of time: that passes by itself (`stop_at`).
+  void listen(CancelListener& listener) const;
+  /// The connection is to end: what works for it for ever should come to an end.
+  bool draining() const;
   /// False when nobody waits for the answer any more.
   bool peer_is_there() const;
   const runtime::Address& peer() const;

@@ -36,6 +36,7 @@ void RpcServer::end() {
   shared_->common.takes_requests = false;
   while (!shared_->connections.empty()) shared_->connections.front().close("the server is gone");
   shared_->handlers.cancel();
+  shared_->stall_timer.disarm();
 }
 
 std::string RpcServer::object_name() const {
@@ -121,7 +122,8 @@ runtime::Task<void> RpcServer::close(base::Duration limit) {
   const Ref<ServerShared> shared = shared_;
   listening_.clear();
   shared->is_closing = true;
-  shared->connections.for_each([](ServerStream& connection) { connection.drain(); });
+  const base::Duration notice = std::min(shared->common.config.drain_notice, limit / 4);
+  shared->connections.for_each([notice](ServerStream& connection) { connection.drain(notice); });
   const base::TimePoint until = base::saturating_add(shared->runtime.clock().now(), limit);
   const auto all_closed = co_await runtime::with_deadline(shared->runtime.clock(), until, until_all_are_closed(shared));
   if (all_closed) co_return;

@@ -8,6 +8,7 @@
 #include "razor/base/time.h"
 #include "razor/runtime/transport.h"
 #include "razor/stream/call_hook.h"
+#include "razor/stream/hello_mode.h"
 #include "razor/wire/frame.h"
 
 namespace razor::stream {
@@ -59,6 +60,16 @@ struct ServerConfig {
   base::Duration write_stall_timeout = std::chrono::seconds(5);
   /// Once its machine has acknowledged its last answer, a peer has this long to close. (drain.h)
   base::Duration linger_timeout = std::chrono::seconds(1);
+
+  /// What is spoken with clients that begin with a hello; `off`: plain version 1, as with all others. `required`: requests of
+  /// others are refused, rpc_invalid_ver. (server_connection.cc)
+  HelloMode hello = HelloMode::automatic;
+  /// A connection that began with a hello is asked to end when it is so old, 10 % more or less, so that clients spread anew over
+  /// servers; max: never. The client then sends no new calls on it, and connects anew. (server_connection.cc)
+  base::Duration max_connection_age = base::Duration::max();
+  /// … and so long a client that was asked to send no new calls may take to say that it does, before later requests are refused. A
+  /// server that closes waits for less, a quarter of its limit. (server_connection.cc)
+  base::Duration drain_notice = std::chrono::seconds(1);
 
   /// Sizes of what is accepted (larger is answered rpc_too_large and closed) and answered (a larger answer fails alone).
   wire::FrameLimits limits{};

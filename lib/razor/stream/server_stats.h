@@ -22,6 +22,9 @@ struct ServerStats {
   std::uint64_t dispatched = 0;          ///< handed to the Dispatch
   std::uint64_t overloaded = 0;          ///< refused: too many handlers of all connections
   std::uint64_t draining = 0;            ///< refused: the server closes
+  std::uint64_t expired = 0;             ///< refused: their callers had given up when they were read
+  std::uint64_t cancels = 0;             ///< callers that said that they wait no more
+  std::uint64_t controls_unknown = 0;    ///< control frames of a later version
   std::uint64_t refused = 0;             ///< by the server's hook
   std::uint64_t responses = 0;             ///< queued to be written, refusals included
   std::uint64_t responses_failed = 0;      ///< of those: with a text of the framework

@@ -40,6 +40,15 @@ struct CallWord {
   bool operator==(const CallWord&) const = default;
 };
 
+/// Of a call whose time is not known yet.
+inline constexpr CallWord call_word(std::uint8_t attempt, bool is_idempotent, bool is_hedge, Criticality criticality) {
+  CallWord word;
+  word.attempt = attempt;
+  word.flags = static_cast<std::uint8_t>((is_idempotent ? CallWord::kIdempotent : 0) | (is_hedge ? CallWord::kHedge : 0) |
+                                         static_cast<int>(criticality) << CallWord::kCriticalityShift);
+  return word;
+}
+
 /// Rounded up, so that a server never gives up before its client does; nothing left is 0.
 inline constexpr std::uint32_t time_left_field(base::Duration left) {
   if (left <= base::Duration::zero()) return 0;

@@ -14,6 +14,10 @@ bool Attempt::send(TimePoint now) {
   options.deadline = call.deadline;
   options.timeout = call.deadline == TimePoint::max() ? Duration::max() : call.deadline - now;
   options.format = call.options.format;
+  options.idempotent = call.idempotent;
+  options.criticality = call.options.criticality;
+  options.is_hedge = is_hedge_;
+  options.attempt = static_cast<std::uint8_t>(std::min<std::uint32_t>(call.attempts - 1, 255));
   PoolCallObserver::on_attempt(call, connection_.endpoint.address());
   stream::RequestDraft draft = connection_.stream.channel().draft(*this, call.action(), options);
   if (!base::catching_bad_alloc([&] { draft.sink().put(call.message()); })) {

@@ -32,6 +32,7 @@ class Attempt final : public stream::Exchange {
   /// Its call ends without it.
   void detach() {
     call_ = nullptr;
+    tell_unwanted();
     Endpoint::on_forgotten(connection_);
   }
   /// It is over. `answered`: there was a response.

@@ -203,13 +203,17 @@ bool CallDriver::retried(Attempt& attempt, const wire::AnsweredFailure& failure,
   const AttemptOutcome outcome{.kind = AttemptOutcome::Kind::server_failure,
                                .from = endpoint.id(),
                                .ran = failure.ran,
-                               .other_in_flight = call.first != nullptr && call.hedge != nullptr};
+                               .other_in_flight = call.first != nullptr && call.hedge != nullptr,
+                               .is_refusal = failure.errc == Errc::draining || failure.errc == Errc::overloaded,
+                               .is_draining = failure.errc == Errc::draining,
+                               .no_retry = failure.no_retry,
+                               .retry_after = failure.retry_after};
   const Decision decision = policy_.decide(call, outcome, view(), now);
   if (decision.kind == Decision::Kind::answer) return false;
   call.drop(attempt);
   if (decision.kind == Decision::Kind::wait) return true;
   call.stages.add(CallStage::waiting, now - call.stage_since);
-  ++stats_.retries;
+  if (decision.kind == Decision::Kind::retry) ++stats_.retries;
   start_again(call, decision, now);
   endings_.note_tried(call, endpoint.address(), base::format("{}: answered by the server", name_of(failure.errc)));
   return true;

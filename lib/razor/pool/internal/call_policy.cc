@@ -35,13 +35,18 @@ Decision CallPolicy::decide(CallProgress& call, const AttemptOutcome& outcome, c
 // there now: whoever has a response does not wait for the budget.
 Decision CallPolicy::on_server_failure(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool,
                                        TimePoint now) {
-  if (!call.idempotent) return {Decision::Kind::answer};
+  const bool was_refused = outcome.ran == Ran::no && outcome.is_refusal;
+  if ((!call.idempotent && !was_refused) || outcome.no_retry) return {Decision::Kind::answer};
   if (outcome.other_in_flight) {
     call.ran = std::max(call.ran, outcome.ran);
     return {Decision::Kind::wait};  // the other attempt may do better
   }
   if (!retry_.may_attempt(call.attempts)) return {Decision::Kind::answer};
-  const Duration delay = next_delay(call);
+  if (was_refused && outcome.is_draining && !pool.is_ended && pool.may_come_back && now < call.deadline) {
+    call.avoid = outcome.from;
+    return {Decision::Kind::move};
+  }
+  const Duration delay = std::max(next_delay(call), outcome.retry_after);
   if (pool.is_ended || !may_wait_for(call, delay, pool, now) || !take_token(call, now)) return {Decision::Kind::answer};
   call.avoid = outcome.from;
   call.ran = std::max(call.ran, outcome.ran);

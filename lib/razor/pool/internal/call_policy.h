@@ -4,7 +4,9 @@
 // budget, and draws the jitter of back-offs; it starts nothing.
 //
 //   response: a result              -> the caller gets it, and the policy is not asked
-//   response: the server failed     -> retry, if idempotent, within limit, budget and deadline; else the caller gets it
+//   response: the server failed     -> retry, if idempotent, or refused for certain, within limit, budget and deadline; else the
+//                                      caller gets it
+//   response: it refused: it closes -> move, within limit and deadline
 //   response: "ask there instead"   -> redirect, at once or after a back-off; else the caller gets it
 //   failure, did not run            -> move; after a back-off if the connection ended while it was being sent
 //   failure, may have run           -> retry, if idempotent, within limit and deadline (the budget is awaited); else fail
@@ -35,6 +37,11 @@ struct AttemptOutcome {
   bool was_cut_off = false;  ///< of `failure`: the connection ended while it was being sent
   AddressId named = kNoAddress;  ///< of `redirect`: the address to ask; kNoAddress: any other
   bool other_in_flight = false;  ///< another attempt of the call still is
+  // Of `server_failure`:
+  bool is_refusal = false;  ///< the server took no call just now; another address, or the same one later, may
+  bool is_draining = false;  ///< … since it closes: another address may at once
+  bool no_retry = false;  ///< it says that nobody is to be asked again
+  base::Duration retry_after{};  ///< … or not before
 };
 
 /// What of the pool decides along.

@@ -10,6 +10,9 @@ namespace razor::pool {
 
 using base::TimePoint;
 
+// How long an address is spoken to in plain version 1 that closed a connection on which nothing but a hello had been sent.
+static constexpr base::Duration kPlainFor = std::chrono::minutes(10);
+
 Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id, runtime::Address address,
                    const FailoverPoolConfig& config, PoolStats& stats)
     : runtime_(runtime),
@@ -53,6 +56,11 @@ void Endpoint::on_connection_over(Connection& connection) {
   stop_waiting_to_grow();  // what is wanted now is more than that
   misses_connection_ = connection.was_used;
   const TimePoint now = clock_.now();
+  if (connection.stream.was_asked_to_leave()) return owner_.on_endpoint_changed();  // the address is well, and says so
+  if (connection.stream.was_closed_on_hello() && config_.pool.stream.hello == stream::HelloMode::automatic) {
+    plain_until_ = base::saturating_add(now, kPlainFor);  // it may be a peer that closes on what it does not know
+    return owner_.on_endpoint_changed();
+  }
   // A server that accepts and closes at once cannot serve; one that closes an unused connection later can.
   const bool was_useless =
       connection.stream.stats().bytes_received == 0 && now - connection.idle_since < config_.pool.connect_timeout;
@@ -196,6 +204,7 @@ runtime::Task<void> Endpoint::connect() {
   stream::ClientStreamConfig config = config_.pool.stream;
   config.connect_timeout = config_.pool.connect_timeout;
   config.acquaint_interval = config_.pool.acquaint_interval;
+  if (begun < plain_until_) config.hello = stream::HelloMode::off;
   auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
   if (!connected) {
     ++stats_.connects_failed;

@@ -129,6 +129,7 @@ class Endpoint {
   PoolStats& stats_;
   Health health_;
   ConnectPolicy policy_;
+  base::TimePoint plain_until_ = base::TimePoint::min();  // connections to it send no hello
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;

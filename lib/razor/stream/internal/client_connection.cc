@@ -3,6 +3,7 @@
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/base/time_text.h"
+#include "razor/stream/internal/own_hello.h"
 
 namespace razor::stream {
 
@@ -37,10 +38,22 @@ ClientConnection::ClientConnection(const ClientStreamConfig& config, std::uint64
       observer_(observer),
       writer_(client_id, config_.limits),
       reader_(config.limits),
+      hello_(config.hello),
       sent_(config.window),
       queue_(config.queue_calls_max, config.queue_bytes_max),
       deadlines_(config.tick),
       keepalive_(config.ping_interval, config.ping_timeout) {}
+
+void ClientConnection::start() {
+  if (!hello_.wants_to_ask()) return;
+  base::Bytes hello;
+  if (!base::catching_bad_alloc([&] { hello = wire::encode(own_hello(config_.limits)); })) return;
+  const wire::Seq seq = writer_.send_hello(hello, sent_);
+  if (seq == 0) return;  // a plain connection does as well
+  hello_.on_asked(seq);
+  // The pong of a prompt ping could overtake the hello's.
+  writer_.set_extended(true, false);
+}
 
 void ClientConnection::transition(State to, std::string why) {
   const bool is_allowed = (state_ == State::open && to != State::open) || (state_ == State::draining && to == State::ended);
@@ -54,15 +67,20 @@ void ClientConnection::transition(State to, std::string why) {
 
 // --- Submitting ------------------------------------------------------------------------------------------------------
 
-wire::ByteSink& ClientConnection::begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
+void ClientConnection::note_options(Exchange& exchange, const CallOptions& options) {
   exchange.set_time(options.timeout.value_or(config_.call_timeout), options.deadline);
   exchange.format_ = options.format;
+  exchange.was_told_unwanted_ = false;
+  exchange.word_ = wire::call_word(options.attempt, options.idempotent, options.is_hedge, options.criticality);
+}
+
+wire::ByteSink& ClientConnection::begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
+  note_options(exchange, options);
   return writer_.begin(action, goes_out_at_once());
 }
 
 wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptions& options) {
-  exchange.set_time(options.timeout.value_or(config_.call_timeout), options.deadline);
-  exchange.format_ = options.format;
+  note_options(exchange, options);
   return writer_.begin_ping(goes_out_at_once());
 }
 
@@ -92,6 +110,7 @@ void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint n
   if (!writer_.is_valid(sizes) || exchange.has_no_time(now)) [[unlikely]]
     return refuse(exchange, refusal_of(exchange, sizes));
   if (!writer_.goes_out()) return enqueue(exchange, sizes, std::move(blob));
+  if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
   if (!writer_.send(exchange, std::move(blob), sent_)) [[unlikely]]
     return refuse(exchange, base::out_of_memory(Ran::no));
   ++stats_.calls_submitted;
@@ -153,6 +172,7 @@ void ClientConnection::start_queued(TimePoint now) {
       continue;
     }
     const auto queued = queue_.take(exchange, Reason::room);
+    if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.deadline() - now);
     if (!writer_.send(exchange, *queued, sent_)) [[unlikely]] {
       fail(exchange, Reason::refused, base::out_of_memory(Ran::no));
       continue;
@@ -228,6 +248,8 @@ void ClientConnection::on_faulty_head(const wire::ResponseHead& head) {
 
 // False when the connection has ended: a completion may have ended it, too.
 bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
+  if (hello_.is_asked() && !on_first_response(frame)) [[unlikely]]
+    return false;
   Exchange* exchange = nullptr;
   switch (sent_.on_response(frame.head.seq, exchange)) {
     case SentCalls::Found::expected:
@@ -247,12 +269,71 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
     case SentCalls::Found::never_sent:
       if (frame.head.seq == 0) {
         ++stats_.responses_control;
+        on_control(frame);
         return true;
       }
       break;
   }
   terminate(Errc::bad_frame, base::format("{} answered seq {}, which was never sent", peer_, frame.head.seq));
   return false;
+}
+
+// False when the connection has ended.
+bool ClientConnection::on_first_response(const wire::ResponseFrame& frame) {
+  hello_.on_first_response(frame);
+  writer_.set_extended(hello_.is_extended(), true);
+  if (hello_.is_refused()) {
+    terminate(Errc::unsupported, base::format("{} speaks plain version 1 only, and `hello` of this end is required", peer_));
+    return false;
+  }
+  const std::vector<wire::Seq> cancels = std::exchange(cancels_held_, {});
+  if (!hello_.is_extended()) return true;
+  reader_.extend();
+  for (const wire::Seq seq : cancels) send_cancel(seq);
+  return true;
+}
+
+void ClientConnection::tell_unwanted(Exchange& exchange) {
+  if (!std::exchange(exchange.was_told_unwanted_, true)) send_cancel(exchange.seq_);
+}
+
+void ClientConnection::send_cancel(wire::Seq seq) {
+  if (!can_write_ || has_ended()) return;
+  if (hello_.is_asked()) {
+    (void)base::catching_bad_alloc([&] { cancels_held_.push_back(seq); });
+  } else if (hello_.has(wire::Feature::cancel)) {
+    if (writer_.send_control(wire::cancel_head(seq))) ++stats_.cancels_sent;  // without memory the handler runs to its end
+    batch_is_open_ = true;
+  }
+}
+
+void ClientConnection::on_control(const wire::ResponseFrame& frame) {
+  if (!hello_.has(wire::Feature::drain)) return;
+  const std::optional<wire::ServerControl> control = wire::server_control_of(frame);
+  if (!control) return;
+  switch (static_cast<wire::ServerControl::Kind>(control->kind)) {
+    case wire::ServerControl::Kind::drain_soon: return leave(base::format("{} asks for no more calls", peer_));
+    case wire::ServerControl::Kind::drain_now: {
+      leave(base::format("{} takes no more calls", peer_));
+      sent_.for_each([&](Exchange& exchange) {
+        if (exchange.seq_ <= control->seq) return;
+        sent_.remove(exchange, Reason::refused);
+        fail(exchange, Reason::refused, CallError(Errc::draining, Ran::no, end_reason_));
+      });
+      return;
+    }
+  }
+}
+
+// The peer is to end: no call goes out any more, and what waits goes elsewhere.
+void ClientConnection::leave(std::string why) {
+  if (state_ != State::open) return;
+  was_asked_to_leave_ = true;
+  transition(State::draining, std::move(why));
+  fail_queued(Reason::refused, Errc::draining, end_reason_, true);
+  // Behind all that was written before.
+  if (can_write_) writer_.send_control(wire::drained_head(sent_.next_seq() - 1));
+  batch_is_open_ = true;
 }
 
 void ClientConnection::deliver(Exchange& exchange, const wire::ResponseFrame& frame) {
@@ -303,13 +384,13 @@ void ClientConnection::expire(Exchange& exchange) {
 
 // Right behind calls, so that a peer that answers pings at once shows it even if it answers the calls as they come.
 void ClientConnection::get_acquainted(TimePoint now) {
-  if (now < acquaint_at_ || state_ != State::open || !sent_.any() || !sent_.has_seqs()) return;
+  if (now < acquaint_at_ || state_ != State::open || !sent_.any() || !sent_.has_seqs() || hello_.is_asked()) return;
   acquaint_at_ = base::saturating_add(now, config_.acquaint_interval);
   if (config_.acquaint_interval != base::Duration::max()) append_ping();  // without memory the next one will do
 }
 
 bool ClientConnection::append_ping() {
-  if (!writer_.send_prompt_ping(sent_)) return false;
+  if (!writer_.send_ping(sent_)) return false;
   ++stats_.pings_sent;
   if (observer_ != nullptr) observer_->on_ping();
   return true;
@@ -356,7 +437,10 @@ void ClientConnection::cancel(Exchange& exchange) {
     case Exchange::State::idle:
     case Exchange::State::delegated:
     case Exchange::State::delegated_sent: return;
-    case Exchange::State::in_flight: relocated(*new AbandonedCall(std::move(exchange))); break;  // owns itself
+    case Exchange::State::in_flight:
+      tell_unwanted(exchange);
+      relocated(*new AbandonedCall(std::move(exchange)));  // owns itself
+      break;
     case Exchange::State::queued: queue_.take(exchange, Reason::cancelled); break;
     case Exchange::State::failing:
       static_cast<base::ListLink<CallQueueTag>&>(exchange).unlink();

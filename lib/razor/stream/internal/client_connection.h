@@ -10,6 +10,7 @@
 //   drain, terminate             how it ends; failures wait in it until `deliver_failures`
 
 #include <string>
+#include <vector>
 
 #include "razor/base/log.h"
 #include "razor/stream/call_options.h"
@@ -18,6 +19,7 @@
 #include "razor/stream/client_stream_watcher.h"
 #include "razor/stream/deferred_failures.h"
 #include "razor/stream/internal/client_call_observer.h"
+#include "razor/stream/internal/client_hello.h"
 #include "razor/stream/internal/keepalive.h"
 #include "razor/stream/internal/request_writer.h"
 #include "razor/stream/internal/send_queue.h"
@@ -40,6 +42,9 @@ class ClientConnection {
   /// Only once it has ended, or while it has no calls.
   ~ClientConnection() = default;
 
+  /// Before anything else: a hello goes out, unless the connection is to be plain.
+  void start();
+
   State state() const { return state_; }
   bool has_ended() const { return state_ == State::ended; }
   /// Why it is not open any more, for a person; empty while it is.
@@ -53,6 +58,8 @@ class ClientConnection {
   void refuse(Exchange& exchange, base::CallError why);
   /// The call's owner waits no more.
   void cancel(Exchange& exchange);
+  /// The call, which is in flight, stays; the peer hears that nobody wants its response.
+  void tell_unwanted(Exchange& exchange);
   void relocated(Exchange& to) {
     if (to.state_ == Exchange::State::in_flight) sent_.relocated(to);
   }
@@ -106,13 +113,20 @@ class ClientConnection {
   /// Call after anything that may free window or buffer space.
   void note_room();
   bool has_seqs() const { return sent_.has_seqs(); }
+  ClientHello::State hello() const { return hello_.state(); }
+  /// The peer asked for no more calls.
+  bool was_asked_to_leave() const { return was_asked_to_leave_; }
+  /// It ended, and the hello is all that it has to show: the peer may be one that closes on what it does not know.
+  bool was_closed_on_hello() const { return has_ended() && hello_.is_asked() && stats_.bytes_received == 0; }
   bool is_silent() const { return !has_ended() && keepalive_.is_silent(); }
   base::TimePoint heard_at() const { return keepalive_.silent_since(); }
   ClientStats stats() const;
 
  private:
   void transition(State to, std::string why);
-  bool can_send() const { return sent_.has_room() && sent_.has_seqs() && writer_.queued() < config_.write_buffer_max; }
+  bool can_send() const {
+    return sent_.has_room() && sent_.has_seqs() && writer_.queued() < config_.write_buffer_max && !hello_.holds_calls();
+  }
   bool goes_out_at_once() const { return state_ == State::open && queue_.empty() && can_send(); }
 
   base::CallError refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const;
@@ -122,6 +136,11 @@ class ClientConnection {
   bool is_observed() const { return observer_ != nullptr && observer_->looks(); }
 
   bool on_response(const wire::ResponseFrame& frame);
+  [[gnu::cold]] bool on_first_response(const wire::ResponseFrame& frame);
+  [[gnu::cold]] void on_control(const wire::ResponseFrame& frame);
+  void leave(std::string why);
+  void send_cancel(wire::Seq seq);
+  void note_options(Exchange& exchange, const CallOptions& options);
   void deliver(Exchange& exchange, const wire::ResponseFrame& frame);
   void on_faulty_head(const wire::ResponseHead& head);
   void note_bytes(base::TimePoint now);
@@ -147,6 +166,8 @@ class ClientConnection {
 
   RequestWriter writer_;
   wire::ResponseReader reader_;
+  ClientHello hello_;
+  std::vector<wire::Seq> cancels_held_;  // while it is not known whether the peer understands them
 
   SentCalls sent_;
   SendQueue queue_;
@@ -154,6 +175,7 @@ class ClientConnection {
   Keepalive keepalive_;
   DeferredFailures<Exchange, CallQueueTag> failures_;
 
+  bool was_asked_to_leave_ = false;
   bool batch_is_open_ = false;
   bool room_missed_ = false;  // somebody was told that there is none
   base::TimePoint acquaint_at_ = base::TimePoint::min();

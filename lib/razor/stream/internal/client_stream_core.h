@@ -18,6 +18,7 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
   ClientStreamCore(runtime::Runtime& runtime, std::unique_ptr<runtime::ByteStream> stream, const ClientStreamConfig& config);
 
   void start() {
+    connection_.start();
     loops_.spawn("ClientStream::read_loop", read_loop(base::Ref(this)));
     loops_.spawn("ClientStream::write_loop", write_loop(base::Ref(this)));
   }
@@ -36,7 +37,14 @@ class ClientStreamCore final : public Channel, public base::RefCounted, public r
   wire::ByteSink& begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) override;
   void commit(Exchange& exchange, base::Blob&& blob) override;
   void refuse(Exchange& exchange, base::CallError why) override;
-  void cancel(Exchange& exchange) override { connection_.cancel(exchange); }
+  void cancel(Exchange& exchange) override {
+    connection_.cancel(exchange);
+    if (connection_.batch_is_open()) obey();  // its peer is told
+  }
+  void unwanted(Exchange& exchange) override {
+    connection_.tell_unwanted(exchange);
+    if (connection_.batch_is_open()) obey();
+  }
   void relocated(Exchange& to) override { connection_.relocated(to); }
 
   // RuntimeObject

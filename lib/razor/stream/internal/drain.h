@@ -2,8 +2,11 @@
 // Drain: how a server ends a connection, one step after the other, so that nothing that is owed is lost. Pure.
 //
 //   serving --drain--> draining --all answered--> lingering --peer closed, or its time is over--> closed
+//      |    \--the peer is asked to send no more--> leaving --it does so, or its time is over--> draining
 //      | \--peer broke the protocol--> refusing --likewise--> lingering
 //      \--peer shut its side--> peer_closed --all answered--> closed
+//
+// A peer that understands it is asked first: what it sends until it has heard of that is served, so no call of it is refused.
 //
 // Closing at once would reset a peer that still sends, and destroy what is under way to it (RFC 9112, 9.6): so the writing side
 // is shut first, and what the peer still sends is read and dropped until it has closed too.
@@ -20,6 +23,7 @@ class Drain {
  public:
   enum class State : std::uint8_t {
     serving,
+    leaving,  ///< as serving; the peer was asked to send no new requests
     draining,  ///< requests are answered rpc_draining
     refusing,  ///< the peer broke the protocol; what it asked before is still answered
     peer_closed,  ///< the peer sends no more; it may still read responses
@@ -33,7 +37,16 @@ class Drain {
   };
 
   State state() const { return state_; }
-  bool reads_requests() const { return state_ == State::serving || state_ == State::draining; }
+  bool reads_requests() const { return state_ <= State::draining; }
+  bool takes_requests() const { return state_ <= State::leaving; }
+
+  /// The peer has until `until` to say that it sends no more.
+  void begin_leaving(base::TimePoint until) {
+    transition(State::leaving);
+    leave_until_ = until;
+  }
+  /// max: it is not leaving.
+  base::TimePoint leave_until() const { return state_ == State::leaving ? leave_until_ : base::TimePoint::max(); }
 
   /// The server closes. What has arrived already is answered, too: rpc_draining says that it did not run.
   void begin(base::ByteCount received, bool input_pending) {
@@ -53,7 +66,7 @@ class Drain {
   };
   /// What is to be done now.
   Step next(const Owed& owed) {
-    if (state_ == State::serving || state_ == State::lingering || state_ == State::closed) return Step::none;
+    if (takes_requests() || state_ == State::lingering || state_ == State::closed) return Step::none;
     if (owed.is_anything) return Step::none;
     if (state_ == State::peer_closed) return Step::close;
     if (state_ == State::draining && (owed.is_paused || !backlog_.is_read(owed.received, owed.input_pending))) {
@@ -78,6 +91,7 @@ class Drain {
 
   State state_ = State::serving;
   InputBacklog backlog_;
+  base::TimePoint leave_until_ = base::TimePoint::max();
   base::TimePoint linger_until_ = base::TimePoint::max();
 };
 

@@ -14,23 +14,27 @@ constexpr std::size_t kSlotsMax = std::size_t{1} << 20;
 
 }  // namespace
 
-InFlight::InFlight(std::uint32_t expected)
+template <class Call>
+SeqTable<Call>::SeqTable(std::uint32_t expected)
     : slots_(kSlotsAtFirst),
       mask_(kSlotsAtFirst - 1),
       slots_max_(std::clamp(std::bit_ceil(std::size_t{expected} * 2), kSlotsAtFirst, kSlotsMax)) {}
 
 // The place of `seq` is taken by an older call. A ring that is too small for what is in flight grows; else the older
 // call is a slow one, and leaves the ring; also when there is no memory for a larger one.
-void InFlight::make_room(wire::Seq seq) {
+template <class Call>
+void SeqTable<Call>::make_room(wire::Seq seq) {
   while (slots_[seq & mask_].call != nullptr) {
     const std::size_t in_ring = size_ - overflow_.size();
     if (slots_.size() < slots_max_ && in_ring * 2 >= slots_.size() && grow()) continue;
     Slot& slot = slots_[seq & mask_];
-    overflow_.emplace(slot.seq, std::exchange(slot.call, nullptr));
+    overflow_.emplace(slot.seq, slot.call);
+    slot.call = nullptr;
   }
 }
 
-bool InFlight::grow() {
+template <class Call>
+bool SeqTable<Call>::grow() {
   std::vector<Slot> larger;
   if (!base::catching_bad_alloc([&] { larger.resize(slots_.size() * 2); })) return false;
   const std::uint64_t mask = larger.size() - 1;
@@ -43,16 +47,18 @@ bool InFlight::grow() {
   return true;
 }
 
-Exchange* InFlight::take_overflow(wire::Seq seq) {
+template <class Call>
+Call* SeqTable<Call>::take_overflow(wire::Seq seq) {
   const auto found = overflow_.find(seq);
   if (found == overflow_.end()) return nullptr;
-  Exchange* call = found->second;
+  Call* call = found->second;
   overflow_.erase(found);
   --size_;
   return call;
 }
 
-void InFlight::replace(wire::Seq seq, Exchange& call) {
+template <class Call>
+void SeqTable<Call>::replace(wire::Seq seq, Call& call) {
   Slot& slot = slots_[seq & mask_];
   if (slot.seq == seq && slot.call != nullptr) {
     slot.call = &call;
@@ -62,5 +68,8 @@ void InFlight::replace(wire::Seq seq, Exchange& call) {
   RAZOR_CHECK(found != overflow_.end(), "seq={} is not in flight", seq);
   found->second = &call;
 }
+
+template class SeqTable<Exchange>;
+template class SeqTable<ServerCall>;
 
 }  // namespace razor::stream

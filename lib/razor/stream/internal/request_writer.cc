@@ -1,5 +1,6 @@
 #include "razor/stream/internal/request_writer.h"
 
+#include <algorithm>
 #include <array>
 
 namespace razor::stream {
@@ -43,9 +44,25 @@ bool RequestWriter::send(Exchange& exchange, Exchange::QueuedFrame& queued, Sent
   return end_frame(exchange, queued.action, queued.frame.size(), std::move(queued.blob), sent);
 }
 
-bool RequestWriter::send_prompt_ping(SentCalls& sent) {
+bool RequestWriter::send_ping(SentCalls& sent) {
+  wire::RequestHead head = wire::prompt_ping_head(client_id_, sent.send_ping());
+  head.format = ping_format_;
+  return send_control(head);
+}
+
+wire::Seq RequestWriter::send_hello(base::ByteView hello, SentCalls& sent) {
+  const bool is_sent = base::catching_bad_alloc([&] {
+    base::Bytes frame(wire::kRequestHeadBytes + hello.size());
+    std::ranges::copy(hello, frame.begin() + wire::kRequestHeadBytes);
+    wire::store_head(frame.data(), wire::hello_head(sent.next_seq(), hello.size()));
+    out_.append_copy(frame);
+  });
+  return is_sent ? sent.send_ping() : 0;
+}
+
+bool RequestWriter::send_control(const wire::RequestHead& head) {
   std::array<std::byte, wire::kRequestHeadBytes> frame;
-  wire::store_head(frame.data(), wire::prompt_ping_head(client_id_, sent.send_ping()));
+  wire::store_head(frame.data(), head);
   return base::catching_bad_alloc([&] { out_.append_copy(frame); });
 }
 

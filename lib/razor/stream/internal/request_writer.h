@@ -54,7 +54,17 @@ class RequestWriter {
   }
   /// Likewise with a frame that waited in a queue.
   bool send(Exchange& exchange, Exchange::QueuedFrame& queued, SentCalls& sent);
-  bool send_prompt_ping(SentCalls& sent);
+  bool send_ping(SentCalls& sent);
+  /// The first frame: a ping with `hello` behind it, whose seq this returns; 0: there is no memory for it.
+  wire::Seq send_hello(base::ByteView hello, SentCalls& sent);
+  /// A control frame that is not answered.
+  bool send_control(const wire::RequestHead& head);
+
+  /// Whether requests say what is known of their calls, and pings may be answered before earlier requests.
+  void set_extended(bool writes_words, bool prompt_pings) {
+    writes_words_ = writes_words;
+    ping_format_ = prompt_pings ? wire::kPromptPingFormat : 0;
+  }
 
   // --- The output
   bool empty() const { return out_.empty(); }
@@ -82,6 +92,8 @@ class RequestWriter {
 
   const std::uint64_t client_id_;
   const wire::FrameLimits& limits_;
+  bool writes_words_ = false;
+  std::uint8_t ping_format_ = wire::kPromptPingFormat;
   Draft draft_;
   wire::BytesSink scratch_;
   wire::OutputBuffer out_;
@@ -93,9 +105,14 @@ class RequestWriter {
   wire::RequestHead head;
   if (exchange.format_ != nullptr) [[unlikely]]
     head.format = exchange.format_->id();
-  if (action == 0) head.format = wire::kPromptPingFormat;
   head.action = action;
   head.client_id = client_id_;
+  if (action == 0) {
+    head.format = ping_format_;
+  } else if (writes_words_) {
+    head.format |= wire::kCallWordBit;
+    head.client_id = wire::to_client_id(exchange.word_);
+  }
   head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
   head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   exchange.sent_from_ = out_.appended();

@@ -1,8 +1,8 @@
 #include "razor/stream/internal/response_writer.h"
 
 #include "razor/base/out_of_memory.h"
-#include "razor/wire/control_frame.h"
 #include "razor/wire/frame_writer.h"
+#include "razor/wire/framework_error.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
@@ -69,7 +69,22 @@ bool ResponseWriter::put_number(wire::Seq seq, std::uint32_t number) {
   return append(head, {}, {});
 }
 
-bool ResponseWriter::put_failure(wire::Seq seq, const Failure& failure, bool with_detail) {
+bool ResponseWriter::put_failure(wire::Seq seq, const Failure& failure, FailureForm form) {
+  // What has no number is a handler's: it stays a text that says so.
+  const std::optional<std::uint32_t> code = form == FailureForm::number ? wire::code_of(failure.errc) : std::nullopt;
+  if (code) {
+    wire::FrameworkError error;
+    error.ran = failure.ran;
+    error.retry_after = failure.retry_after;
+    error.text = failure.detail;
+    base::Bytes body;
+    if (!base::catching_bad_alloc([&] { body = wire::encode_body(error); })) return false;
+    wire::ResponseHead head = head_of(seq, wire::ResponseFlag::framework_error);
+    head.msg_bytes_or_number = *code;
+    head.blob_bytes = static_cast<std::uint32_t>(body.size());
+    return append(head, {}, body);
+  }
+  const bool with_detail = form == FailureForm::detailed;
   const std::string_view text = wire::text_of(failure.errc);
   base::Bytes detail;
   if (with_detail && !failure.detail.empty()) {
@@ -81,7 +96,17 @@ bool ResponseWriter::put_failure(wire::Seq seq, const Failure& failure, bool wit
   return append(head, detail, base::as_bytes(text));
 }
 
-bool ResponseWriter::put_pong(wire::Seq seq) { return append(wire::pong_head(seq), {}, {}); }
+bool ResponseWriter::put_pong(wire::Seq seq, base::ByteView hello) {
+  wire::ResponseHead head = wire::pong_head(seq);
+  head.blob_bytes = static_cast<std::uint32_t>(hello.size());
+  return append(head, {}, hello);
+}
+
+bool ResponseWriter::put_control(const wire::ServerControl& control) {
+  const auto frame = wire::control_response(control);
+  const base::ByteView body = base::ByteView(frame).subspan(wire::kResponseHeadBytes);
+  return append(wire::load_response_head(frame.data()), {}, body);
+}
 
 bool ResponseWriter::put_prompt_pong(wire::Seq seq) {
   return base::catching_bad_alloc([&] { out_.put_prompt_pong(seq); });

@@ -5,6 +5,7 @@
 
 #include "razor/stream/failure.h"
 #include "razor/stream/internal/response_queue.h"
+#include "razor/wire/control_frame.h"
 
 namespace razor::stream {
 
@@ -30,9 +31,15 @@ class ResponseWriter {
 
   // --- Without a draft. False: there is no memory, and nothing is queued.
   bool put_number(wire::Seq seq, std::uint32_t number);
-  /// `with_detail`: the peer reads what stands behind the code, and it is sent if there is memory for it.
-  bool put_failure(wire::Seq seq, const Failure& failure, bool with_detail);
-  bool put_pong(wire::Seq seq);
+  /// What the peer understands of a failure.
+  enum class FailureForm : std::uint8_t {
+    text,  ///< one of the framework's
+    detailed,  ///< and what stands behind it, if there is memory for that
+    number,  ///< of a framework error, with whether the call ran
+  };
+  bool put_failure(wire::Seq seq, const Failure& failure, FailureForm form);
+  bool put_pong(wire::Seq seq, base::ByteView hello = {});
+  bool put_control(const wire::ServerControl& control);
   bool put_prompt_pong(wire::Seq seq);
 
   // --- The output

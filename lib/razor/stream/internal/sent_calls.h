@@ -30,6 +30,8 @@ class SentCalls {
     in_flight_.insert(seq, exchange);
     return seq;
   }
+  /// That the next request gets.
+  wire::Seq next_seq() const { return next_seq_; }
   /// False at the end of all seqs.
   bool may_ping() const { return next_seq_ <= kSeqEnd; }
   /// A ping goes out now. Only while it may.

@@ -3,6 +3,8 @@
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
 #include "razor/stream/call_outcome.h"
+#include "razor/stream/internal/own_hello.h"
+#include "razor/wire/call_word.h"
 #include "razor/wire/control_frame.h"
 #include "razor/wire/wire_error.h"
 
@@ -29,7 +31,8 @@ ServerConnection::ServerConnection(ServerCommon& server, const runtime::Address&
 
 // --- Reading ---------------------------------------------------------------------------------------------------------
 
-void ServerConnection::on_bytes(std::size_t count) {
+void ServerConnection::on_bytes(std::size_t count, TimePoint arrived) {
+  arrived_ = arrived;
   stats_.bytes_received += count;
   server_.stats.bytes_received += count;
   if (!reads_requests()) return;  // what comes next goes into the same room: it is dropped
@@ -38,7 +41,7 @@ void ServerConnection::on_bytes(std::size_t count) {
   read_frames_ = 0;
 }
 
-ServerConnection::Progress ServerConnection::process() {
+ServerConnection::Progress ServerConnection::process(TimePoint now) {
   while (reads_requests()) {
     if (!request_waits_) {
       if (admission_.must_pause(backlog())) return Progress::paused;
@@ -52,16 +55,25 @@ ServerConnection::Progress ServerConnection::process() {
     }
     const wire::RequestFrame& frame = reader_.frame();
     const auto control = wire::control_kind(frame.head);
+    if (!control && is_extended_) {
+      if (!note_call(frame)) break;
+      if (deadline_ <= now) {
+        answer_expired(frame.head.seq);
+        request_waits_ = false;
+        continue;
+      }
+    }
     const Admission::Verdict verdict = control ? Admission::Verdict::dispatch : admission_.admit(load());
     // A request that waits stays in the reader: its views live until the reader is used again.
     request_waits_ = verdict == Admission::Verdict::wait;
     if (request_waits_) [[unlikely]]
       return Progress::paused;
     if (control) [[unlikely]] {
-      on_ping(frame.head.seq, *control == wire::ControlKind::prompt_ping);
+      on_control(frame, *control);
     } else {
       on_request(frame, verdict);
     }
+    has_frames_ = true;
   }
   request_waits_ = false;
   return Progress::done;
@@ -86,6 +98,7 @@ void ServerConnection::on_peer_closed(TimePoint now) {
   if (state() == State::lingering) return close("the peer closed");
   drain_.on_peer_closed();
   timeouts_.on_pause(now);
+  if (is_extended_) running_.cancel_all();  // a client of ours closes once it waits for nothing
 }
 
 ServerTimeouts::Reading ServerConnection::reading() const {
@@ -99,7 +112,7 @@ Admission::Backlog ServerConnection::backlog() const {
 }
 
 Admission::Load ServerConnection::load() const {
-  return {state() == State::serving && server_.takes_requests, running_.count(), server_.stats.handlers};
+  return {drain_.takes_requests() && server_.takes_requests, running_.count(), server_.stats.handlers};
 }
 
 void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Verdict verdict) {
@@ -108,12 +121,16 @@ void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Ve
   switch (verdict) {
     case Admission::Verdict::draining:
       ++server_.stats.draining;
-      return answer_failed(frame.head.seq, Failure(Errc::draining));
+      return answer_failed(frame.head.seq, Failure(Errc::draining, Ran::no));
     case Admission::Verdict::overloaded:
       ++server_.stats.overloaded;
-      return answer_failed(frame.head.seq, Failure(Errc::overloaded));
+      return answer_failed(frame.head.seq, Failure(Errc::overloaded, Ran::no));
     case Admission::Verdict::wait:
     case Admission::Verdict::dispatch: break;
+  }
+  if (server_.config.hello == HelloMode::required && !is_extended_) [[unlikely]] {
+    ++server_.stats.refused;
+    return answer_failed(frame.head.seq, Failure(Errc::invalid_version, Ran::no));
   }
   const wire::WireFormat* format = nullptr;
   if (frame.head.format_id() != 0) [[unlikely]] {
@@ -125,15 +142,18 @@ void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Ve
 }
 
 void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::WireFormat* format) {
+  if (is_extended_ && !base::catching_bad_alloc([&] { running_.begin_call(frame.head.seq, deadline_, stop_at_); })) {
+    return answer_failed(frame.head.seq, Failure(Errc::overloaded, Ran::no));
+  }
   if (observer_ != nullptr && observer_->looks()) [[unlikely]] {
-    if (!observe(frame, format)) return;
+    if (!observe(frame, format)) return running_.forget_call(frame.head.seq);
   } else {
-    running_.begin(frame.head.seq);
+    running_.begin();
   }
   ServerStats& stats = server_.stats;
   ++stats.dispatched;
   stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
-  handler_.handle(frame, format);
+  handler_.handle(frame, format, is_extended_ ? deadline_ : TimePoint::max());
 }
 
 // False: the hook refuses it, and it is answered.
@@ -167,7 +187,7 @@ void ServerConnection::answer_refused(wire::Seq seq, const Refusal& refusal, con
   }
   if (is_closed()) return;
   if (!instead) instead = commit_draft(seq, wire::ResponseFlag::error_bytes, {});
-  if (instead) answer_failed(seq, Failure(*instead));
+  if (instead) answer_failed(seq, Failure(*instead, Ran::no));
 }
 
 void ServerConnection::answer_unknown_format(const wire::RequestFrame& frame) {
@@ -186,12 +206,116 @@ void ServerConnection::on_broken_head() {
                   sizes.compared_to(server_.config.limits));
   switch (reader_.fault()) {
     case wire::HeadFault::version: answer_failed(head.seq, Failure(Errc::invalid_version)); break;
-    case wire::HeadFault::too_large: answer_failed(head.seq, Failure(Errc::too_large)); break;
+    case wire::HeadFault::too_large: answer_failed(head.seq, Failure(Errc::too_large, Ran::no)); break;
     case wire::HeadFault::magic:
     case wire::HeadFault::flag:
     case wire::HeadFault::none: break;
   }
   if (!is_closed()) drain_.on_broken_frame();  // else there was no memory for the response
+}
+
+// --- Calls that say more ---------------------------------------------------------------------------------------------
+
+// What the request says of its call. False: it breaks the protocol.
+bool ServerConnection::note_call(const wire::RequestFrame& frame) {
+  if (!request_waits_) {
+    if (frame.head.seq <= last_seq_) {
+      on_broken_order(frame.head.seq, "a request");
+      return false;
+    }
+    last_seq_ = frame.head.seq;
+  }
+  deadline_ = stop_at_ = TimePoint::max();
+  if (!frame.head.has_call_word()) return true;
+  const std::optional<base::Duration> left = wire::call_word_of(frame.head.client_id).time_left();
+  if (!left) return true;
+  deadline_ = base::saturating_add(arrived_, *left);
+  stop_at_ = stop_time(deadline_, *left);
+  return true;
+}
+
+void ServerConnection::answer_expired(wire::Seq seq) {
+  ++server_.stats.requests;
+  ++stats_.requests;
+  ++server_.stats.expired;
+  answer_failed(seq, Failure(Errc::deadline_exceeded, Ran::no, "its time was over when it was read"));
+}
+
+void ServerConnection::on_broken_order(wire::Seq seq, std::string_view what) {
+  ++server_.stats.connections_faulty;
+  server_.log.log(LogLevel::info, "{} from {} refused: seq {}, where {} was the last", what, peer_, seq, last_seq_);
+  request_waits_ = false;
+  drain_.on_broken_frame();
+}
+
+// --- Control frames --------------------------------------------------------------------------------------------------
+
+void ServerConnection::on_control(const wire::RequestFrame& frame, wire::ControlKind kind) {
+  const wire::Seq seq = frame.head.seq;
+  if (kind == wire::ControlKind::hello && !has_frames_ && server_.config.hello != HelloMode::off) return on_hello(frame);
+  if (is_extended_) {
+    switch (kind) {
+      case wire::ControlKind::cancel: return on_cancel(seq);
+      case wire::ControlKind::drained: peer_sends_no_more_ = true; return;
+      case wire::ControlKind::unknown: ++server_.stats.controls_unknown; return;
+      case wire::ControlKind::hello:
+      case wire::ControlKind::ping:
+      case wire::ControlKind::prompt_ping:
+        if (seq <= last_seq_) return on_broken_order(seq, "a ping");
+        last_seq_ = seq;
+        break;
+    }
+  }
+  on_ping(seq, kind == wire::ControlKind::prompt_ping);
+}
+
+// The peer takes the first response to decide what is spoken: nothing stands before this one.
+void ServerConnection::on_hello(const wire::RequestFrame& frame) {
+  std::optional<wire::Hello> hello = wire::decode_hello(frame.blob);
+  if (!hello) return on_ping(frame.head.seq, false);
+  ++server_.stats.pings;
+  const bool has_memory = base::catching_bad_alloc([&] {
+    running_.extend();
+    const base::Bytes own = wire::encode(own_hello(server_.config.limits));
+    if (!writer_.put_pong(frame.head.seq, own)) throw std::bad_alloc();
+  });
+  on_put(has_memory);
+  if (!has_memory) return;
+  is_extended_ = true;
+  hello_ = *std::move(hello);
+  last_seq_ = frame.head.seq;
+  reader_.extend();
+}
+
+void ServerConnection::on_cancel(wire::Seq seq) {
+  if (seq > last_seq_) return on_broken_order(seq, "the end of a call that was never asked,");
+  ++server_.stats.cancels;
+  ServerCall* call = running_.find(seq);
+  if (call == nullptr || call->is_cancelled) return;  // it is answered already
+  call->is_cancelled = true;
+  tell_cancelled(call->listeners);
+}
+
+TimePoint ServerConnection::deadline(wire::Seq seq) const {
+  const ServerCall* call = running_.find(seq);
+  return call == nullptr ? TimePoint::max() : call->deadline;
+}
+
+TimePoint ServerConnection::stop_at(wire::Seq seq) const {
+  const ServerCall* call = running_.find(seq);
+  return call == nullptr ? TimePoint::max() : call->stop_at;
+}
+
+bool ServerConnection::is_cancelled(wire::Seq seq) const {
+  if (is_closed()) return true;
+  const ServerCall* call = running_.find(seq);
+  return call != nullptr && call->is_cancelled;
+}
+
+void ServerConnection::listen(wire::Seq seq, CancelListener& listener) {
+  if (is_cancelled(seq)) return listener.on_cancelled();
+  ServerCall* call = running_.find(seq);
+  (call == nullptr ? running_.listeners_of_connection() : call->listeners).push_back(listener);
 }
 
 // --- Pings -----------------------------------------------------------------------------------------------------------
@@ -232,7 +356,7 @@ void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob
     bytes = writer_.draft_bytes() + blob.size();
     instead = commit_draft(seq, flag, std::move(blob));
     if (instead) [[unlikely]]
-      answer_failed(seq, Failure(*instead));
+      answer_failed(seq, Failure(*instead, Ran::yes));
   }
   if (running_.has_observations()) [[unlikely]]
     observe_response(seq, flag, bytes, instead);
@@ -273,7 +397,9 @@ void ServerConnection::abandon() { writer_.abandon(); }
 void ServerConnection::refuse(wire::Seq seq, const Failure& failure) {
   if (writer_.draft_counts()) {
     writer_.abandon();
-    answer_failed(seq, failure);
+    Failure certain = failure;
+    if (certain.ran == Ran::maybe) certain.ran = Ran::yes;  // a handler had it
+    answer_failed(seq, certain);
   } else {
     ++server_.stats.responses_dropped;
   }
@@ -306,7 +432,12 @@ void ServerConnection::answer_number(wire::Seq seq, std::uint32_t number) { on_p
 
 void ServerConnection::answer_failed(wire::Seq seq, const Failure& failure) {
   ++server_.stats.responses_failed;
-  on_put(writer_.put_failure(seq, failure, takes_details_));
+  on_put(writer_.put_failure(seq, failure, failure_form()));
+}
+
+ResponseWriter::FailureForm ServerConnection::failure_form() const {
+  if (is_extended_) return ResponseWriter::FailureForm::number;
+  return takes_details_ ? ResponseWriter::FailureForm::detailed : ResponseWriter::FailureForm::text;
 }
 
 void ServerConnection::answer_ping(wire::Seq seq) { on_put(writer_.put_pong(seq)); }
@@ -324,7 +455,7 @@ void ServerConnection::count_response() {
 
 void ServerConnection::handled(wire::Seq seq) {
   --server_.stats.handlers;
-  running_.end();
+  running_.end(seq);
   if (!held_pongs_.empty()) [[unlikely]]
     release_pongs(seq);
   if (request_waits_) [[unlikely]]
@@ -347,7 +478,7 @@ void ServerConnection::on_written(std::size_t count, TimePoint now) {
 }
 
 TimePoint ServerConnection::next_timer() const {
-  return std::min({timeouts_.next_check(), timeouts_.next_sample(), drain_.linger_until()});
+  return std::min({timeouts_.next_check(), timeouts_.next_sample(), drain_.linger_until(), drain_.leave_until()});
 }
 
 bool ServerConnection::wants_sample(TimePoint now) const {
@@ -385,8 +516,26 @@ ServerConnection::Overdue ServerConnection::check(TimePoint now) {
 
 // --- Ending ----------------------------------------------------------------------------------------------------------
 
+bool ServerConnection::leave(TimePoint now, base::Duration notice, wire::ServerControl::Reason reason) {
+  if (state() != State::serving || !is_extended_ || !hello_.has(wire::Feature::drain)) return false;
+  wire::ServerControl control;
+  control.kind = static_cast<std::uint8_t>(wire::ServerControl::Kind::drain_soon);
+  control.reason = static_cast<std::uint8_t>(reason);
+  control.amount = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(notice).count());
+  if (!writer_.put_control(control)) return false;
+  drain_.begin_leaving(base::saturating_add(now, notice));
+  return true;
+}
+
 void ServerConnection::drain(bool input_pending) {
-  if (state() != State::serving) return;
+  if (!drain_.takes_requests()) return;
+  if (is_extended_ && hello_.has(wire::Feature::drain)) {
+    wire::ServerControl control;
+    control.kind = static_cast<std::uint8_t>(wire::ServerControl::Kind::drain_now);
+    control.reason = static_cast<std::uint8_t>(wire::ServerControl::Reason::shutdown);
+    control.seq = request_waits_ ? last_seq_ - 1 : last_seq_;
+    if (!writer_.put_control(control)) return close("out of memory for a control frame");
+  }
   drain_.begin(stats_.bytes_received, input_pending);
   if (request_waits_) may_resume_ = true;  // it is refused now
 }
@@ -405,6 +554,7 @@ void ServerConnection::close(std::string_view why) {
   if (is_closed()) return;
   drain_.on_closed();
   may_resume_ = true;
+  running_.cancel_all();
   server_.log.log(LogLevel::debug, "connection of {} closed: {}", peer_, why);
 }
 

@@ -23,6 +23,7 @@
 #include "razor/stream/internal/server_in_flight.h"
 #include "razor/stream/internal/server_timeouts.h"
 #include "razor/wire/frame_reader.h"
+#include "razor/wire/hello.h"
 
 namespace razor::stream {
 
@@ -30,8 +31,8 @@ namespace razor::stream {
 class RequestHandler {
  public:
   /// A request that counts as running until it is answered: `commit`, `refuse` or `commit_number` follows, once, now or later.
-  /// The frame lives during the call. `format` is what its message is written in; null: msgpack.
-  virtual void handle(const wire::RequestFrame& frame, const wire::WireFormat* format) = 0;
+  /// The frame lives during the call. `format` is what its message is written in; null: msgpack. `deadline`: max where none is known.
+  virtual void handle(const wire::RequestFrame& frame, const wire::WireFormat* format, base::TimePoint deadline) = 0;
   /// A request for `method` does not decode.
   virtual void note_undecodable(std::string_view method, std::string_view why) = 0;
 
@@ -51,15 +52,15 @@ class ServerConnection {
   // --- Reading
   /// Errors: throws std::bad_alloc.
   base::MutableBytes prepare() { return reader_.prepare(); }
-  /// `count` bytes were put there. Followed by `process`, if it reads requests.
-  void on_bytes(std::size_t count);
+  /// `count` bytes were put there, which had come by `arrived`. Followed by `process`, if it reads requests.
+  void on_bytes(std::size_t count, base::TimePoint arrived);
   bool reads_requests() const { return drain_.reads_requests(); }
   enum class Progress : std::uint8_t {
     done,  ///< everything that has arrived is looked at: `end_read`
     paused,  ///< nothing more may be read: `on_pause`, then, once it `may_resume`, `on_resume` and `process`
   };
   /// Dispatches the requests that have arrived, in their order.
-  Progress process();
+  Progress process(base::TimePoint now);
   void end_read(base::TimePoint now);
   void on_pause(base::TimePoint now);
   bool may_resume() const { return may_resume_ && stats_.paused; }
@@ -77,6 +78,18 @@ class ServerConnection {
   void commit_number(wire::Seq seq, std::uint32_t number);
   /// Of a draft that does not count.
   void abandon();
+
+  // --- What handlers may know of a request that runs
+  /// Until when its caller waits; max: nobody knows.
+  base::TimePoint deadline(wire::Seq seq) const;
+  /// When its handler should stop, since its caller has given up; max: nobody knows.
+  base::TimePoint stop_at(wire::Seq seq) const;
+  bool is_cancelled(wire::Seq seq) const;
+  /// `listener`, which is in no list, is told when its caller says that it waits no more, or the connection is closed.
+  void listen(wire::Seq seq, CancelListener& listener);
+  /// It began with a hello.
+  bool is_extended() const { return is_extended_; }
+  bool is_leaving() const { return state() != Drain::State::serving; }
 
   // --- Writing
   bool has_output() const { return !writer_.empty(); }
@@ -101,6 +114,13 @@ class ServerConnection {
   void set_crowded(bool crowded) { timeouts_.set_crowded(crowded); }
 
   // --- Ending
+  /// Asks the peer, if it understands that, to send no new requests, and drains once it has said that it does, or `notice` has
+  /// passed. False: it does not understand, and `drain` is to be called.
+  bool leave(base::TimePoint now, base::Duration notice, wire::ServerControl::Reason reason);
+  /// The peer has said so, or its time is over: `drain` is to be called.
+  bool has_left(base::TimePoint now) const {
+    return state() == Drain::State::leaving && (peer_sends_no_more_ || now >= drain_.leave_until());
+  }
   /// Dispatches nothing more. `input_pending` as ByteStream::input_pending.
   void drain(bool input_pending);
   /// What is to be done now to end it. Call after anything that may have been owed last. `input_pending` matters while it drains.
@@ -121,6 +141,13 @@ class ServerConnection {
   [[gnu::cold]] bool observe(const wire::RequestFrame& frame, const wire::WireFormat* format);
   void answer_refused(wire::Seq seq, const Refusal& refusal, const wire::WireFormat* format);
   void on_ping(wire::Seq seq, bool is_prompt);
+  [[gnu::cold]] void on_control(const wire::RequestFrame& frame, wire::ControlKind kind);
+  [[gnu::cold]] void on_hello(const wire::RequestFrame& frame);
+  [[gnu::cold]] void on_cancel(wire::Seq seq);
+  [[gnu::cold]] void on_broken_order(wire::Seq seq, std::string_view what);
+  [[gnu::cold]] void answer_expired(wire::Seq seq);
+  bool note_call(const wire::RequestFrame& frame);
+  ResponseWriter::FailureForm failure_form() const;
   void release_pongs(wire::Seq answered);
   [[gnu::cold]] void answer_unknown_format(const wire::RequestFrame& frame);
   void on_broken_head();
@@ -153,6 +180,14 @@ class ServerConnection {
   bool may_resume_ = false;
   std::size_t read_bytes_ = 0;  // by the read that is being processed
   std::size_t read_frames_ = 0;
+  base::TimePoint arrived_;  // of what is being processed
+  bool has_frames_ = false;  // one has come: what follows is no hello
+  bool is_extended_ = false;  // the connection began with a hello
+  bool peer_sends_no_more_ = false;  // it said so
+  wire::Seq last_seq_ = 0;  // of a connection that began with a hello
+  base::TimePoint deadline_ = base::TimePoint::max();  // of the request that is being looked at
+  base::TimePoint stop_at_ = base::TimePoint::max();
+  wire::Hello hello_;  // the peer's
   bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
 
   bool overdue_once_ = false;  // when checked last

@@ -12,4 +12,16 @@ void ServerShared::note_connections() {
   connections.for_each([this](ServerStream& connection) { connection.set_crowded(crowded); });
 }
 
+void ServerShared::on_stall_timer() {
+  stall.on_tick(runtime.clock().now());
+  if (stall.next_tick() != base::TimePoint::max()) stall_timer.arm(stall.next_tick());
+}
+
+base::TimePoint ServerShared::oldest_age(base::TimePoint now) {
+  const base::Duration age = common.config.max_connection_age;
+  if (age == base::Duration::max()) return base::TimePoint::max();
+  if (!ages) ages.emplace(runtime.random().seed_for("RpcServer max_connection_age"));
+  return base::saturating_add(now, ages->between(age - age / 10, age + std::min(age / 10, base::Duration::max() - age)));
+}
+
 }  // namespace razor::stream

@@ -22,6 +22,7 @@ ServerStream::ServerStream(Ref<ServerShared> server, std::unique_ptr<runtime::By
       connection_(server_->common, peer_, *this, clock_.now(), &observer_),
       write_wanted_(server_->runtime.executor()),
       may_read_on_(server_->runtime.executor()),
+      old_at_(server_->oldest_age(clock_.now())),
       timer_(clock_, *this),
       loops_(server_->runtime.executor()) {
   connection_.set_crowded(server_->crowded);
@@ -64,15 +65,19 @@ runtime::Task<void> ServerStream::read_loop(Ref<ServerStream> self) {
       self->obey();
       co_return;
     }
-    connection.on_bytes(*count);
+    const TimePoint arrived = self->clock_.now();
+    connection.on_bytes(*count, arrived - self->server_->stall.lateness(arrived));
     if (!connection.reads_requests()) continue;
-    self->server_->common.handler_log.begin_turn(self->clock_.now());
-    while (connection.process() == ServerConnection::Progress::paused) {
+    self->server_->common.handler_log.begin_turn(arrived);
+    TimePoint now = arrived;
+    while (connection.process(now) == ServerConnection::Progress::paused) {
       self->pause(self->clock_.now());
       co_await self->may_read_on_.wait();
-      self->resume(self->clock_.now());
+      now = self->clock_.now();
+      self->resume(now);
     }
-    const TimePoint now = self->clock_.now();
+    now = self->clock_.now();
+    if (connection.is_extended()) self->server_->note_activity(now);
     self->server_->common.handler_log.end_turn(now, self->peer_);
     if (!connection.is_closed()) connection.end_read(now);
     self->obey();
@@ -122,8 +127,12 @@ runtime::Task<void> ServerStream::write_loop(Ref<ServerStream> self) {
 
 // After everything that the connection was told.
 void ServerStream::obey() {
-  if (connection_.state() != Drain::State::serving) [[unlikely]]
+  if (connection_.state() != Drain::State::serving) [[unlikely]] {
+    if (connection_.state() == Drain::State::leaving && connection_.has_left(clock_.now())) {
+      connection_.drain(stream_->input_pending());
+    }
     finish();
+  }
   if (connection_.has_output()) write_wanted_.set();
   if (connection_.may_resume()) [[unlikely]]
     may_read_on_.set();
@@ -163,10 +172,14 @@ void ServerStream::finish() {
   server_->connection_closed.set();
 }
 
-void ServerStream::drain() {
-  if (connection_.state() != Drain::State::serving) return;
-  connection_.drain(stream_->input_pending());
+void ServerStream::drain(base::Duration notice, wire::ServerControl::Reason reason) {
+  if (connection_.is_closed()) return;
+  old_at_ = TimePoint::max();
+  if (notice <= base::Duration::zero() || !connection_.leave(clock_.now(), notice, reason)) {
+    connection_.drain(stream_->input_pending());
+  }
   obey();
+  arm_timer();
 }
 
 void ServerStream::close(std::string_view why) {
@@ -184,13 +197,16 @@ void ServerStream::set_crowded(bool crowded) {
 
 void ServerStream::arm_timer() {
   if (connection_.is_closed()) return;
-  const TimePoint next = connection_.next_timer();
+  const TimePoint next = std::min(connection_.next_timer(), old_at_);
   if (next != TimePoint::max() && (!timer_.armed() || timer_.at() > next)) timer_.arm(next);
 }
 
 void ServerStream::on_timer() {
   const Ref self(this);
   const TimePoint now = clock_.now();
+  if (now >= old_at_) retire();
+  if (connection_.has_left(now)) obey();
+  if (connection_.is_closed()) return;
   if (connection_.wants_sample(now)) connection_.on_acknowledged(now, stream_->unacknowledged());
   switch (connection_.check(now)) {
     case ServerConnection::Overdue::no: return arm_timer();
@@ -199,13 +215,19 @@ void ServerStream::on_timer() {
   }
 }
 
+// Plain clients would take the refusal of a request for a broken response: their connections live on.
+void ServerStream::retire() {
+  old_at_ = TimePoint::max();
+  if (connection_.leave(clock_.now(), server_->common.config.drain_notice, wire::ServerControl::Reason::max_age)) obey();
+}
+
 // --- Handlers --------------------------------------------------------------------------------------------------------
 
-void ServerStream::handle(const wire::RequestFrame& frame, const wire::WireFormat* format) {
+void ServerStream::handle(const wire::RequestFrame& frame, const wire::WireFormat* format, TimePoint deadline) {
   HandlerLog& log = server_->common.handler_log;
   log.add(frame.action);
   try {
-    const Request request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_, format, frame.source};
+    const Request request{frame.action, frame.msg, frame.blob, frame.head.seq, peer_, format, frame.source, deadline};
     Responder respond(Ref(this), frame.head.seq, format);
     if (runtime::HandlerFaultRule* rule = server_->runtime.handler_faults()) [[unlikely]] {
       run_with_faults(*rule, Ref(this), server_, request, std::move(respond));

@@ -18,8 +18,10 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
 
   /// Spawns the loops and enters the server's list.
   void start();
-  /// Dispatches nothing more, lets the handlers that run answer, then closes so that the peer can read everything.
-  void drain();
+  /// Dispatches nothing more, lets the handlers that run answer, then closes so that the peer can read everything. A peer that
+  /// understands that is asked before to send no more, and has `notice` to say that it does.
+  void drain(base::Duration notice = base::Duration::zero(),
+             wire::ServerControl::Reason reason = wire::ServerControl::Reason::shutdown);
   /// Closes at once; what was not written is lost.
   void close(std::string_view why);
   void set_crowded(bool crowded);
@@ -35,6 +37,11 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
   void note_undecodable(std::string_view method, std::string_view why) override;
   void note_repeated_response() override { ++server_->common.stats.responses_repeated; }
   bool is_open() const override { return !connection_.is_closed(); }
+  base::TimePoint deadline(wire::Seq seq) const override { return connection_.deadline(seq); }
+  base::TimePoint stop_at(wire::Seq seq) const override { return connection_.stop_at(seq); }
+  bool is_cancelled(wire::Seq seq) const override { return connection_.is_cancelled(seq); }
+  void listen(wire::Seq seq, CancelListener& listener) override { connection_.listen(seq, listener); }
+  bool is_draining() const override { return connection_.is_leaving(); }
   const runtime::Address& peer() const override { return peer_; }
   runtime::Runtime& runtime() const override { return server_->runtime; }
   runtime::TaskScope& handlers() const override { return server_->handlers; }
@@ -53,10 +60,11 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
   void obey();
   void finish();
   void on_timer();
+  void retire();
   void arm_timer();
 
   // RequestHandler
-  void handle(const wire::RequestFrame& frame, const wire::WireFormat* format) override;
+  void handle(const wire::RequestFrame& frame, const wire::WireFormat* format, base::TimePoint deadline) override;
 
   base::Ref<ServerShared> server_;
   runtime::Clock& clock_;
@@ -67,6 +75,7 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
   ServerConnection connection_;
   runtime::Event write_wanted_;
   runtime::Event may_read_on_;
+  base::TimePoint old_at_;  // max: never
   ConnectionTimer timer_;
   runtime::TaskScope loops_;
 };

@@ -1,0 +1,18 @@
+#pragma once
+// What an end of ours says of itself in its hello.
+
+#include "razor/wire/frame.h"
+#include "razor/wire/hello.h"
+
+namespace razor::stream {
+
+inline wire::Hello own_hello(const wire::FrameLimits& limits) {
+  wire::Hello hello;
+  hello.features = static_cast<std::uint64_t>(wire::Feature::cancel) | static_cast<std::uint64_t>(wire::Feature::drain);
+  hello.action_max = limits.action_bytes_max;
+  hello.msg_max = limits.msg_bytes_max;
+  hello.blob_max = limits.blob_bytes_max;
+  return hello;
+}
+
+}  // namespace razor::stream
