@@ -161,6 +161,37 @@ TEST(FrameReader, FindsResponsesToo) {
   EXPECT_EQ(reader.next(), ResponseReader::Found::need_more);
 }
 
+// A framework error, which only a peer sends that was told that it is understood.
+TEST(FrameReader, FindsFrameworkErrorsOnceItIsExtended) {
+  ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(ResponseFlag::framework_error);
+  head.seq = 5;
+  head.msg_bytes_or_number = 0xffff'ffff;
+  head.blob_bytes = 8;
+  Bytes sent(kResponseHeadBytes + 8);
+  for (const bool is_extended : {false, true}) {
+    for (const std::uint8_t flag : {3, 4, 5, 255}) {
+      head.flag = flag;
+      store_head(sent.data(), head);
+      ResponseReader reader({});
+      if (is_extended) reader.extend();
+      std::memcpy(reader.prepare().data(), sent.data(), sent.size());
+      reader.commit(sent.size());
+      const bool is_known = is_extended && flag == 3;
+      ASSERT_EQ(reader.next(), is_known ? ResponseReader::Found::frame : ResponseReader::Found::fault) << int{flag};
+      if (!is_known) {
+        EXPECT_EQ(reader.fault(), HeadFault::flag);
+        continue;
+      }
+      EXPECT_EQ(reader.frame().head.msg_bytes_or_number, 0xffff'ffffu);
+      EXPECT_TRUE(reader.frame().msg.empty());
+      EXPECT_EQ(reader.frame().blob.size(), 8u);
+      EXPECT_EQ(reader.next(), ResponseReader::Found::need_more);
+      EXPECT_EQ(reader.partial_bytes(), 0u);
+    }
+  }
+}
+
 TEST(FrameReader, FindsFramesAroundTheSizeOfItsBuffer) {
   for (const std::size_t total : {ReadBufferSizes::kFirst, ReadBufferSizes::kMax}) {
     for (int difference = -2; difference <= 2; ++difference) {

@@ -173,11 +173,34 @@ TEST(ResponseHead, MagicThenVersionThenFlagAreChecked) {
   EXPECT_EQ(head.check({}), HeadFault::magic);
 }
 
-TEST(ResponseHead, HasThreeFlags) {
-  for (const std::uint8_t flag : {0, 1, 2}) {
+TEST(ResponseHead, HasThreeFlagsAndAFourthWhereItIsExtended) {
+  for (int flag = 0; flag < 256; ++flag) {
     ResponseHead head;
-    head.flag = flag;
-    EXPECT_EQ(head.check({}), HeadFault::none) << int{flag};
+    head.flag = static_cast<std::uint8_t>(flag);
+    EXPECT_EQ(head.check({}), flag <= 2 ? HeadFault::none : HeadFault::flag) << flag;
+    EXPECT_EQ(head.check({}, true), flag <= 3 ? HeadFault::none : HeadFault::flag) << flag;
+  }
+}
+
+// Taken for a length, a code would make the reader wait for bytes that nobody sends.
+TEST(ResponseHead, TheCodeOfAFrameworkErrorIsNoLength) {
+  ResponseHead head;
+  head.flag = static_cast<std::uint8_t>(ResponseFlag::framework_error);
+  head.msg_bytes_or_number = kAll32;
+  head.blob_bytes = 8;
+  EXPECT_EQ(head.msg_bytes(), 0u);
+  EXPECT_EQ(head.body_bytes(), 8u);
+  EXPECT_EQ(head.check({}, true), HeadFault::none);
+  head.blob_bytes = FrameLimits().blob_bytes_max + 1;
+  EXPECT_EQ(head.check({}, true), HeadFault::too_large);
+}
+
+TEST(RequestHead, HasACallWordWhereBit6IsSetAndBit7IsNot) {
+  RequestHead head;
+  for (int format = 0; format < 256; ++format) {
+    head.format = static_cast<std::uint8_t>(format);
+    EXPECT_EQ(head.has_call_word(), format >= 0x40 && format < 0x80) << format;
+    EXPECT_EQ(head.format_id(), format < 0x80 ? format % 0x40 : 0) << format;
   }
 }
 

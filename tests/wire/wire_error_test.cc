@@ -34,7 +34,7 @@ TEST(TextOf, IsTheTextOfTheProtocol) {
 }
 
 TEST(TextOf, WhatIsNeverSentWouldBeAnInternalError) {
-  for (const Errc errc : {Errc::bad_frame, Errc::cancelled, Errc::closed}) {
+  for (const Errc errc : {Errc::bad_frame, Errc::cancelled, Errc::closed, Errc::unsupported, Errc::denied}) {
     EXPECT_EQ(text_of(errc), "rpc_internal_err");
   }
 }
