@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "razor/base/time.h"
+#include "razor/stream/hello_mode.h"
 #include "tests/node/spdlog_sink.h"
 
 namespace razor::node {
@@ -25,6 +26,12 @@ struct ServeOptions {
 };
 /// Serves until SIGTERM or SIGINT, then closes gracefully.
 int serve(const ServeOptions& options, SpdlogSink& log);
+
+/// Of the names that the command line lets pass: off, auto, require.
+inline HelloMode hello_named(const std::string& name) {
+  if (name == "auto") return HelloMode::automatic;
+  return name == "require" ? HelloMode::required : HelloMode::off;
+}
 
 struct CallCommandOptions {
   std::string address;
@@ -47,6 +54,7 @@ struct LoadOptions {
   unsigned connections = 1;
   bool pool = false;        // one pool over all addresses, instead of connections that know nothing of each other
   std::string balance = "round_robin";
+  std::string hello = "off";
   bool idempotent = false;  // a pool may send a call again that may have run
   std::size_t payload = 64;
   std::optional<double> rate;          // calls a second; without, as many as may be in flight

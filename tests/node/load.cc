@@ -41,6 +41,7 @@ double cpu_seconds() {
 
 Task<void> keep_connected(Load& load, Address address) {
   ClientStreamConfig config;
+  config.hello = hello_named(load.options.hello);
   config.window = load.window();
   config.queue_calls_max = std::max(config.queue_calls_max, load.options.in_flight);
   config.queue_bytes_max = std::max(config.queue_bytes_max, load.bytes_in_flight());

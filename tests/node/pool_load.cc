@@ -29,6 +29,7 @@ FailoverPoolConfig config_of(const Load& load) {
   FailoverPoolConfig config;
   config.balance = balance_named(load.options.balance);
   config.pool.stream.window = load.window();
+  config.pool.stream.hello = hello_named(load.options.hello);
   config.pool.connections_max = load.options.connections;
   config.pool.queue_calls_max = std::max(config.pool.queue_calls_max, load.options.in_flight);
   config.pool.bytes_max = std::max(config.pool.bytes_max, load.bytes_in_flight());

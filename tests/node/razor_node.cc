@@ -92,6 +92,10 @@ int main(int argc, char** argv) {
                              "ends takes its calls along, and is made anew");
   addresses->needs(pool);
   load_command->add_option("--history", load_options.history, history_text);
+  load_command
+      ->add_option("--hello", load_options.hello,
+                   "Speak more than plain version 1: deadlines travel, and a server that closes is heard")
+      ->check(CLI::IsMember({"off", "auto", "require"}));
   load_command->add_option("--balance", load_options.balance, "Which address gets a call; with --pool")
       ->check(CLI::IsMember({"round_robin", "leader", "least_in_flight"}))
       ->needs(pool);

@@ -74,6 +74,11 @@ Settings draw_settings(faults::Exploration& run) {
     pool.stream.limits.msg_bytes_max = 2048;
     server.limits.msg_bytes_max = 2048;
   }
+  if (run.one_in("hello", 2)) pool.stream.hello = HelloMode::automatic;
+  if (run.one_in("hello_required", 8) && !settings.reference_server) pool.stream.hello = HelloMode::required;
+  if (run.one_in("plain_servers", 4)) server.hello = HelloMode::off;
+  if (pool.stream.hello == HelloMode::required) server.hello = HelloMode::automatic;
+  if (run.one_in("old_connections", 4)) server.max_connection_age = run.duration("connection_age", 1s, 20s);
   return settings;
 }
 
