@@ -43,6 +43,7 @@ class CallStories {
     std::uint16_t name = 0;
     std::uint16_t caller = 0;
     bool times_checked = true;
+    bool servers_know_deadlines = false;
     bool may_end_unsent = false;
     bool peers_trusted = true;
     bool must_succeed = false;

@@ -62,6 +62,7 @@ std::uint64_t Ledger::submitted(const CallTerms& terms) {
   story.name = stories_.number_of_name(terms.name);
   story.caller = by.number;
   story.times_checked = terms.times_checked;
+  story.servers_know_deadlines = terms.servers_know_deadlines;
   story.may_end_unsent = terms.may_end_unsent;
   story.peers_trusted = terms.peers_trusted;
   story.must_succeed = terms.must_succeed;
@@ -146,7 +147,8 @@ void Ledger::failed(std::uint64_t id, const base::CallError& error) {
   const Caller& by = *callers_[story->caller];
   const Duration took = by.host->clock_now() - story->submitted_at;
   if (error.errc() == Errc::deadline_exceeded && story->times_checked && story->peers_trusted) {
-    RAZOR_CALL_RULE(3, id, took >= story->timeout, "{} timed out {} before its deadline", name_of_call(id),
+    const bool was_refused = error.ran() == Ran::no && story->servers_know_deadlines;
+    RAZOR_CALL_RULE(3, id, took >= story->timeout || was_refused, "{} timed out {} before its deadline", name_of_call(id),
                     to_rounded_text(story->timeout - took));
   }
   const bool was_told_to_end = by.phase != Phase::open || call->while_closing;

@@ -57,6 +57,8 @@ struct CallTerms {
   std::uint32_t runs_max = 1;
   /// Deadlines are looked at: rules 2 and 3.
   bool times_checked = true;
+  /// Servers are told how long it has, and may refuse it, by clocks that differ: it may time out early then, if it did not run.
+  bool servers_know_deadlines = false;
   /// It may end before its deadline, unsent, for what another connection would have cured: it fails fast, goes by one
   /// stream, or may be pushed out by a full queue. Rule 15 is not looked at.
   bool may_end_unsent = false;

@@ -286,6 +286,7 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.runs_max = call.idempotent() ? settings.runs_max() : 1;
   terms.may_end_unsent = may_be_refused;
   terms.peers_trusted = peers_trusted_;
+  terms.servers_know_deadlines = pool.stream.hello != HelloMode::off;
   // A reference server knows nothing of tasks of the stream interface: it answers rpc_decode.
   const bool is_known_everywhere = call.kind != CallDraw::Kind::store || !settings.reference_server;
   // Nor does it know of limits: an answer above them ends the connection, with all calls that are under way on it.

@@ -197,6 +197,13 @@ bool CallDriver::redirected(Attempt& attempt, const wire::ResponseFrame& respons
   return true;
 }
 
+namespace {
+
+// Another address may take the call, or the same one later. A server whose clock or guess is wrong may say that its time is over.
+bool is_refusal(Errc errc) { return errc == Errc::draining || errc == Errc::overloaded || errc == Errc::deadline_exceeded; }
+
+}  // namespace
+
 bool CallDriver::retried(Attempt& attempt, const wire::AnsweredFailure& failure, TimePoint now) {
   PoolCall& call = *attempt.call();
   const Endpoint& endpoint = attempt.connection().endpoint;
@@ -204,7 +211,7 @@ bool CallDriver::retried(Attempt& attempt, const wire::AnsweredFailure& failure,
                                .from = endpoint.id(),
                                .ran = failure.ran,
                                .other_in_flight = call.first != nullptr && call.hedge != nullptr,
-                               .is_refusal = failure.errc == Errc::draining || failure.errc == Errc::overloaded,
+                               .is_refusal = is_refusal(failure.errc),
                                .is_draining = failure.errc == Errc::draining,
                                .no_retry = failure.no_retry,
                                .retry_after = failure.retry_after};
@@ -229,6 +236,7 @@ void CallDriver::on_failed(Attempt& attempt, CallError error) {
   if (!was_sent) --stats_.attempts;
   attempt.leave_connection(false);
   if (was_sent && error.errc() == Errc::deadline_exceeded) endpoint.on_timeout(attempt.answers_before(), now);
+  if (was_sent && error.errc() == Errc::connection_lost) endpoint.on_calls_lost(attempt.connection(), now);
   core_.schedule_reevaluation();
   if (attempt.call() == nullptr) return;
   PoolCall& call = *attempt.call();

@@ -59,7 +59,7 @@ void Endpoint::on_connection_over(Connection& connection) {
   if (connection.stream.was_asked_to_leave()) return owner_.on_endpoint_changed();  // the address is well, and says so
   if (connection.stream.was_closed_on_hello() && config_.pool.stream.hello == stream::HelloMode::automatic) {
     plain_until_ = base::saturating_add(now, kPlainFor);  // it may be a peer that closes on what it does not know
-    return owner_.on_endpoint_changed();
+    if (connection.attempts == 0) return owner_.on_endpoint_changed();
   }
   // A server that accepts and closes at once cannot serve; one that closes an unused connection later can.
   const bool was_useless =
@@ -70,6 +70,15 @@ void Endpoint::on_connection_over(Connection& connection) {
     note_ejection();
   }
   owner_.on_endpoint_changed();
+}
+
+// Of a connection that was to end in peace: it had told nobody that it is over.
+void Endpoint::on_calls_lost(const Connection& connection, TimePoint now) {
+  if (!connection.stream.was_asked_to_leave() || !health_.is_healthy()) return;
+  why_ = connection.stream.end_reason();
+  stop_waiting_to_grow();
+  health_.on_connection_lost(now);
+  note_ejection();
 }
 
 // Its process may serve other connections in other threads: one that was heard of lately, and owes responses, speaks for it.

@@ -79,6 +79,8 @@ class Endpoint {
   /// A call passed its deadline that was sent here when there had been `answers_before` answers.
   void on_timeout(std::uint64_t answers_before, base::TimePoint now);
 
+  /// Calls that had been sent on it were lost.
+  void on_calls_lost(const Connection& connection, base::TimePoint now);
   /// Closes connections that are idle or over, and forgets them.
   void tidy(base::TimePoint now);
   /// Nothing new goes here: its connections end when what they carry has.

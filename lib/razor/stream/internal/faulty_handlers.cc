@@ -58,8 +58,12 @@ void run(Ref<ResponseOutlet> outlet, Ref<ServerShared> server, const Request& re
     auto later = run_later(std::move(outlet), std::move(server), KeptRequest(request), std::move(respond), fault);
     return handlers.run_inline("a delayed handler", std::move(later));
   }
-  if (fault.throws) throw std::runtime_error("a fault of the test, in place of the handler");
-  if (fault.drops) return;  // the responder answers for it
+  if (fault.throws) {
+    const auto thrown = std::make_exception_ptr(std::runtime_error("a fault of the test, in place of the handler"));
+    outlet->note_exception("a Dispatch", thrown);
+  }
+  // As if the handler had thrown, or dropped its responder; but no handler was there, which is said of the call.
+  if (fault.throws || fault.drops) return respond.fail(Failure(base::Errc::internal, base::Ran::no));
   server->dispatch->dispatch(request, std::move(respond));
 }
 
