@@ -228,7 +228,7 @@ def razor_network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ne
     directory = record.directory(tmp_path) / "network"
     directory.mkdir()
     try:
-        network = Network(directory)
+        network = Network(directory, draw_seed=record.draw_proxy_seed, on_missing=pytest.skip)
     except NoNetwork as reason:
         pytest.skip(str(reason))
     with network:
