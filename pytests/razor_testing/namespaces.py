@@ -195,8 +195,8 @@ class Network:
         self._set_link(name, "up")
 
     def emulated_link(self, a: str, b: str, *, seed: int | None = None) -> EmulatedLink:
-        """Leads packets between the two, both ways, through an emulator, which delays and loses some as it is told. Without a
-        seed it is drawn. Raises NoNetwork without /dev/net/tun."""
+        """Leads packets between the two, both ways, through an emulator, which delays and loses some as it is told. A seed
+        that is not given is drawn. Raises NoNetwork without /dev/net/tun."""
         with self._lock:
             hosts = (self[a], self[b])
             if a == b:
@@ -223,6 +223,12 @@ class Network:
             except ProcessFailure as failure:
                 lines.append(f"{self._now()}  {link}: {failure}")
         return lines
+
+    @property
+    def processes(self) -> list[ServiceProcess]:
+        """Those that hold the namespaces, and the emulator if there is one."""
+        with self._lock:
+            return list(self._holders)
 
     def missed(self) -> int:
         """Packets of emulated links that were lost because the emulator was too slow: 0, unless some ten thousand come in a
