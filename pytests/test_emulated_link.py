@@ -19,7 +19,7 @@ from razor_testing.cluster import Cluster
 from razor_testing.emulated_link import EmulatedLink, PacketFaultHandle
 from razor_testing.history import History
 from razor_testing.ledger import Rules
-from razor_testing.namespaces import Network, NoNetwork
+from razor_testing.namespaces import Network
 from razor_testing.packet_fates import Way
 from razor_testing.process import ProcessFailure
 from razor_testing.waiting import wait_until
@@ -97,11 +97,7 @@ class Ends:
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
-    try:
-        network = Network(tmp_path_factory.mktemp("network"), on_missing=pytest.skip)
-    except NoNetwork as reason:
-        pytest.skip(str(reason))
-    with network:
+    with Network(tmp_path_factory.mktemp("network"), on_missing=pytest.skip) as network:
         ends = Ends(network)
         yield ends
         ends.close()

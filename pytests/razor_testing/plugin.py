@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from razor_testing.cluster import Cluster
-from razor_testing.namespaces import Network, NoNetwork
+from razor_testing.namespaces import Network
 from razor_testing.report import DIRECTORY_PROPERTY, Record, Seed
 
 if TYPE_CHECKING:  # what others than processes need is imported when a test asks for it
@@ -247,11 +247,7 @@ def razor_network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ne
     record = _record_of(request.node)
     directory = record.directory(tmp_path) / "network"
     directory.mkdir()
-    try:
-        network = Network(directory, draw_seed=record.draw_proxy_seed, on_missing=pytest.skip)
-    except NoNetwork as reason:
-        pytest.skip(str(reason))
-    with network:
+    with Network(directory, draw_seed=record.draw_proxy_seed, on_missing=pytest.skip) as network:
         record.network = network
         yield network
 
