@@ -118,6 +118,9 @@ class Network:
         try:
             self._hub = self._hold("network-hub")
             _run([*_inside(self._hub), "tee", "/proc/sys/net/ipv4/ip_forward"], "1\n")
+            # What comes back from the emulator does not come from where its sender is, which some systems refuse.
+            checks = [f"/proc/sys/net/ipv4/conf/{which}/rp_filter" for which in ("all", "default")]
+            _run([*_inside(self._hub), "tee", *checks], "0\n")
             self._cuts = make_cuts(lambda words, given: _run([*_inside(self._hub), *words], given))
         except (NoNetwork, AssertionError) as error:
             self.close()
