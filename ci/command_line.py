@@ -1,4 +1,4 @@
-"""Command lines of ci/explore, ci/fuzz and ci/chaos: values with limits, and steps that end the script where they fail."""
+"""Command lines of scripts of ci: values with limits, and steps that end the script where they fail."""
 
 import argparse
 import math

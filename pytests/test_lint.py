@@ -14,6 +14,7 @@ from razor_testing.node import ROOT
 
 TOOLS = ("git", "clang-format-19", "clang-tidy-19", "clang++-19", "black", "flake8", "mypy")
 COPIED = (
+    "ci/command_line.py",
     "ci/lint",
     "ci/check_layers.py",
     "ci/check_co_await.py",

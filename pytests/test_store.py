@@ -16,8 +16,7 @@ from razor_testing.cluster import Cluster
 from razor_testing.history import History
 from razor_testing.plan import Plan
 from razor_testing.play import play
-from razor_testing.plugin import MakeCluster
-from razor_testing.proxy import FaultProxy
+from razor_testing.plugin import MakeCluster, MakeProxy
 from razor_testing.report import Seed
 from razor_testing.waiting import wait_until
 from store import BINARY, NAMES, READY, Clients, StoreClient, ask, command
@@ -61,7 +60,7 @@ BUGS = {
 }
 
 
-def found_by_the_plan(bug: str, cluster: Cluster, make_proxy: Callable[[str], FaultProxy], history: History) -> str:
+def found_by_the_plan(bug: str, cluster: Cluster, make_proxy: MakeProxy, history: History) -> str:
     """What the judges say of the calls of some clients while it is played."""
     for name in NAMES:
         cluster.start(name, command("--history", str(history.file_for(name)), "--bug", bug), ready=READY)
@@ -83,9 +82,7 @@ def found_by_the_plan(bug: str, cluster: Cluster, make_proxy: Callable[[str], Fa
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_planted_bug_is_found(
-    bug: str, razor_cluster: MakeCluster, razor_proxy: Callable[[str], FaultProxy], tmp_path: Path
-) -> None:
+def test_a_planted_bug_is_found(bug: str, razor_cluster: MakeCluster, razor_proxy: MakeProxy, tmp_path: Path) -> None:
     # A busy machine can make another one the primary before the plan hits s1.
     for number in range(1 if bug == "none" else ROUNDS_MAX):
         cluster = razor_cluster()

@@ -109,9 +109,7 @@ class Trial:
         return self.chance.choice(self.servers)
 
     def proxy_of(self, server: ServiceProcess) -> FaultProxy:
-        proxy = self.cluster.proxy(server.name)
-        assert isinstance(proxy, FaultProxy)
-        return proxy
+        return self.cluster.proxy(server.name)
 
     @property
     def proxies(self) -> list[FaultProxy]:

@@ -1,13 +1,12 @@
 """The processes of one test, by name, and what happened to them."""
 
 import contextlib
-import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from razor_testing.address import HANG_SECONDS, UNIX_PREFIX, socket_directory
 from razor_testing.process import (
@@ -22,6 +21,9 @@ from razor_testing.process import (
     close_all,
 )
 from razor_testing.process_settings import LOCALHOST
+
+if TYPE_CHECKING:  # it is imported when there is a proxy
+    from razor_testing.proxy import FaultProxy
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Cluster:
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._services: dict[str, ServiceProcess | External] = {}
-        self._proxies: dict[str, Any] = {}
+        self._proxies: dict[str, FaultProxy] = {}
         self._opened = contextlib.ExitStack()
         self._sockets: Path | None = None
         self._events: list[Event] = []
@@ -172,7 +174,7 @@ class Cluster:
         """Where clients reach the service: at its proxy, if it has one."""
         with self._lock:
             if name in self._proxies:
-                return str(self._proxies[name].address)
+                return self._proxies[name].address
             service = self._services.get(name)
         return service.address if isinstance(service, External) else self[name].address
 
@@ -184,16 +186,16 @@ class Cluster:
         known = [name for name, service in services if isinstance(service, External) or service.has_address]
         return [self.address(name) for name in known]
 
-    def proxy(self, name: str) -> Any:
-        """The razor_testing.proxy.FaultProxy before the service. Raises KeyError when it has none."""
+    def proxy(self, name: str) -> "FaultProxy":
+        """The fault proxy before the service. Raises KeyError when it has none."""
         with self._lock:
             if name not in self._proxies:
                 raise KeyError(f"no proxy before {name!r}: start it with proxied=True")
             return self._proxies[name]
 
     @property
-    def proxies(self) -> dict[str, Any]:
-        """The FaultProxy of each service that has one."""
+    def proxies(self) -> "dict[str, FaultProxy]":
+        """The fault proxy of each service that has one."""
         with self._lock:
             return dict(self._proxies)
 
@@ -264,7 +266,8 @@ class Cluster:
         return lambda what: self.note(name, what)
 
     def _open_proxy(self, name: str, to: str) -> None:
-        fault_proxy = importlib.import_module("razor_testing.proxy").FaultProxy
-        proxy = self._opened.enter_context(fault_proxy(to, seed=self._draw_seed()))
+        from razor_testing.proxy import FaultProxy
+
+        proxy = self._opened.enter_context(FaultProxy(to, seed=self._draw_seed()))
         with self._lock:
             self._proxies[name] = proxy

@@ -16,6 +16,8 @@ from functools import partial
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from razor_testing.latency_shapes import Shape, latency_draw
+from razor_testing.number_limits import check_number
 from razor_testing.proxy_connect_faults import Down, HangAccepted, HangBacklog, Refuse, SlowAccept
 from razor_testing.proxy_corruption import corrupt_at, corrupt_one_in_bytes, corrupt_one_in_pieces
 from razor_testing.proxy_faults import (
@@ -35,15 +37,12 @@ from razor_testing.proxy_faults import (
     SlowClose,
     SmallBuffers,
     Timeout,
-    check_number,
 )
 from razor_testing.proxy_frames import Rule
 from razor_testing.proxy_pipe import End
 
 SECONDS_MAX = 86_400.0
 BYTES_MAX = 1 << 50
-
-Shape = Literal["uniform", "exponential", "long_tail"]
 
 
 class Clears(Protocol):
@@ -117,17 +116,7 @@ class LinkFaults:
         check_number("latency", seconds, 0, SECONDS_MAX)
         check_number("jitter", jitter, 0, SECONDS_MAX)
 
-        def draw(chance: random.Random) -> float:
-            if jitter == 0:
-                return seconds
-            if shape == "exponential":
-                return seconds + min(chance.expovariate(1 / jitter), 20 * jitter)
-            if shape == "long_tail":
-                return seconds + jitter * (chance.randint(1, 30) if chance.randrange(100) == 0 else chance.random())
-            return max(0.0, seconds + chance.uniform(-jitter, jitter))
-
-        if shape not in ("uniform", "exponential", "long_tail"):
-            raise ValueError(f"shape: want uniform, exponential or long_tail, not {shape!r}")
+        draw = latency_draw(seconds, jitter, shape)
         kind = "" if shape == "uniform" else f" shape={shape}"
         text = f"latency {seconds:g}s" + (f" jitter={jitter:g}s{kind}" if jitter else "")
         return self.start(Latency(text, draw, direction, toxicity))

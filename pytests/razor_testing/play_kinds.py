@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from razor_testing.address import UNIX_PREFIX
-from razor_testing.link_faults import Handle, LinkFaults, Shape
+from razor_testing.latency_shapes import Shape
+from razor_testing.link_faults import Handle, LinkFaults
 from razor_testing.plan import PlannedFault
 from razor_testing.play_targets import LinkPart, Targets, Undo
 

@@ -13,13 +13,16 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 from razor_testing.cluster import Cluster
-from razor_testing.namespaces import Network, NoNetwork
+from razor_testing.namespaces import Network
 from razor_testing.report import DIRECTORY_PROPERTY, Record, Seed
+
+if TYPE_CHECKING:  # what others than processes need is imported when a test asks for it
+    from razor_testing.proxy import FaultProxy
 
 SEED_VARIABLE = "RAZOR_SEED"
 SEED_LIMIT = 1 << 64
@@ -30,6 +33,21 @@ MARKERS = (
 RECORD = pytest.StashKey[Record]()
 # What the fixture razor_cluster is.
 MakeCluster = Callable[[], Cluster]
+
+
+class MakeProxy(Protocol):
+    """What the fixture razor_proxy is."""
+
+    def __call__(
+        self,
+        to: str,
+        *,
+        listen: str = "127.0.0.1:0",
+        seed: int | None = None,
+        buffer_bytes: int = ...,
+        socket_buffer_bytes: int | None = None,
+    ) -> "FaultProxy":
+        """A proxy to this address, which is closed behind the test: see FaultProxy. Without a seed it is drawn."""
 
 
 # Options.
@@ -191,14 +209,16 @@ def razor_cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ma
 
 
 @pytest.fixture
-def razor_proxy(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+def razor_proxy(request: pytest.FixtureRequest) -> Iterator[MakeProxy]:
     """Makes fault proxies: razor_proxy(address) is a razor_testing.proxy.FaultProxy, which is closed behind the test."""
-    fault_proxy = importlib.import_module("razor_testing.proxy").FaultProxy
+    from razor_testing.proxy import FaultProxy
+
     record = _record_of(request.node)
     with contextlib.ExitStack() as open_proxies:
 
-        def make(to: str, **options: Any) -> Any:
-            proxy = open_proxies.enter_context(fault_proxy(to, **{"seed": record.draw_proxy_seed(), **options}))
+        def make(to: str, *, seed: int | None = None, **options: Any) -> FaultProxy:
+            drawn = record.draw_proxy_seed()  # in any case: the seeds of later ones depend on how many there were
+            proxy = open_proxies.enter_context(FaultProxy(to, seed=drawn if seed is None else seed, **options))
             record.proxies.append(proxy)
             return proxy
 
@@ -227,11 +247,7 @@ def razor_network(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ne
     record = _record_of(request.node)
     directory = record.directory(tmp_path) / "network"
     directory.mkdir()
-    try:
-        network = Network(directory)
-    except NoNetwork as reason:
-        pytest.skip(str(reason))
-    with network:
+    with Network(directory, draw_seed=record.draw_proxy_seed, on_missing=pytest.skip) as network:
         record.network = network
         yield network
 

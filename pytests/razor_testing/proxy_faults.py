@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Literal
 
+from razor_testing.number_limits import check_number
 from razor_testing.proxy_connection import Connection
 from razor_testing.proxy_frames import Frame, FrameFilter, Rule, Verdict
 from razor_testing.proxy_listener import Listener
@@ -83,11 +84,6 @@ class Fault:
 
     def detach(self, connection: Connection, pipe: Pipe) -> None:
         ...
-
-
-def check_number(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:  # false of NaN, too
-        raise ValueError(f"{name}: want {least:g} .. {most:g}, not {value:g}")
 
 
 # --- Time -----------------------------------------------------------------------------------------------------------

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from razor_testing.cluster import Cluster
 from razor_testing.namespaces import Network
+
+if TYPE_CHECKING:
+    from razor_testing.proxy import FaultProxy
 
 DIRECTORY = "razor"
 DIRECTORY_PROPERTY = "razor_directory"
@@ -37,7 +40,7 @@ class Record:
         self._proxies_seeded = 0
         self._directory: Path | None = None
         self.clusters: list[Cluster] = []
-        self.proxies: list[Any] = []
+        self.proxies: list[FaultProxy] = []
         self.histories: list[Any] = []
         self.network: Network | None = None
         self.failed = False
