@@ -12,6 +12,7 @@
 #include "razor/wire/call_word.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/control_frame.h"
+#include "razor/wire/extension.h"
 #include "razor/wire/frame_reader.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/framework_error.h"
@@ -76,39 +77,79 @@ Golden<RequestFrame> control(const RequestHead& head, ControlKind kind) {
           }};
 }
 
+constexpr std::string_view kOneTwo = "\x92\x01\x02";  // the arguments 1 and 2
+
 struct GoldenCall {
   Seq seq = 0;
   CallWord word;
-  std::string_view msg = "\x92\x01\x02";  // the arguments 1 and 2
+  std::string_view msg = kOneTwo;
   std::uint8_t format_id = 0;
+  Extension extension = {};
+  std::string_view blob = {};
 };
+
+Bytes encoded(const Extension& extension) {
+  BytesSink sink;
+  EXPECT_TRUE(encode(sink, extension));
+  return std::move(sink).take();
+}
 
 Golden<RequestFrame> call(const GoldenCall& call) {
   const Action action("Calculator.add");
   return {[=] {
+            const Bytes extension = encoded(call.extension);
             BytesSink sink;
-            begin_request(sink, action);
+            begin_request(sink, action, extension);
             sink.put(base::as_bytes(call.msg));
+            sink.put(base::as_bytes(call.blob));
             Bytes bytes = std::move(sink).take();
             RequestHead head;
             head.format = kCallWordBit | call.format_id;
             head.action = action_field(action);
             head.seq = call.seq;
-            head.client_id = to_client_id(call.word);
+            CallWord word = call.word;
+            word.extension_bytes = static_cast<std::uint16_t>(extension.size());
+            head.client_id = to_client_id(word);
             head.msg_bytes = static_cast<std::uint32_t>(call.msg.size());
+            head.blob_bytes = static_cast<std::uint32_t>(call.blob.size());
             store_head(bytes.data(), head);
             return bytes;
           },
           [=](const RequestFrame& frame) {
             EXPECT_EQ(control_kind(frame.head), std::nullopt);
             EXPECT_TRUE(frame.head.has_call_word());
-            EXPECT_EQ(call_word_of(frame.head.client_id), call.word);
+            CallWord word = call_word_of(frame.head.client_id);
+            EXPECT_EQ(word.extension_bytes, frame.extension.size());
+            word.extension_bytes = 0;
+            EXPECT_EQ(word, call.word);
+            Extension extension;
+            EXPECT_EQ(decode_extension(frame.extension, extension), ExtensionFault::none);
+            EXPECT_EQ(extension.trace, call.extension.trace);
+            EXPECT_EQ(extension.tracestate, call.extension.tracestate);
+            ASSERT_EQ(extension.metadata.size(), call.extension.metadata.size());
+            EXPECT_EQ(to_hex(encoded(extension)), to_hex(frame.extension));
             EXPECT_EQ(frame.head.format_id(), call.format_id);
             EXPECT_EQ(frame.head.seq, call.seq);
             EXPECT_EQ(frame.action, action);
             EXPECT_EQ(base::as_text(frame.msg), call.msg);
-            EXPECT_TRUE(frame.blob.empty());
+            EXPECT_EQ(base::as_text(frame.blob), call.blob);
           }};
+}
+
+Extension traced() {
+  Extension extension;
+  TraceContext& trace = extension.trace.emplace();
+  std::ranges::copy(test::from_hex("0af7651916cd43dd8448eb211c80319c"), trace.trace_id.begin());
+  std::ranges::copy(test::from_hex("b7ad6b7169203331"), trace.span_id.begin());
+  trace.flags = 1;
+  return extension;
+}
+Extension with_all() {
+  static const Bytes key = test::from_hex("00ff");
+  Extension extension = traced();
+  extension.tracestate = "vendor=1";
+  extension.metadata = {{"user", base::as_bytes("ada")}, {"key", key, true}};
+  return extension;
 }
 
 CallWord word_of(base::Duration left, std::uint8_t attempt, int flags) {
@@ -121,12 +162,15 @@ CallWord word_of(base::Duration left, std::uint8_t attempt, int flags) {
 
 const std::map<std::string, Golden<RequestFrame>>& requests() {
   constexpr int kCritical = static_cast<int>(Criticality::critical) << CallWord::kCriticalityShift;
+  constexpr int kBackground = static_cast<int>(Criticality::background) << CallWord::kCriticalityShift;
   static const std::map<std::string, Golden<RequestFrame>> all = {
       {"hello", client_hello({})},
       {"hello_with_all", client_hello(hello_with_all())},
       {"call", call({2, word_of(2s, 0, CallWord::kIdempotent)})},
       {"call_without_deadline", call({3, {}})},
       {"call_of_json", call({4, word_of(100us, 255, CallWord::kHedge | kCritical), "[1,2]", 1})},
+      {"call_with_trace", call({5, word_of(2s, 1, 0), kOneTwo, 0, traced()})},
+      {"call_with_all", call({6, word_of(2s, 0, kBackground), kOneTwo, 0, with_all(), "blob"})},
       {"cancel", control(cancel_head(2), ControlKind::cancel)},
       {"drained", control(drained_head(7), ControlKind::drained)},
       {"prompt_ping", control(prompt_ping_head(0, 8), ControlKind::prompt_ping)},
