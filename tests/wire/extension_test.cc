@@ -54,7 +54,7 @@ Extension full_extension() {
   return extension;
 }
 
-Bytes encoded(const Extension& extension) {
+Bytes block_of(const Extension& extension) {
   BytesSink sink;
   EXPECT_TRUE(encode(sink, extension));
   return std::move(sink).take();
@@ -83,16 +83,16 @@ Bytes metadata_record(std::size_t pairs, Put put) {
 }
 
 TEST(Extension, ThatSaysNothingHasNoBytes) {
-  EXPECT_TRUE(encoded({}).empty());
+  EXPECT_TRUE(block_of({}).empty());
   EXPECT_EQ(fault_of({}), Fault::none);
   EXPECT_TRUE(Extension().empty());
 }
 
 TEST(Extension, EveryRecordHasItsPlace) {
-  EXPECT_EQ(to_hex(encoded(full_extension())), kTraceHex + kStateHex + kMetadataHex);
+  EXPECT_EQ(to_hex(block_of(full_extension())), kTraceHex + kStateHex + kMetadataHex);
   Extension traced;
   traced.trace = trace_context();
-  EXPECT_EQ(encoded(traced).size(), 29u);
+  EXPECT_EQ(block_of(traced).size(), 29u);
 }
 
 TEST(Extension, IsReadInAnyOrder) {
@@ -117,7 +117,7 @@ TEST(Extension, ForgetsWhatItHeldBefore) {
 }
 
 TEST(Extension, CutInsideARecordItIsMalformed) {
-  const Bytes block = encoded(full_extension());
+  const Bytes block = block_of(full_extension());
   for (std::size_t cut = 0; cut < block.size(); ++cut) {
     const bool is_between = cut == 0 || cut == 29 || cut == 36;
     EXPECT_EQ(fault_of(Bytes(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(cut))),
@@ -190,7 +190,7 @@ TEST(Trace, ThatCouldNotBeReadIsLeftOut) {
   Extension extension;
   extension.trace.emplace();  // of zeros
   extension.tracestate = "a=1";
-  EXPECT_TRUE(encoded(extension).empty());
+  EXPECT_TRUE(block_of(extension).empty());
 }
 
 TEST(Tracestate, IsPrintableAndHasALimit) {
@@ -200,14 +200,14 @@ TEST(Tracestate, IsPrintableAndHasALimit) {
     Extension extension;
     extension.trace = trace_context();
     extension.tracestate = text;
-    EXPECT_EQ(encoded(extension).size(), 29 + (bytes <= 512 ? 4 + bytes : 0));
+    EXPECT_EQ(block_of(extension).size(), 29 + (bytes <= 512 ? 4 + bytes : 0));
   }
   for (const std::string_view text : {"a\n", "\x1b[2J", "a\x7f", "\xc3\xa4"}) {
     EXPECT_EQ(fault_of(record(2, base::as_bytes(text))), Fault::malformed);
     Extension extension;
     extension.trace = trace_context();
     extension.tracestate = text;
-    EXPECT_EQ(encoded(extension).size(), 29u);
+    EXPECT_EQ(block_of(extension).size(), 29u);
   }
 }
 
@@ -287,7 +287,7 @@ RC_GTEST_PROP(Extension, SurvivesBeingSent, ()) {
   for (const auto& [key, value] : pairs) {
     if (!key.empty()) extension.metadata.push_back({key, base::as_bytes(value), *rc::gen::arbitrary<bool>()});
   }
-  const Bytes block = encoded(extension);
+  const Bytes block = block_of(extension);
   Extension read;
   RC_ASSERT(decode_extension(block, read) == Fault::none);
   RC_ASSERT(read.trace == extension.trace);
@@ -302,17 +302,17 @@ RC_GTEST_PROP(Extension, SurvivesBeingSent, ()) {
 
 // What is read out of broken bytes can be sent on, and is then the same.
 RC_GTEST_PROP(Extension, OfBrokenBytesIsRefusedOrSound, ()) {
-  Bytes block = encoded(full_extension());
+  Bytes block = block_of(full_extension());
   for (int changes = *rc::gen::inRange(1, 4); changes > 0; --changes) {
     block[*rc::gen::inRange<std::size_t>(0, block.size())] = static_cast<std::byte>(*rc::gen::arbitrary<std::uint8_t>());
   }
   Extension read;
   if (decode_extension(block, read) != Fault::none) return;
   Extension again;
-  const Bytes sent_on = encoded(read);
+  const Bytes sent_on = block_of(read);
   RC_ASSERT(decode_extension(sent_on, again) == Fault::none);
   RC_ASSERT(again.trace == read.trace);
-  RC_ASSERT(encoded(again) == sent_on);
+  RC_ASSERT(block_of(again) == sent_on);
 }
 
 }  // namespace
