@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using base::Duration;
 
-std::string hex_of(const CallWord& word) {
+std::string word_in_hex(const CallWord& word) {
   std::array<std::byte, kRequestHeadBytes> head;
   RequestHead request;
   request.client_id = to_client_id(word);
@@ -31,7 +31,7 @@ TEST(CallWord, EveryFieldHasItsPlace) {
   word.attempt = 0x11;
   word.flags = 0x21;
   word.extension_bytes = 0x3231;
-  EXPECT_EQ(hex_of(word), "0102030411213132");
+  EXPECT_EQ(word_in_hex(word), "0102030411213132");
 }
 
 // 2 s left, idempotent.
@@ -39,11 +39,11 @@ TEST(CallWord, IsThatOfTheProtocolsExample) {
   CallWord word;
   word.left = time_left_field(2s);
   word.flags = CallWord::kIdempotent;
-  EXPECT_EQ(hex_of(word), "204e000000010000");
+  EXPECT_EQ(word_in_hex(word), "204e000000010000");
 }
 
 TEST(CallWord, SaysNothingUnlessTold) {
-  EXPECT_EQ(hex_of({}), "ffffffff00000000");
+  EXPECT_EQ(word_in_hex({}), "ffffffff00000000");
   EXPECT_EQ(CallWord().time_left(), std::nullopt);
   EXPECT_FALSE(CallWord().is_idempotent());
   EXPECT_FALSE(CallWord().is_hedge());

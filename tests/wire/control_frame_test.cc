@@ -17,35 +17,35 @@ using test::to_hex;
 using Kind = ServerControl::Kind;
 using Reason = ServerControl::Reason;
 
-std::string hex_of(const RequestHead& head) {
+std::string head_in_hex(const RequestHead& head) {
   std::array<std::byte, kRequestHeadBytes> bytes;
   store_head(bytes.data(), head);
   return to_hex(bytes);
 }
 
 TEST(ClientControl, IsThatOfTheProtocol) {
-  EXPECT_EQ(hex_of(hello_head(1, 4)),
+  EXPECT_EQ(head_in_hex(hello_head(1, 4)),
             "254d0180"
             "00000000"
             "0100000000000000"
             "0000000000000000"
             "00000000"
             "04000000");
-  EXPECT_EQ(hex_of(cancel_head(0x0807060504030201)),
+  EXPECT_EQ(head_in_hex(cancel_head(0x0807060504030201)),
             "254d0181"
             "00000000"
             "0102030405060708"
             "0000000000000000"
             "00000000"
             "00000000");
-  EXPECT_EQ(hex_of(drained_head(0x0807060504030201)),
+  EXPECT_EQ(head_in_hex(drained_head(0x0807060504030201)),
             "254d0184"
             "00000000"
             "0000000000000000"
             "0102030405060708"
             "00000000"
             "00000000");
-  EXPECT_EQ(hex_of(prompt_ping_head(9, 3)),
+  EXPECT_EQ(head_in_hex(prompt_ping_head(9, 3)),
             "254d0185"
             "00000000"
             "0300000000000000"
@@ -57,9 +57,9 @@ TEST(ClientControl, IsThatOfTheProtocol) {
 // A peer of plain version 1 looks at the action and the message only.
 TEST(ClientControl, IsAPingToAPlainPeer) {
   for (const RequestHead& head : {hello_head(1, 1024), cancel_head(5), drained_head(5), prompt_ping_head(9, 3)}) {
-    EXPECT_TRUE(head.is_ping()) << hex_of(head);
-    EXPECT_FALSE(head.has_call_word()) << hex_of(head);
-    EXPECT_EQ(head.check({}), HeadFault::none) << hex_of(head);
+    EXPECT_TRUE(head.is_ping()) << head_in_hex(head);
+    EXPECT_FALSE(head.has_call_word()) << head_in_hex(head);
+    EXPECT_EQ(head.check({}), HeadFault::none) << head_in_hex(head);
   }
 }
 
@@ -106,7 +106,7 @@ TEST(Pong, IsAnEmptySuccess) {
 }
 
 // The frame that `bytes` are, which live longer.
-ResponseFrame frame_of(ByteView bytes) {
+ResponseFrame control_frame(ByteView bytes) {
   ResponseFrame frame;
   frame.head = load_response_head(bytes.data());
   EXPECT_EQ(bytes.size(), kResponseHeadBytes + frame.head.body_bytes());
@@ -142,7 +142,7 @@ TEST(ServerControl, EveryFieldHasItsPlace) {
 // With seq 0 and flag 2, of an ordinary length: every peer skips it, and in step.
 TEST(ServerControl, IsAnErrorThatAnswersNothingToAPlainPeer) {
   const auto bytes = control_response(drain(Kind::drain_soon, Reason::shutdown, 5000, 0));
-  const ResponseFrame frame = frame_of(bytes);
+  const ResponseFrame frame = control_frame(bytes);
   EXPECT_EQ(frame.head.check({}), HeadFault::none);
   EXPECT_EQ(frame.head.seq, 0u);
   EXPECT_EQ(frame.head.flag, static_cast<std::uint8_t>(ResponseFlag::error_bytes));
@@ -152,7 +152,7 @@ TEST(ServerControl, IsAnErrorThatAnswersNothingToAPlainPeer) {
 TEST(ServerControl, AnAnswerOfACallIsNone) {
   const ServerControl control = drain(Kind::drain_now, Reason::shutdown, 0, 9);
   const auto bytes = control_response(control);
-  ResponseFrame frame = frame_of(bytes);
+  ResponseFrame frame = control_frame(bytes);
   EXPECT_EQ(server_control_of(frame), control);
   frame.head.seq = 1;
   EXPECT_EQ(server_control_of(frame), std::nullopt);
@@ -167,7 +167,7 @@ TEST(ServerControl, AnAnswerOfACallIsNone) {
 TEST(ServerControl, IsReadFromItsFirstBytes) {
   const ServerControl control = drain(Kind::drain_now, Reason::rebalance, 7, 9);
   const auto bytes = control_response(control);
-  ResponseFrame frame = frame_of(bytes);
+  ResponseFrame frame = control_frame(bytes);
   const Bytes longer = test::joined(frame.blob, test::from_hex("ffff"));
   const Bytes whole = base::to_bytes(frame.blob);
   for (std::size_t cut = 0; cut < whole.size(); ++cut) {
@@ -188,7 +188,7 @@ RC_GTEST_PROP(ServerControl, SurvivesBeingSent, ()) {
   control.seq = *rc::gen::arbitrary<std::uint64_t>();
   control.value = *rc::gen::arbitrary<std::uint64_t>();
   const auto bytes = control_response(control);
-  RC_ASSERT(server_control_of(frame_of(bytes)) == control);
+  RC_ASSERT(server_control_of(control_frame(bytes)) == control);
 }
 
 RC_GTEST_PROP(ClientControl, KeepsTheSeqItIsGiven, ()) {

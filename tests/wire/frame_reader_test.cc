@@ -30,25 +30,32 @@ struct OwnedRequest {
   std::uint32_t number = 0;
   Bytes msg;
   Bytes blob;
+  Bytes extension = {};  // as long as it is not empty, the frame has a call word
 
   bool operator==(const OwnedRequest&) const = default;
 };
 
 OwnedRequest owned(const RequestFrame& frame) {
-  return {frame.head.seq, std::string(frame.action.name()), frame.action.number(), base::to_bytes(frame.msg),
-          base::to_bytes(frame.blob)};
+  return {frame.head.seq,
+          std::string(frame.action.name()),
+          frame.action.number(),
+          base::to_bytes(frame.msg),
+          base::to_bytes(frame.blob),
+          base::to_bytes(frame.extension)};
 }
 
 Bytes bytes_of(const OwnedRequest& request) {
   const Action action = request.name.empty() ? Action(request.number) : Action(request.name);
   BytesSink sink;
-  begin_request(sink, action);
+  begin_request(sink, action, request.extension);
   sink.put(request.msg);
   sink.put(request.blob);
   Bytes bytes = std::move(sink).take();
   RequestHead head;
   head.action = action_field(action);
   head.seq = request.seq;
+  if (!request.extension.empty()) head.format = kCallWordBit;
+  head.client_id = std::uint64_t{request.extension.size()} << 48;
   head.msg_bytes = static_cast<std::uint32_t>(request.msg.size());
   head.blob_bytes = static_cast<std::uint32_t>(request.blob.size());
   store_head(bytes.data(), head);
@@ -159,6 +166,55 @@ TEST(FrameReader, FindsResponsesToo) {
   EXPECT_EQ(reader.frame().head.msg_bytes_or_number, 0xffff'ffffu);
   EXPECT_TRUE(reader.frame().msg.empty());
   EXPECT_EQ(reader.next(), ResponseReader::Found::need_more);
+}
+
+OwnedRequest with_extension(OwnedRequest request, std::size_t bytes) {
+  request.extension = pattern(bytes, static_cast<std::uint32_t>(request.seq) + 2000);
+  return request;
+}
+
+// Of every size, so that it ends in front of, at and behind each size of the reader's buffer; requests without one between them.
+TEST(FrameReader, FindsExtensionBlocksHoweverTheyAreSliced) {
+  std::vector<OwnedRequest> requests = {request(1, "A.b", 3, 2), with_extension(request(2, "A.b", 3, 2), 1)};
+  std::uint64_t seq = 2;
+  for (const std::size_t bytes : {29ul, 4000ul, 4096ul - kRequestHeadBytes, 4097ul, 32'700ul, 65'535ul}) {
+    requests.push_back(with_extension(request(++seq, "Service.m", 40, 5), bytes));
+    requests.push_back(with_extension(OwnedRequest{++seq, "", 7, {}, {}}, bytes));
+    requests.push_back(request(++seq, "Service.m", 40));
+  }
+  requests.push_back(with_extension(request(++seq, "Large.one", 100 * kKiB, 100 * kKiB), 8000));
+  const Bytes all = bytes_of(requests);
+  for (const std::size_t read_bytes : {1ul, 7ul, 1000ul, 4096ul, all.size()}) {
+    Feeder feeder;
+    feeder.reader.extend();
+    EXPECT_EQ(feeder.feed(all, read_bytes), requests) << read_bytes;
+    EXPECT_EQ(feeder.reader.partial_bytes(), 0u);
+  }
+}
+
+TEST(FrameReader, FindsAnExtensionBlockCutAtEveryByte) {
+  const std::vector<OwnedRequest> requests = {with_extension(request(1, "A.b", 3, 2), 9), request(2, "A.b", 1)};
+  const Bytes all = bytes_of(requests);
+  for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+    Feeder feeder;
+    feeder.reader.extend();
+    std::vector<OwnedRequest> found = feeder.feed(ByteView(all).first(cut), cut + 1);
+    for (OwnedRequest& later : feeder.feed(ByteView(all).subspan(cut), all.size())) found.push_back(std::move(later));
+    EXPECT_EQ(found, requests) << "cut at " << cut;
+  }
+}
+
+// A client of plain version 1 may have anything in `format` and client_id: its bytes are name, message and blob, and nothing else.
+TEST(FrameReader, BelievesNoCallWordUntilItIsExtended) {
+  const OwnedRequest sent = with_extension(request(1, "A.b", 3, 2), 4);
+  Feeder feeder;
+  const Bytes first = bytes_of(sent);
+  const std::vector<OwnedRequest> plain = feeder.feed(ByteView(first).first(first.size() - 4), 5);
+  ASSERT_EQ(plain.size(), 1u);
+  EXPECT_TRUE(plain[0].extension.empty());
+  EXPECT_EQ(plain[0].name, std::string(base::as_text(ByteView(sent.extension).first(3))));
+  feeder.reader.extend();
+  EXPECT_EQ(feeder.feed(first, 5), std::vector{sent});
 }
 
 // A framework error, which only a peer sends that was told that it is understood.

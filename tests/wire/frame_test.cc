@@ -360,6 +360,36 @@ TEST(RequestFrame, CutsItsBodyIntoNameMessageAndBlob) {
   EXPECT_EQ(base::as_text(numbered.blob), "blob");
 }
 
+// Believed of a peer of plain version 1, whose client_id may be anything, its frames would lose their step.
+TEST(RequestHead, HasAnExtensionBlockOnlyWhereACallWordIsBelieved) {
+  for (int format = 0; format < 256; ++format) {
+    RequestHead head;
+    head.format = static_cast<std::uint8_t>(format);
+    head.client_id = 0xfedc'ba98'7654'3210;
+    std::array<std::byte, kRequestHeadBytes> bytes;
+    store_head(bytes.data(), head);
+    EXPECT_EQ(load_request_head(bytes.data()).extension_bytes, 0u) << format;
+    const RequestHead extended = load_request_head(bytes.data(), true);
+    EXPECT_EQ(extended.extension_bytes, format >= 0x40 && format < 0x80 ? 0xfedcu : 0u) << format;
+    EXPECT_EQ(extended.body_bytes(), extended.extension_bytes) << format;
+    EXPECT_EQ(extended.client_id, head.client_id);
+  }
+}
+
+TEST(RequestFrame, CutsItsExtensionBlockOffFirst) {
+  const base::Bytes body = base::to_bytes(base::as_bytes("blockFiles.openmessageblob"));
+  RequestHead head;
+  head.action = Action::kNameBit | 10;
+  head.extension_bytes = 5;
+  head.msg_bytes = 7;
+  head.blob_bytes = 4;
+  const auto frame = frame_of<RequestFrame>(head, body.data());
+  EXPECT_EQ(base::as_text(frame.extension), "block");
+  EXPECT_EQ(frame.action.name(), "Files.open");
+  EXPECT_EQ(base::as_text(frame.msg), "message");
+  EXPECT_EQ(base::as_text(frame.blob), "blob");
+}
+
 TEST(RequestFrame, ANameOfNoBytesIsStillAName) {
   RequestHead head;
   head.action = Action::kNameBit;

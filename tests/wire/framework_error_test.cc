@@ -31,7 +31,7 @@ const std::map<std::uint32_t, Errc> kCodes = {
 };
 
 /// `body` lives longer.
-ResponseFrame response(std::uint32_t code, ByteView body) {
+ResponseFrame error_response(std::uint32_t code, ByteView body) {
   ResponseFrame frame;
   frame.head.flag = static_cast<std::uint8_t>(ResponseFlag::framework_error);
   frame.head.seq = 7;
@@ -55,7 +55,7 @@ TEST(FrameworkErrorCode, ThatIsUnknownIsAnInternalErrorWithTheServersRan) {
   for (const std::uint32_t code : {0u, 14u, 255u, 256u, 0x8000'0000u, 0xffff'ffffu}) {
     EXPECT_EQ(errc_of_code(code), Errc::internal) << code;
     const Bytes body = from_hex("0000000000000000");
-    EXPECT_EQ(framework_error_of(response(code, body)).ran, Ran::no) << code;
+    EXPECT_EQ(framework_error_of(error_response(code, body)).ran, Ran::no) << code;
   }
 }
 
@@ -96,7 +96,7 @@ TEST(FrameworkError, AnythingElseThanThreeValuesOfRanIsMaybe) {
   for (int ran = 0; ran < 256; ++ran) {
     Bytes body = from_hex("0000000000000000");
     body[0] = static_cast<std::byte>(ran);
-    const FrameworkError error = framework_error_of(response(6, body));
+    const FrameworkError error = framework_error_of(error_response(6, body));
     EXPECT_EQ(error.ran, ran == 0 ? Ran::no : ran == 2 ? Ran::yes : Ran::maybe) << ran;
     EXPECT_EQ(error.errc, Errc::overloaded);
   }
@@ -106,7 +106,7 @@ TEST(FrameworkError, OfItsHintsOneIsKnown) {
   for (int hint = 0; hint < 256; ++hint) {
     Bytes body = from_hex("0000ffff00000000");  // the two bytes of nothing are ignored
     body[1] = static_cast<std::byte>(hint);
-    EXPECT_EQ(framework_error_of(response(6, body)).no_retry, hint % 2 == 1) << hint;
+    EXPECT_EQ(framework_error_of(error_response(6, body)).no_retry, hint % 2 == 1) << hint;
   }
 }
 
@@ -115,15 +115,15 @@ TEST(FrameworkError, ABodyThatIsTooShortSaysNothing) {
   const Bytes whole = from_hex("0001000010000000");
   for (std::size_t bytes = 0; bytes < whole.size(); ++bytes) {
     const Bytes body(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(bytes));
-    const FrameworkError error = framework_error_of(response(7, body));
+    const FrameworkError error = framework_error_of(error_response(7, body));
     EXPECT_EQ(error.errc, Errc::draining);
     EXPECT_EQ(error.ran, Ran::maybe);
     EXPECT_FALSE(error.no_retry);
     EXPECT_EQ(error.retry_after, Duration::zero());
     EXPECT_TRUE(error.text.empty());
   }
-  EXPECT_EQ(framework_error_of(response(7, whole)).ran, Ran::no);
-  EXPECT_EQ(framework_error_of(response(7, whole)).retry_after, 16ms);
+  EXPECT_EQ(framework_error_of(error_response(7, whole)).ran, Ran::no);
+  EXPECT_EQ(framework_error_of(error_response(7, whole)).retry_after, 16ms);
 }
 
 TEST(FrameworkError, ATextIsCutOffAtItsLimit) {
@@ -132,9 +132,9 @@ TEST(FrameworkError, ATextIsCutOffAtItsLimit) {
   error.text = long_text;
   EXPECT_EQ(encode_body(error).size(), 8 + FrameworkError::kTextBytesMax);
   Bytes body(8 + 1000, std::byte{'t'});
-  EXPECT_EQ(framework_error_of(response(5, body)).text.size(), FrameworkError::kTextBytesMax);
+  EXPECT_EQ(framework_error_of(error_response(5, body)).text.size(), FrameworkError::kTextBytesMax);
   body.resize(8 + FrameworkError::kTextBytesMax);
-  EXPECT_EQ(framework_error_of(response(5, body)).text.size(), FrameworkError::kTextBytesMax);
+  EXPECT_EQ(framework_error_of(error_response(5, body)).text.size(), FrameworkError::kTextBytesMax);
 }
 
 // What reads answers takes both forms for the same: the number, and the text of plain version 1.
@@ -145,7 +145,7 @@ TEST(FrameworkError, IsAnAnsweredFailureWhoseTextIsPrintable) {
   error.retry_after = 3s;
   error.text = "full\n\x1b[2J\xff";
   const Bytes body = encode_body(error);
-  const ResponseFrame frame = response(6, body);
+  const ResponseFrame frame = error_response(6, body);
   const std::optional<AnsweredFailure> failure = answered_failure(frame);
   ASSERT_TRUE(failure.has_value());
   EXPECT_EQ(failure->errc, Errc::overloaded);
@@ -159,7 +159,7 @@ TEST(FrameworkError, IsAnAnsweredFailureWhoseTextIsPrintable) {
 // CONTRACT 10, 13: an application's bytes that look the same prove nothing.
 TEST(FrameworkError, AnApplicationsBytesAreNone) {
   const Bytes body = from_hex("0000000000000000");
-  ResponseFrame frame = response(6, body);
+  ResponseFrame frame = error_response(6, body);
   frame.head.flag = static_cast<std::uint8_t>(ResponseFlag::error_bytes);
   EXPECT_FALSE(answered_failure(frame).has_value());
   EXPECT_EQ(ran(frame), Ran::yes);
@@ -175,7 +175,7 @@ RC_GTEST_PROP(FrameworkError, SurvivesBeingSent, ()) {
   const std::string text = *rc::gen::container<std::string>(rc::gen::arbitrary<char>());
   error.text = std::string_view(text).substr(0, FrameworkError::kTextBytesMax);
   const Bytes body = encode_body(error);
-  const FrameworkError read = framework_error_of(response(*code_of(error.errc), body));
+  const FrameworkError read = framework_error_of(error_response(*code_of(error.errc), body));
   RC_ASSERT(read.errc == error.errc);
   RC_ASSERT(read.ran == error.ran);
   RC_ASSERT(read.no_retry == error.no_retry);
@@ -186,7 +186,7 @@ RC_GTEST_PROP(FrameworkError, SurvivesBeingSent, ()) {
 RC_GTEST_PROP(FrameworkError, OfAnyBytesStaysWithinItsLimits, ()) {
   const Bytes body = *rc::gen::container<Bytes>(
       rc::gen::map(rc::gen::arbitrary<std::uint8_t>(), [](std::uint8_t byte) { return std::byte{byte}; }));
-  const FrameworkError error = framework_error_of(response(*rc::gen::arbitrary<std::uint32_t>(), body));
+  const FrameworkError error = framework_error_of(error_response(*rc::gen::arbitrary<std::uint32_t>(), body));
   RC_ASSERT(error.text.size() <= FrameworkError::kTextBytesMax);
   RC_ASSERT(error.retry_after >= 0ms && error.retry_after <= 0xffff'ffffll * 1ms);
   RC_ASSERT(!name_of(error.errc).empty() && !name_of(error.ran).empty());

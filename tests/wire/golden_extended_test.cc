@@ -12,6 +12,7 @@
 #include "razor/wire/call_word.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/control_frame.h"
+#include "razor/wire/extension.h"
 #include "razor/wire/frame_reader.h"
 #include "razor/wire/frame_writer.h"
 #include "razor/wire/framework_error.h"
@@ -30,7 +31,7 @@ using test::to_hex;
 
 /// How a frame is built, and whether one that was read says the same.
 template <class Frame>
-struct Golden {
+struct GoldenFrame {
   std::function<Bytes()> build;
   std::function<void(const Frame&)> check;
 };
@@ -57,7 +58,7 @@ Hello hello_with_all() {
   return hello;
 }
 
-Golden<RequestFrame> client_hello(const Hello& hello) {
+GoldenFrame<RequestFrame> client_hello(const Hello& hello) {
   const Bytes said = encode(hello);
   return {[said] { return frame_bytes(hello_head(1, said.size()), said); },
           [hello](const RequestFrame& frame) {
@@ -67,7 +68,7 @@ Golden<RequestFrame> client_hello(const Hello& hello) {
           }};
 }
 
-Golden<RequestFrame> control(const RequestHead& head, ControlKind kind) {
+GoldenFrame<RequestFrame> control(const RequestHead& head, ControlKind kind) {
   return {[head] { return frame_bytes(head); },
           [head, kind](const RequestFrame& frame) {
             EXPECT_EQ(control_kind(frame.head), kind);
@@ -76,39 +77,79 @@ Golden<RequestFrame> control(const RequestHead& head, ControlKind kind) {
           }};
 }
 
+constexpr std::string_view kOneTwo = "\x92\x01\x02";  // the arguments 1 and 2
+
 struct GoldenCall {
   Seq seq = 0;
   CallWord word;
-  std::string_view msg = "\x92\x01\x02";  // the arguments 1 and 2
+  std::string_view msg = kOneTwo;
   std::uint8_t format_id = 0;
+  Extension extension = {};
+  std::string_view blob = {};
 };
 
-Golden<RequestFrame> call(const GoldenCall& call) {
+Bytes extension_block(const Extension& extension) {
+  BytesSink sink;
+  EXPECT_TRUE(encode(sink, extension));
+  return std::move(sink).take();
+}
+
+GoldenFrame<RequestFrame> extended_call(const GoldenCall& call) {
   const Action action("Calculator.add");
   return {[=] {
+            const Bytes extension = extension_block(call.extension);
             BytesSink sink;
-            begin_request(sink, action);
+            begin_request(sink, action, extension);
             sink.put(base::as_bytes(call.msg));
+            sink.put(base::as_bytes(call.blob));
             Bytes bytes = std::move(sink).take();
             RequestHead head;
             head.format = kCallWordBit | call.format_id;
             head.action = action_field(action);
             head.seq = call.seq;
-            head.client_id = to_client_id(call.word);
+            CallWord word = call.word;
+            word.extension_bytes = static_cast<std::uint16_t>(extension.size());
+            head.client_id = to_client_id(word);
             head.msg_bytes = static_cast<std::uint32_t>(call.msg.size());
+            head.blob_bytes = static_cast<std::uint32_t>(call.blob.size());
             store_head(bytes.data(), head);
             return bytes;
           },
           [=](const RequestFrame& frame) {
             EXPECT_EQ(control_kind(frame.head), std::nullopt);
             EXPECT_TRUE(frame.head.has_call_word());
-            EXPECT_EQ(call_word_of(frame.head.client_id), call.word);
+            CallWord word = call_word_of(frame.head.client_id);
+            EXPECT_EQ(word.extension_bytes, frame.extension.size());
+            word.extension_bytes = 0;
+            EXPECT_EQ(word, call.word);
+            Extension extension;
+            EXPECT_EQ(decode_extension(frame.extension, extension), ExtensionFault::none);
+            EXPECT_EQ(extension.trace, call.extension.trace);
+            EXPECT_EQ(extension.tracestate, call.extension.tracestate);
+            ASSERT_EQ(extension.metadata.size(), call.extension.metadata.size());
+            EXPECT_EQ(to_hex(extension_block(extension)), to_hex(frame.extension));
             EXPECT_EQ(frame.head.format_id(), call.format_id);
             EXPECT_EQ(frame.head.seq, call.seq);
             EXPECT_EQ(frame.action, action);
             EXPECT_EQ(base::as_text(frame.msg), call.msg);
-            EXPECT_TRUE(frame.blob.empty());
+            EXPECT_EQ(base::as_text(frame.blob), call.blob);
           }};
+}
+
+Extension traced() {
+  Extension extension;
+  TraceContext& trace = extension.trace.emplace();
+  std::ranges::copy(test::from_hex("0af7651916cd43dd8448eb211c80319c"), trace.trace_id.begin());
+  std::ranges::copy(test::from_hex("b7ad6b7169203331"), trace.span_id.begin());
+  trace.flags = 1;
+  return extension;
+}
+Extension with_all() {
+  static const Bytes key = test::from_hex("00ff");
+  Extension extension = traced();
+  extension.tracestate = "vendor=1";
+  extension.metadata = {{"user", base::as_bytes("ada")}, {"key", key, true}};
+  return extension;
 }
 
 CallWord word_of(base::Duration left, std::uint8_t attempt, int flags) {
@@ -119,14 +160,17 @@ CallWord word_of(base::Duration left, std::uint8_t attempt, int flags) {
   return word;
 }
 
-const std::map<std::string, Golden<RequestFrame>>& requests() {
+const std::map<std::string, GoldenFrame<RequestFrame>>& requests() {
   constexpr int kCritical = static_cast<int>(Criticality::critical) << CallWord::kCriticalityShift;
-  static const std::map<std::string, Golden<RequestFrame>> all = {
+  constexpr int kBackground = static_cast<int>(Criticality::background) << CallWord::kCriticalityShift;
+  static const std::map<std::string, GoldenFrame<RequestFrame>> all = {
       {"hello", client_hello({})},
       {"hello_with_all", client_hello(hello_with_all())},
-      {"call", call({2, word_of(2s, 0, CallWord::kIdempotent)})},
-      {"call_without_deadline", call({3, {}})},
-      {"call_of_json", call({4, word_of(100us, 255, CallWord::kHedge | kCritical), "[1,2]", 1})},
+      {"call", extended_call({2, word_of(2s, 0, CallWord::kIdempotent)})},
+      {"call_without_deadline", extended_call({3, {}})},
+      {"call_of_json", extended_call({4, word_of(100us, 255, CallWord::kHedge | kCritical), "[1,2]", 1})},
+      {"call_with_trace", extended_call({5, word_of(2s, 1, 0), kOneTwo, 0, traced()})},
+      {"call_with_all", extended_call({6, word_of(2s, 0, kBackground), kOneTwo, 0, with_all(), "blob"})},
       {"cancel", control(cancel_head(2), ControlKind::cancel)},
       {"drained", control(drained_head(7), ControlKind::drained)},
       {"prompt_ping", control(prompt_ping_head(0, 8), ControlKind::prompt_ping)},
@@ -136,7 +180,7 @@ const std::map<std::string, Golden<RequestFrame>>& requests() {
 
 // --- Responses -------------------------------------------------------------------------------------------------------
 
-Golden<ResponseFrame> server_hello(const Hello& hello) {
+GoldenFrame<ResponseFrame> server_hello(const Hello& hello) {
   const Bytes said = encode(hello);
   return {[said] {
             ResponseHead head = pong_head(1);
@@ -151,7 +195,7 @@ Golden<ResponseFrame> server_hello(const Hello& hello) {
           }};
 }
 
-Golden<ResponseFrame> failure(Seq seq, const FrameworkError& error) {
+GoldenFrame<ResponseFrame> failure(Seq seq, const FrameworkError& error) {
   return {[=] {
             const Bytes body = encode_body(error);
             ResponseHead head;
@@ -191,7 +235,8 @@ FrameworkError cancelled() {
   return error;
 }
 
-Golden<ResponseFrame> drain(ServerControl::Kind kind, ServerControl::Reason reason, std::uint32_t milliseconds, Seq last) {
+GoldenFrame<ResponseFrame> drain(ServerControl::Kind kind, ServerControl::Reason reason, std::uint32_t milliseconds,
+                                 Seq last) {
   ServerControl control;
   control.kind = static_cast<std::uint8_t>(kind);
   control.reason = static_cast<std::uint8_t>(reason);
@@ -204,10 +249,10 @@ Golden<ResponseFrame> drain(ServerControl::Kind kind, ServerControl::Reason reas
           [control](const ResponseFrame& frame) { EXPECT_EQ(server_control_of(frame), control); }};
 }
 
-const std::map<std::string, Golden<ResponseFrame>>& responses() {
+const std::map<std::string, GoldenFrame<ResponseFrame>>& responses() {
   using Kind = ServerControl::Kind;
   using Reason = ServerControl::Reason;
-  static const std::map<std::string, Golden<ResponseFrame>> all = {
+  static const std::map<std::string, GoldenFrame<ResponseFrame>> all = {
       {"hello", server_hello({})},
       {"hello_with_all", server_hello(hello_with_all())},
       {"error_did_not_run", failure(2, overloaded())},
@@ -232,7 +277,7 @@ std::map<std::string, Bytes> golden_frames(std::string_view channel) {
 }
 
 template <class Frame>
-void expect_all(const std::map<std::string, Golden<Frame>>& known, std::string_view channel) {
+void expect_all(const std::map<std::string, GoldenFrame<Frame>>& known, std::string_view channel) {
   const std::map<std::string, Bytes> frames = golden_frames(channel);
   EXPECT_EQ(frames.size(), known.size());
   for (const auto& [name, bytes] : frames) {

@@ -35,7 +35,7 @@ Hello full_hello() {
 
 /// A map that `put` fills with `pairs` pairs.
 template <class Put>
-Bytes map_of(std::size_t pairs, Put put) {
+Bytes hello_map(std::size_t pairs, Put put) {
   BytesSink sink;
   Encoder to(sink);
   to.put_map(pairs);
@@ -49,7 +49,7 @@ TEST(Hello, IsThatOfTheProtocolsExample) {
 }
 
 TEST(Hello, EveryFieldHasItsKey) {
-  const Bytes expected = map_of(8, [](Encoder& to) {
+  const Bytes expected = hello_map(8, [](Encoder& to) {
     to.put_text("v"), to.put_unsigned(1);
     to.put_text("features"), to.put_unsigned(0x0f);
     to.put_text("action_max"), to.put_unsigned(256);
@@ -73,7 +73,7 @@ TEST(Hello, EveryFeatureHasItsBit) {
 }
 
 TEST(Hello, KeysThatAreNotKnownAreSkipped) {
-  const Bytes bytes = map_of(4, [](Encoder& to) {
+  const Bytes bytes = hello_map(4, [](Encoder& to) {
     to.put_text("streams_max"), to.put_unsigned(100);
     to.put_text("v"), to.put_unsigned(2);
     to.put_text("of_a_later_version"), to.put_array(2), to.put_map(1), to.put_text("a"), to.put_nil(), to.put_bool(true);
@@ -87,18 +87,18 @@ TEST(Hello, KeysThatAreNotKnownAreSkipped) {
 TEST(Hello, OfAKeyThatComesTwiceTheLastValueStands) {
   Hello expected;
   expected.window = 9;
-  EXPECT_EQ(decode_hello(map_of(3,
-                                [](Encoder& to) {
-                                  to.put_text("window"), to.put_unsigned(8);
-                                  to.put_text("v"), to.put_unsigned(1);
-                                  to.put_text("window"), to.put_unsigned(9);
-                                })),
+  EXPECT_EQ(decode_hello(hello_map(3,
+                                   [](Encoder& to) {
+                                     to.put_text("window"), to.put_unsigned(8);
+                                     to.put_text("v"), to.put_unsigned(1);
+                                     to.put_text("window"), to.put_unsigned(9);
+                                   })),
             expected);
 }
 
 TEST(Hello, ANameIsShortAndPrintable) {
   const auto name_of = [](std::string_view name) {
-    const std::optional<Hello> hello = decode_hello(map_of(2, [name](Encoder& to) {
+    const std::optional<Hello> hello = decode_hello(hello_map(2, [name](Encoder& to) {
       to.put_text("v"), to.put_unsigned(1);
       to.put_text("name"), to.put_text(name);
     }));
@@ -117,7 +117,7 @@ TEST(Hello, ANameIsShortAndPrintable) {
 TEST(Hello, WithoutAVersionItIsNone) {
   EXPECT_EQ(decode_hello(from_hex("80")), std::nullopt);
   EXPECT_EQ(decode_hello(from_hex("81a17600")), std::nullopt);
-  EXPECT_EQ(decode_hello(map_of(1, [](Encoder& to) { to.put_text("features"), to.put_unsigned(1); })), std::nullopt);
+  EXPECT_EQ(decode_hello(hello_map(1, [](Encoder& to) { to.put_text("features"), to.put_unsigned(1); })), std::nullopt);
 }
 
 TEST(Hello, WhatIsNoMapIsNone) {
@@ -133,11 +133,11 @@ TEST(Hello, ANumberOf64BitsIsTakenAndANegativeOneIsNot) {
   Hello hello;
   hello.features = hello.msg_max = kAll64;
   EXPECT_EQ(decode_hello(encode(hello)), hello);
-  EXPECT_EQ(decode_hello(map_of(2,
-                                [](Encoder& to) {
-                                  to.put_text("v"), to.put_unsigned(1);
-                                  to.put_text("window"), to.put_signed(-1);
-                                })),
+  EXPECT_EQ(decode_hello(hello_map(2,
+                                   [](Encoder& to) {
+                                     to.put_text("v"), to.put_unsigned(1);
+                                     to.put_text("window"), to.put_signed(-1);
+                                   })),
             std::nullopt);
 }
 
@@ -151,7 +151,7 @@ TEST(Hello, CutAtAnyByteItIsNone) {
 
 TEST(Hello, LongerThanItsLimitItIsNone) {
   const auto of_bytes = [](std::size_t bytes) {
-    return map_of(2, [bytes](Encoder& to) {
+    return hello_map(2, [bytes](Encoder& to) {
       to.put_text("v"), to.put_unsigned(1);
       to.put_text("p");
       to.put_binary(Bytes(bytes - 9));  // 1 for the map, 3 for v, 2 for p, 3 for the head of these

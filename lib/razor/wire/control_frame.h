@@ -14,12 +14,12 @@ namespace razor::wire {
 // --- Of clients
 
 enum class ControlKind : std::uint8_t {
-  ping,         ///< its pong comes behind the responses of the requests before it
+  ping,  ///< its pong comes behind the responses of the requests before it
   prompt_ping,  ///< its pong may overtake them; only clients of ours send it
-  hello,        ///< as the first frame; a ping at any other time
-  cancel,       ///< nobody waits any more for the request with this seq
-  drained,      ///< no request will follow the one whose seq is in the place of client_id
-  unknown,      ///< of a later version: skipped
+  hello,  ///< as the first frame; a ping at any other time
+  cancel,  ///< nobody waits any more for the request with this seq
+  drained,  ///< no request will follow the one whose seq is in the place of client_id
+  unknown,  ///< of a later version: skipped
 };
 
 /// `format` of a control frame: this bit and its number. A prompt ping's (frame.h) is one too.

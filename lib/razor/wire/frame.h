@@ -87,6 +87,9 @@ struct RequestHead {
   std::uint64_t client_id = 0;
   std::uint32_t msg_bytes = 0;
   std::uint32_t blob_bytes = 0;
+  /// Of the extension block between the head and the name (extension.h); 0 unless the connection began with a hello. No field of
+  /// its own: the call word has it.
+  std::uint16_t extension_bytes = 0;
 
   bool has_name() const { return (action & Action::kNameBit) != 0; }
   std::uint32_t name_bytes() const { return has_name() ? action & Action::kNumberMax : 0; }
@@ -97,8 +100,8 @@ struct RequestHead {
   std::uint8_t format_id() const { return (format & 0x80) != 0 ? 0 : format & 0x3f; }
   /// To be believed only on a connection that began with a hello.
   bool has_call_word() const { return (format & (0x80 | kCallWordBit)) == kCallWordBit; }
-  /// What follows the head. Cannot wrap: the three lengths have 32 bits each.
-  std::uint64_t body_bytes() const { return std::uint64_t{name_bytes()} + msg_bytes + blob_bytes; }
+  /// What follows the head. Cannot wrap: no length has more than 32 bits.
+  std::uint64_t body_bytes() const { return std::uint64_t{extension_bytes} + name_bytes() + msg_bytes + blob_bytes; }
 
   HeadFault check(const FrameLimits& limits, bool is_extended = false) const;
 };
@@ -118,17 +121,15 @@ struct ResponseHead {
   Seq seq = 0;
   std::uint32_t blob_bytes = 0;  ///< with flag 2 the length of the error bytes; an i32 that is never negative
 
-  std::uint32_t msg_bytes() const {
-    return (flag & 1) != 0 ? 0 : msg_bytes_or_number;
-  }
+  std::uint32_t msg_bytes() const { return (flag & 1) != 0 ? 0 : msg_bytes_or_number; }
   std::uint64_t body_bytes() const { return std::uint64_t{msg_bytes()} + blob_bytes; }
 
   /// `is_extended`: framework errors are expected.
   HeadFault check(const FrameLimits& limits, bool is_extended = false) const;
 };
 
-/// `from` has kRequestHeadBytes; `to` has room for as many.
-RequestHead load_request_head(const std::byte* from);
+/// `from` has kRequestHeadBytes; `to` has room for as many. `is_extended`: a call word is believed.
+RequestHead load_request_head(const std::byte* from, bool is_extended = false);
 void store_head(std::byte* to, const RequestHead& head);
 /// `from` has kResponseHeadBytes; `to` has room for as many.
 ResponseHead load_response_head(const std::byte* from);
@@ -157,11 +158,12 @@ inline base::Blob take_blob(base::ByteView blob, BlobSource* source) {
 struct RequestFrame {
   using Head = RequestHead;
   static constexpr std::size_t kHeadBytes = kRequestHeadBytes;
-  static Head load_head(const std::byte* from) { return load_request_head(from); }
+  static Head load_head(const std::byte* from, bool is_extended) { return load_request_head(from, is_extended); }
   /// `body` holds what the head says.
   void set_body(const std::byte* body);
 
   Head head;
+  base::ByteView extension;  ///< empty unless the connection began with a hello
   Action action = kPing;
   base::ByteView msg;
   base::ByteView blob;
@@ -172,7 +174,7 @@ struct RequestFrame {
 struct ResponseFrame {
   using Head = ResponseHead;
   static constexpr std::size_t kHeadBytes = kResponseHeadBytes;
-  static Head load_head(const std::byte* from) { return load_response_head(from); }
+  static Head load_head(const std::byte* from, bool) { return load_response_head(from); }
   /// `body` holds what the head says.
   void set_body(const std::byte* body);
 
@@ -206,7 +208,7 @@ inline HeadFault ResponseHead::check(const FrameLimits& limits, bool is_extended
   return HeadFault::none;
 }
 
-inline RequestHead load_request_head(const std::byte* from) {
+inline RequestHead load_request_head(const std::byte* from, bool is_extended) {
   RequestHead head;
   head.magic = base::load_little<std::uint16_t>(from);
   head.version = base::load_little<std::uint8_t>(from + 2);
@@ -216,6 +218,7 @@ inline RequestHead load_request_head(const std::byte* from) {
   head.client_id = base::load_little<std::uint64_t>(from + 16);
   head.msg_bytes = base::load_little<std::uint32_t>(from + 24);
   head.blob_bytes = base::load_little<std::uint32_t>(from + 28);
+  if (is_extended && head.has_call_word()) head.extension_bytes = static_cast<std::uint16_t>(head.client_id >> 48);
   return head;
 }
 
@@ -251,6 +254,8 @@ inline void store_head(std::byte* to, const ResponseHead& head) {
 }
 
 inline void RequestFrame::set_body(const std::byte* body) {
+  extension = {body, head.extension_bytes};
+  body += head.extension_bytes;
   if (head.has_name()) {
     action = Action(base::as_text({body, head.name_bytes()}));
     body += head.name_bytes();

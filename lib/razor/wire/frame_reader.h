@@ -34,7 +34,8 @@ class FrameReader {
   /// Takes no memory yet.
   explicit FrameReader(const FrameLimits& limits) : limits_(limits) {}
 
-  /// From now on, frames may be such as only peers send that began with a hello.
+  /// From now on, frames may be such as only peers send that began with a hello: framework errors, extension blocks. Frames that
+  /// were found are none of them; those that have arrived behind them may be.
   void extend() { is_extended_ = true; }
 
   /// Where the next bytes are to be put: at least one. Ends the life of the views of earlier frames.
@@ -78,7 +79,7 @@ class FrameReader {
   FrameLimits limits_;
   base::ByteBuffer buffer_;
   std::size_t begin_ = 0;  // the first byte that no frame has used
-  std::size_t end_ = 0;    // behind the last byte that has arrived
+  std::size_t end_ = 0;  // behind the last byte that has arrived
   bool filled_to_the_brim_ = false;
   std::size_t large_total_ = 0;  // of the frame that has begun, when it needs a block of its own; 0: it does not
   std::optional<LargeFrame> large_;
@@ -96,7 +97,7 @@ inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
   const std::size_t available = end_ - begin_;
   if (available < Frame::kHeadBytes) return Found::need_more;
   const std::byte* from = buffer_.data() + begin_;
-  frame_.head = Frame::load_head(from);
+  frame_.head = Frame::load_head(from, is_extended_);
   fault_ = frame_.head.check(limits_, is_extended_);
   if (fault_ != HeadFault::none) [[unlikely]]
     return Found::fault;

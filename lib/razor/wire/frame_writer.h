@@ -8,12 +8,14 @@
 
 namespace razor::wire {
 
-/// Keeps room for the head and puts the action's name; the message follows.
-inline void begin_request(ByteSink& sink, const Action& action) {
+/// Keeps room for the head and puts the extension block (extension.h) and the action's name; the message follows.
+inline void begin_request(ByteSink& sink, const Action& action, base::ByteView extension = {}) {
   const std::string_view name = action.name();
-  std::byte* to = sink.reserve(kRequestHeadBytes + name.size());
-  if (!name.empty()) std::memcpy(to + kRequestHeadBytes, name.data(), name.size());
-  sink.advance(kRequestHeadBytes + name.size());
+  const std::size_t name_at = kRequestHeadBytes + extension.size();
+  std::byte* to = sink.reserve(name_at + name.size());
+  if (!extension.empty()) std::memcpy(to + kRequestHeadBytes, extension.data(), extension.size());
+  if (!name.empty()) std::memcpy(to + name_at, name.data(), name.size());
+  sink.advance(name_at + name.size());
 }
 
 /// What `RequestHead::action` is for an action.

@@ -48,7 +48,8 @@ base::Bytes encode_body(const FrameworkError& error) {
   const auto ran = static_cast<std::uint8_t>(std::ranges::find(kRanByNumber, error.ran) - kRanByNumber.begin());
   base::store_little(body.data(), ran);
   base::store_little(body.data() + 1, static_cast<std::uint8_t>(error.no_retry ? kNoRetry : 0));
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(std::max(error.retry_after, base::Duration::zero()));
+  const auto milliseconds =
+      std::chrono::ceil<std::chrono::milliseconds>(std::max(error.retry_after, base::Duration::zero()));
   constexpr std::int64_t kMost = 0xffff'ffff;
   base::store_little(body.data() + 4, static_cast<std::uint32_t>(std::min<std::int64_t>(milliseconds.count(), kMost)));
   std::ranges::copy(base::as_bytes(text), body.begin() + kFixedBytes);

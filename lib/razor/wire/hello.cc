@@ -13,16 +13,12 @@ namespace {
 
 struct Number {
   std::string_view key;
-  std::uint64_t Hello::*field;
+  std::uint64_t Hello::* field;
 };
 
 constexpr std::array kNumbers = {
-    Number{"v", &Hello::version},
-    Number{"features", &Hello::features},
-    Number{"action_max", &Hello::action_max},
-    Number{"msg_max", &Hello::msg_max},
-    Number{"blob_max", &Hello::blob_max},
-    Number{"window", &Hello::window},
+    Number{"v", &Hello::version},         Number{"features", &Hello::features}, Number{"action_max", &Hello::action_max},
+    Number{"msg_max", &Hello::msg_max},   Number{"blob_max", &Hello::blob_max}, Number{"window", &Hello::window},
     Number{"instance", &Hello::instance},
 };
 constexpr std::string_view kName = "name";

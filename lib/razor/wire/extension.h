@@ -1,0 +1,63 @@
+#pragma once
+// Extension: what a request says of its call beside the call word, as records between its head and its action. Only a peer that
+// began with a hello sends it, to one that answered with a hello.
+// Source: protocol.md, "Extension block".
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "razor/base/bytes.h"
+#include "razor/wire/byte_sink.h"
+
+namespace razor::wire {
+
+/// Where a call belongs in a trace, as in W3C Trace Context.
+struct TraceContext {
+  std::array<std::byte, 16> trace_id{};
+  std::array<std::byte, 8> span_id{};  ///< of the caller's span
+  std::uint8_t flags = 0;  ///< bit 0: sampled
+
+  /// Ids of zeros are none, and are not sent.
+  bool is_valid() const { return trace_id != std::array<std::byte, 16>{} && span_id != std::array<std::byte, 8>{}; }
+  bool operator==(const TraceContext&) const = default;
+};
+
+/// One pair of the metadata; borrowed.
+struct MetadataItem {
+  std::string_view key;
+  base::ByteView value;
+  bool is_binary = false;  ///< the value was sent as bin, else as text
+};
+
+struct Extension {
+  static constexpr std::size_t kTracestateBytesMax = 512;
+  static constexpr std::size_t kMetadataBytesMax = 8 * base::kKiB;  ///< encoded
+  static constexpr std::size_t kMetadataItemsMax = 128;
+
+  std::optional<TraceContext> trace;
+  std::string_view tracestate;  ///< printable ASCII; says nothing without `trace`. Borrowed
+  std::vector<MetadataItem> metadata;  ///< no key twice, and none that is empty
+
+  bool empty() const { return !trace && tracestate.empty() && metadata.empty(); }
+};
+
+/// Puts the block into `to`; nothing where `extension` says nothing. A trace or a tracestate that could not be read is left out,
+/// as W3C asks for: a call does not fail for its trace.
+/// Returns false, with nothing put, where the metadata are beyond their limits.
+/// Errors: throws std::bad_alloc.
+bool encode(ByteSink& to, const Extension& extension);
+
+enum class ExtensionFault : std::uint8_t {
+  none,
+  malformed,  ///< as arguments that do not decode: errc `decode`
+  not_understood,  ///< a record that must be understood is not known: errc `unsupported`
+};
+
+/// Reads the block into `extension`, whose views borrow from `block`. Records that are not known are skipped, unless they must be
+/// understood. With a fault, what `extension` holds means nothing; the request did not run.
+/// Errors: throws std::bad_alloc.
+ExtensionFault decode_extension(base::ByteView block, Extension& extension);
+
+}  // namespace razor::wire
