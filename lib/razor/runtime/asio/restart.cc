@@ -163,12 +163,12 @@ Task<bool> Restart::hand_over(AsioRuntime& runtime, RestartOptions options) {
 
 namespace {
 
-struct Outcome {
+struct HandOverEnd {
   bool has_ended = false;
   bool has_successor = false;
 };
 
-Task<void> note_end(Task<bool> handing_over, Outcome& outcome, SignalQueue& signals) {
+Task<void> note_end(Task<bool> handing_over, HandOverEnd& outcome, SignalQueue& signals) {
   outcome.has_successor = co_await std::move(handing_over);
   outcome.has_ended = true;
   signals.changed().set();
@@ -200,7 +200,7 @@ Task<void> Restart::run(AsioRuntime& runtime, std::function<Task<void>()> close,
 
 // True when this process is to close: a successor is ready, or a signal says so.
 Task<bool> Restart::restart_unless_told_to_end(AsioRuntime& runtime, RestartOptions options, SignalQueue& signals) {
-  Outcome outcome;
+  HandOverEnd outcome;
   runtime::TaskScope scope(runtime.executor());  // its end kills a successor that is not ready
   scope.spawn("Restart::hand_over", note_end(hand_over(runtime, options), outcome, signals));
   while (!outcome.has_ended) {
