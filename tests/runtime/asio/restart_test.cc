@@ -106,6 +106,11 @@ bool is_socket(const std::string& path) {
 
 Task<bool> accepts_one(Listener& listener) { co_return (co_await listener.accept()).ok(); }
 
+// The result of `task`, or timed_out.
+Task<base::Result<bool>> within(AsioRuntime& runtime, base::Duration span, Task<bool> task) {
+  co_return co_await runtime::with_deadline(runtime.clock(), runtime.clock().now() + span, std::move(task));
+}
+
 // --- Adopting --------------------------------------------------------------------------------------------------------
 
 TEST(Restart, AnInheritedSocketIsListenedOnWithTheConnectionsThatWaitThere) {
@@ -190,8 +195,7 @@ TEST(Restart, ThePredecessorAcceptsUntilThisProcessIsReady) {
   ASSERT_TRUE(listening.ok()) << listening.message();
 
   const Descriptor client = connect_to(socket.address());
-  const auto accepted =
-      runtime.block_on(runtime::with_deadline(runtime.clock(), runtime.clock().now() + 50ms, accepts_one(**listening)));
+  const auto accepted = runtime.block_on(within(runtime, 50ms, accepts_one(**listening)));
   EXPECT_EQ(accepted.error(), std::errc::timed_out);
   const Descriptor taken_by_the_predecessor(::accept4(*socket, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
 
@@ -251,7 +255,9 @@ TEST(Restart, ThePathOfASocketIsRemovedByWhomeverItBelongsTo) {
     AsioRuntime runtime(AsioConfig{.log = &log, .restart = &restart});
     Listening listening = runtime.network().listen(socket.address());
     ASSERT_TRUE(listening.ok()) << listening.message();
-    if (one.is_ready) ASSERT_TRUE(restart.notify_ready());
+    if (one.is_ready) {
+      ASSERT_TRUE(restart.notify_ready());
+    }
     *listening = nullptr;
     EXPECT_EQ(is_socket(directory / "socket"), !one.is_removed) << one.own << one.is_ready;
   }
@@ -408,8 +414,7 @@ TEST_F(HandOver, AProgramThatIsNotThereIsNamed) {
 
 TEST_F(HandOver, ASuccessorIsKilledWithTheTaskThatWaitsForIt) {
   restart.set_command({"sleep", "1000"});
-  const auto outcome =
-      runtime.block_on(runtime::with_deadline(runtime.clock(), runtime.clock().now() + 50ms, restart.hand_over(runtime)));
+  const auto outcome = runtime.block_on(within(runtime, 50ms, restart.hand_over(runtime)));
   EXPECT_EQ(outcome.error(), std::errc::timed_out);
   EXPECT_FALSE(has_child());
   EXPECT_TRUE(still_serves());
