@@ -60,7 +60,7 @@ TEST(InheritedListeners, AreTakenAsThePredecessorDescribesThem) {
     EXPECT_EQ(read.listeners[i].bound, given[i].bound);
     EXPECT_EQ(read.listeners[i].removes_path, given[i].removes_path);
     EXPECT_TRUE(read.listeners[i].is_from_predecessor);
-    EXPECT_TRUE(is_close_on_exec(given[i].descriptor)) << "grandchildren must not inherit " << given[i].bound;
+    EXPECT_TRUE(is_close_on_exec(given[i].descriptor)) << "grandchildren must not inherit " << given[i].bound.to_string();
   }
 }
 
