@@ -23,6 +23,7 @@
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_runtime.h"
+#include "razor/runtime/asio/restart.h"
 #include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"
 #include "razor/runtime/in_process.h"

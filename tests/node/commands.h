@@ -1,7 +1,9 @@
 #pragma once
 // The commands of razor_node, each in a file of its own.
 
+#include <csignal>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,8 +25,15 @@ struct ServeOptions {
   double close_limit_seconds = 5;
   unsigned spin_us = 0;
   std::string history;  // a file; empty: none
+  std::string restart_on;  // the name of a signal; empty: none
+  double restart_ready_timeout_seconds = 10;
 };
-/// Serves until SIGTERM or SIGINT, then closes gracefully.
+/// The signals that may ask for a restart, by their names.
+inline const std::map<std::string, int>& restart_signals() {
+  static const std::map<std::string, int> signals = {{"SIGHUP", SIGHUP}, {"SIGUSR1", SIGUSR1}, {"SIGUSR2", SIGUSR2}};
+  return signals;
+}
+/// Serves until SIGTERM or SIGINT, or until a successor does that a signal asked for; then closes gracefully.
 int serve(const ServeOptions& options, SpdlogSink& log);
 
 /// Of the names that the command line lets pass: off, auto, require.

@@ -54,6 +54,16 @@ int main(int argc, char** argv) {
       ->check(kSeconds);
   serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
+  CLI::Option* restart_on =
+      serve_command
+          ->add_option("--restart-on", serve_options.restart_on,
+                       "At this signal start a successor, which gets the listening sockets, and close when it is ready")
+          ->check(CLI::IsMember(restart_signals()));
+  serve_command
+      ->add_option("--restart-ready-timeout", serve_options.restart_ready_timeout_seconds,
+                   "Seconds until a successor that is not ready is killed")
+      ->check(kSeconds)
+      ->needs(restart_on);
   const char* const history_text = "Append the calls to this file, for checkers; it names the process";
   serve_command->add_option("--history", serve_options.history, history_text);
 

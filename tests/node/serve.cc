@@ -15,11 +15,14 @@
 namespace razor::node {
 namespace {
 
-Task<void> serve_until_told(AsioRuntime& runtime, Server& server, base::Duration close_limit, Task<int> told) {
-  co_await std::move(told);
+Task<void> close_gracefully(AsioRuntime& runtime, Server& server, base::Duration limit) {
   runtime.log().log(LogLevel::info, "closing: {}", server.stats().to_string());
-  co_await server.close(close_limit);
+  co_await server.close(limit);
   runtime.log().log(LogLevel::info, "closed: {}", server.stats().to_string());
+}
+
+base::Duration duration_of(double seconds) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
 }
 
 }  // namespace
@@ -28,10 +31,11 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   const auto addresses = parse_addresses(options.listen);
   if (!addresses) return kUsageError;
 
+  Restart restart(&log);  // first: it takes over sockets that a predecessor, or systemd, hands on
   std::unique_ptr<HistoryRecorder> history;
   if (!open_history(options.history, log, history)) return kFrameworkError;
 
-  AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log});
+  AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log, .restart = &restart});
   Server server(runtime);
   FileActions files;
   std::function<void(std::string_view)> on_echo;
@@ -42,10 +46,12 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   server.accept_format(json_format());
 
   // From here on a signal closes gracefully, also one that comes before the addresses are printed.
-  Task<void> serving = serve_until_told(
-      runtime, server,
-      std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.close_limit_seconds)),
-      runtime.wait_for_signal(SIGTERM, SIGINT));
+  RestartOptions restart_options;
+  restart_options.on_signal = options.restart_on.empty() ? 0 : restart_signals().at(options.restart_on);
+  restart_options.ready_timeout = duration_of(options.restart_ready_timeout_seconds);
+  const base::Duration close_limit = duration_of(options.close_limit_seconds);
+  Task<void> serving = restart.close_when_told(
+      runtime, [&runtime, &server, close_limit] { return close_gracefully(runtime, server, close_limit); }, restart_options);
   for (const Address& address : *addresses) {
     const auto listening = server.listen(address);
     if (!listening) {
@@ -55,6 +61,7 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
     fmt::print("listening {}\n", *listening);
     std::fflush(stdout);
   }
+  if (!restart.notify_ready()) return kFrameworkError;
   runtime.block_on(std::move(serving));
   return kOk;
 }

@@ -234,7 +234,7 @@ void detail::respond_with_outcome(stream::Responder& respond, const HandlerOutco
       }
       return;
     case 1: respond_with_error(respond, outcome.error()); return;
-    default: respond.fail(outcome.failure()); return;
+    default: respond.fail(stream::Failure(outcome.failure(), base::Ran::yes)); return;
   }
 }
 

@@ -212,6 +212,7 @@ bool CallDriver::retried(Attempt& attempt, const wire::AnsweredFailure& failure,
                                .ran = failure.ran,
                                .other_in_flight = call.first != nullptr && call.hedge != nullptr,
                                .is_refusal = is_refusal(failure.errc),
+                               .is_expired = failure.errc == Errc::deadline_exceeded,
                                .is_draining = failure.errc == Errc::draining,
                                .no_retry = failure.no_retry,
                                .retry_after = failure.retry_after};

@@ -41,16 +41,26 @@ Decision CallPolicy::on_server_failure(CallProgress& call, const AttemptOutcome&
     call.ran = std::max(call.ran, outcome.ran);
     return {Decision::Kind::wait};  // the other attempt may do better
   }
-  if (!retry_.may_attempt(call.attempts)) return {Decision::Kind::answer};
-  if (was_refused && outcome.is_draining && !pool.is_ended && pool.may_come_back && now < call.deadline) {
-    call.avoid = outcome.from;
-    return {Decision::Kind::move};
+  // What did not run is no try.
+  if (was_refused && (outcome.is_draining || outcome.is_expired) && !pool.is_ended && pool.may_come_back &&
+      now < call.deadline) {
+    return on_refused(call, outcome, now);
   }
+  if (!retry_.may_attempt(call.attempts)) return {Decision::Kind::answer};
   const Duration delay = std::max(next_delay(call), outcome.retry_after);
   if (pool.is_ended || !may_wait_for(call, delay, pool, now) || !take_token(call, now)) return {Decision::Kind::answer};
   call.avoid = outcome.from;
   call.ran = std::max(call.ran, outcome.ran);
   return {Decision::Kind::retry, delay};
+}
+
+// At once where the server closes, but not again and again. Where it says that the call's time is over, and our clock does not, it
+// may be asked for again; whatever comes of that, its caller hears that its time is over only when it is.
+Decision CallPolicy::on_refused(CallProgress& call, const AttemptOutcome& outcome, TimePoint now) {
+  --call.attempts;
+  call.avoid = outcome.from;
+  if (outcome.is_draining && call.refusals++ == 0) return {Decision::Kind::move};
+  return {Decision::Kind::move, std::min(next_delay(call), call.deadline - now)};
 }
 
 Decision CallPolicy::on_redirect(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool, TimePoint now) {

@@ -39,6 +39,7 @@ struct AttemptOutcome {
   bool other_in_flight = false;  ///< another attempt of the call still is
   // Of `server_failure`:
   bool is_refusal = false;  ///< the server took no call just now; another address, or the same one later, may
+  bool is_expired = false;  ///< … since by its clock the call's time is over
   bool is_draining = false;  ///< … since it closes: another address may at once
   bool no_retry = false;  ///< it says that nobody is to be asked again
   base::Duration retry_after{};  ///< … or not before
@@ -114,6 +115,7 @@ class CallPolicy {
  private:
   static constexpr base::Duration kHedgeAgainMin = std::chrono::milliseconds(10);
 
+  Decision on_refused(CallProgress& call, const AttemptOutcome& outcome, base::TimePoint now);
   Decision on_server_failure(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool, base::TimePoint now);
   Decision on_redirect(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool, base::TimePoint now);
   Decision on_failure(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool, base::TimePoint now);

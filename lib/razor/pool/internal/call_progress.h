@@ -17,6 +17,7 @@ struct CallProgress {
   std::uint32_t attempts = 0;      ///< that may have run, or are in flight; those that were redirected do not count
   std::uint32_t retries = 0;       ///< tokens of the retry budget that were spent on it, hedges aside
   std::uint32_t redirects = 0;     ///< errors of handlers that it followed to another address
+  std::uint32_t refusals = 0;      ///< by servers that were to close
   bool has_token = false;          ///< of the retry budget, for its next attempt
   bool was_cut_off = false;        ///< its last attempt was: the next one needs a token, though it is no retry
   bool left_silence = false;       ///< it was hedged because its connection is silent, which is done once

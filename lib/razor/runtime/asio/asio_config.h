@@ -10,6 +10,7 @@
 namespace razor::asio {
 
 class NameLookup;
+class Restart;
 
 struct AsioConfig {
   /// How long the thread looks for work before it sleeps. A thread that sleeps wakes in 20–25 µs; one that spins takes
@@ -25,6 +26,10 @@ struct AsioConfig {
   /// Who looks names up (name_lookup.h); must outlive the runtime. Null: the system, 16 names at a time for all runtimes
   /// of the process, on threads that nobody waits for.
   NameLookup* names = nullptr;
+
+  /// Whose listening sockets are used, and handed to a successor (restart.h). Used while the runtime is made, not later.
+  /// Null: every listener binds its own, and keeps it.
+  Restart* restart = nullptr;
 };
 
 static_assert(std::is_trivially_copyable_v<AsioConfig>);

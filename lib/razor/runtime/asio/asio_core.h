@@ -19,6 +19,7 @@
 namespace razor::asio {
 
 struct AsioConnector;
+class ListeningSockets;
 
 /// Shared by the AsioRuntime and by every handler that is under way in the io_context, which goes last.
 class AsioCore final : public runtime::Clock,
@@ -130,6 +131,7 @@ class AsioCore final : public runtime::Clock,
 
   std::random_device entropy_;
   const std::shared_ptr<AsioConnector> connector_;
+  const std::shared_ptr<ListeningSockets> listening_sockets_;  // null without a Restart
 };
 
 /// A socket's error as the library reports it: std::errc values, whatever Asio's own category.

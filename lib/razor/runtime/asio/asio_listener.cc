@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/post.hpp>
 #include <optional>
 
 #include "razor/runtime/asio/asio_stream.h"
+#include "razor/runtime/asio/listening_sockets.h"
 
 namespace razor::asio {
 namespace {
@@ -44,6 +46,9 @@ class AsioListener final : public runtime::Listener {
     error_code error;
     bool wait_pending = false;  // outlives the accept that asked for it: the next one makes use of it
     EndedAtOnce accepts_at_once;
+    std::shared_ptr<ListeningSockets> sockets;  // null: no successor is ever given this socket
+    ListeningSockets::Id id = 0;                // there
+    bool waits_until_ready = false;             // a predecessor accepts until this process is ready
 
     void give_up() {}
   };
@@ -59,6 +64,7 @@ class AsioListener final : public runtime::Listener {
 
  private:
   static runtime::Task<base::Result<std::unique_ptr<ByteStream>>> accept_one(std::shared_ptr<State> state, Address address);
+  static void wake_when_ready(const std::shared_ptr<State>& state);
 
   std::shared_ptr<State> state_;
   Address address_;
@@ -71,16 +77,26 @@ AsioListener::~AsioListener() {
     state_->error = boost::asio::error::operation_aborted;
     state_->core->schedule(*waiter);
   }
+  const bool removes_path = state_->sockets == nullptr || state_->sockets->remove(state_->id);
   // Before closing, which would let another file have the same number; and not a file that others put there meanwhile.
-  if (file_ && socket_file_at(address_) == file_) ::unlink(address_.host().c_str());
+  if (removes_path && file_ && socket_file_at(address_) == file_) ::unlink(address_.host().c_str());
+  // Not by Asio's close, which relies on epoll to forget a closed descriptor: it does not while another process has the same
+  // socket, and its connections would go on waking this one.
   error_code ignored;
-  state_->acceptor.close(ignored);
+  const int descriptor = state_->acceptor.release(ignored);
+  if (descriptor >= 0) ::close(descriptor);
 }
 
 runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_one(std::shared_ptr<State> state,
                                                                                   Address address) {
   while (true) {
     if (!state->acceptor.is_open()) co_return std::make_error_code(std::errc::operation_canceled);
+    if (state->waits_until_ready && !state->sockets->is_ready()) {
+      wake_when_ready(state);
+      if (const error_code error = co_await Completion<State>(*state)) co_return portable_error(error);
+      continue;
+    }
+    state->waits_until_ready = false;
     if (state->accepts_at_once.may_be_one_more(*state->core)) {
       auto stream = std::make_shared<AsioStream::State>(state->core);
       // Not by Asio, whose sockets are inherited by child programs.
@@ -103,6 +119,15 @@ runtime::Task<base::Result<std::unique_ptr<ByteStream>>> AsioListener::accept_on
     const error_code error = co_await Completion<State>(*state);
     if (error) co_return portable_error(error);
   }
+}
+
+void AsioListener::wake_when_ready(const std::shared_ptr<State>& state) {
+  // Whichever thread says that the process is ready; not once the listener, and maybe its io_context, is gone.
+  state->sockets->wake_when_ready(state->id, [weak = std::weak_ptr(state)] {
+    const auto waiting = weak.lock();
+    if (waiting == nullptr) return;
+    boost::asio::post(waiting->core->context(), [waiting] { Completion<State>::complete(*waiting, error_code()); });
+  });
 }
 
 // A Unix socket's file stays behind when its process dies. Nobody listens there if connecting is refused; but it is also
@@ -129,16 +154,6 @@ std::error_code bind_socket(int descriptor, const Address& address, const Endpoi
   return bind() ? std::error_code() : last_error();
 }
 
-// Listening takes addresses of this machine, not names that would have to be looked up meanwhile.
-std::optional<Endpoint> endpoint_to_listen(const Address& address) {
-  if (address.family() == Address::Family::unix_socket) return unix_endpoint(address);
-  if (is_localhost(address.host())) return tcp_endpoint(boost::asio::ip::address_v4::loopback(), address.port());
-  error_code error;
-  const auto numeric = boost::asio::ip::make_address(address.host(), error);
-  if (error) return std::nullopt;
-  return tcp_endpoint(numeric, address.port());
-}
-
 }  // namespace
 
 base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address& address, runtime::ListenOptions options) {
@@ -150,7 +165,9 @@ base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address&
   if (!endpoint) {
     return Listened(make_error_code(std::errc::address_not_available), "listening takes a numeric address, or localhost");
   }
-  const base::Result<int> descriptor = open_socket(family_of(*endpoint));
+  std::optional<InheritedListener> inherited;
+  if (listening_sockets_ != nullptr) inherited = listening_sockets_->adopt(address, socket_name_of(*endpoint));
+  const base::Result<int> descriptor = inherited ? inherited->descriptor : open_socket(family_of(*endpoint));
   if (!descriptor) return descriptor.error();
   auto state = std::make_shared<AsioListener::State>(shared_from_this(), family_of(*endpoint));
   error_code error;
@@ -159,13 +176,22 @@ base::Result<std::unique_ptr<runtime::Listener>> AsioCore::listen(const Address&
     ::close(*descriptor);
     return portable_error(error);
   }
-  if (const std::error_code failed = bind_socket(*descriptor, address, *endpoint)) return failed;
-  state->acceptor.listen(options.backlog, error);
+  if (!inherited) {
+    if (const std::error_code failed = bind_socket(*descriptor, address, *endpoint)) return failed;
+  }
+  // A socket that listens takes the new backlog; systemd's has the one of its unit.
+  if (!inherited || inherited->is_from_predecessor) state->acceptor.listen(options.backlog, error);
   if (!error) state->acceptor.non_blocking(true, error);
   if (error) return portable_error(error);
   const Endpoint bound = state->acceptor.local_endpoint(error);
   if (error) return portable_error(error);
   Address bound_address = address_of(bound, address.host());
+  if (listening_sockets_ != nullptr) {
+    state->sockets = listening_sockets_;
+    state->waits_until_ready = inherited && inherited->is_from_predecessor;
+    state->id = listening_sockets_->add({*descriptor, address, bound_address, socket_name_of(bound),
+                                         !inherited || inherited->removes_path, state->waits_until_ready});
+  }
   return std::unique_ptr<runtime::Listener>(std::make_unique<AsioListener>(std::move(state), std::move(bound_address)));
 }
 

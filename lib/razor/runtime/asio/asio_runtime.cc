@@ -7,6 +7,7 @@
 
 #include "razor/runtime/asio/asio_connector.h"
 #include "razor/runtime/asio/asio_core.h"
+#include "razor/runtime/asio/restart.h"
 
 namespace razor::asio {
 namespace {
@@ -22,7 +23,8 @@ AsioCore::AsioCore(boost::asio::io_context& context, const AsioConfig& config)
     : context_(context),
       log_(config.log != nullptr ? *config.log : stderr_log_),
       wake_timer_(context),
-      connector_(std::make_shared<AsioConnector>(*this, config.names)) {}
+      connector_(std::make_shared<AsioConnector>(*this, config.names)),
+      listening_sockets_(config.restart != nullptr ? config.restart->sockets() : nullptr) {}
 
 void AsioCore::close() {
   const std::string why_not = why_not_here();

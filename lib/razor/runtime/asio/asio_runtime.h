@@ -72,6 +72,7 @@ class AsioRuntime final : public runtime::Runtime {
 
  private:
   friend class AsioThread;
+  friend class Restart;
   void run_until(const bool& finished);
   runtime::Task<int> wait_for_signals(std::vector<int> signals);
 

@@ -50,6 +50,35 @@ bool zone_is_known(const Address& address) {
   return ::if_nametoindex(zone.c_str()) != 0 || std::ranges::all_of(zone, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// Listening takes addresses of this machine, not names that would have to be looked up meanwhile.
+std::optional<Endpoint> endpoint_to_listen(const Address& address) {
+  if (address.family() == Address::Family::unix_socket) return unix_endpoint(address);
+  if (is_localhost(address.host())) return tcp_endpoint(boost::asio::ip::address_v4::loopback(), address.port());
+  error_code error;
+  const auto numeric = boost::asio::ip::make_address(address.host(), error);
+  if (error) return std::nullopt;
+  return tcp_endpoint(numeric, address.port());
+}
+
+std::string socket_name_of(const Endpoint& endpoint) {
+  return {reinterpret_cast<const char*>(endpoint.data()), endpoint.size()};
+}
+
+std::optional<Address> address_of_name(const std::string& socket_name) {
+  const Endpoint endpoint(socket_name.data(), socket_name.size());
+  if (!is_unix(endpoint)) return address_of(endpoint, "");
+  std::string path = socket_name.substr(std::min(socket_name.size(), offsetof(sockaddr_un, sun_path)));
+  if (path.starts_with('\0')) {
+    path[0] = '@';
+  } else {
+    path = path.substr(0, path.find('\0'));
+    if (path.starts_with('@')) path.insert(0, "./");
+  }
+  const Address address = Address::unix_socket(path);
+  if (path.empty() || !address.to_listen()) return std::nullopt;
+  return address;
+}
+
 base::Result<int> open_socket(int family) {
   const int descriptor = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return last_error();

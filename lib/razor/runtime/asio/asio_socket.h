@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -30,6 +31,14 @@ runtime::Address address_of(const Endpoint& endpoint, const std::string& unix_pa
 /// `address` is that of a Unix socket, and was checked.
 Endpoint unix_endpoint(const runtime::Address& address);
 Endpoint tcp_endpoint(const boost::asio::ip::address& host, std::uint16_t port);
+
+/// Where `address` is on this machine, without a look-up: numeric, localhost, or a Unix socket's; none for other names.
+std::optional<Endpoint> endpoint_to_listen(const runtime::Address& address);
+
+/// The bytes of an endpoint as getsockname gives them, which are equal where sockets are bound to the same address.
+std::string socket_name_of(const Endpoint& endpoint);
+/// None for a Unix socket that has no name.
+std::optional<runtime::Address> address_of_name(const std::string& socket_name);
 
 /// "localhost", and the names below it, are this machine (RFC 6761, 6.3), also where nothing else says so.
 bool is_localhost(const std::string& host);

@@ -16,6 +16,16 @@ using base::Ran;
 using base::TimePoint;
 using State = Drain::State;
 
+namespace {
+
+// Of a request that was dispatched, where who answers does not say: what it did not understand, it did not do.
+Ran ran_as_said(Errc errc) {
+  const bool was_understood = errc != Errc::decode && errc != Errc::method_not_found && errc != Errc::service_not_found;
+  return was_understood ? Ran::yes : Ran::no;
+}
+
+}  // namespace
+
 ServerConnection::ServerConnection(ServerCommon& server, const runtime::Address& peer, RequestHandler& handler,
                                    TimePoint accepted, ServerCallObserver* observer)
     : server_(server),
@@ -398,7 +408,7 @@ void ServerConnection::refuse(wire::Seq seq, const Failure& failure) {
   if (writer_.draft_counts()) {
     writer_.abandon();
     Failure certain = failure;
-    if (certain.ran == Ran::maybe) certain.ran = Ran::yes;  // a handler had it
+    if (certain.ran == Ran::maybe) certain.ran = ran_as_said(failure.errc);
     answer_failed(seq, certain);
   } else {
     ++server_.stats.responses_dropped;
