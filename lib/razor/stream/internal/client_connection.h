@@ -155,6 +155,7 @@ class ClientConnection {
   DeferredFailures<Exchange, CallQueueTag> failures_;
 
   bool batch_is_open_ = false;
+  bool batch_has_call_ = false;  // one that was sent, and no ping
   bool room_missed_ = false;  // somebody was told that there is none
   base::TimePoint acquaint_at_ = base::TimePoint::min();
   ClientStats stats_;
