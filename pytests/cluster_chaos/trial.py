@@ -38,7 +38,7 @@ class Result:
 
     calls: int = 0  # with a result
     failed: dict[str, int] = field(default_factory=dict)
-    # Each time something was over: how long it took until every server got calls again, and how long it may take.
+    # Each time something was over: how long it took until every server answered calls again, and how long it may take.
     recovered: list[tuple[float, float]] = field(default_factory=list)
     slowest_ms: float = 0.0
     broken: list[str] = field(default_factory=list)
@@ -55,6 +55,12 @@ class Load(LoadReports):
     def attempts(self) -> dict[str, int]:
         """How often each address was asked so far."""
         return {one["address"]: one["attempts"] for one in self.now["pool"]["addresses"]}
+
+    def is_answered_since(self, before: dict[str, int]) -> bool:
+        """Each address has answered since it was asked as often as `before` says: it was asked more often since than it
+        owes answers. To be asked is not enough: what a connection took may have gone nowhere."""
+        now = {one["address"]: one["attempts"] - one["in_flight"] for one in self.now["pool"]["addresses"]}
+        return all(now.get(one, 0) > count for one, count in before.items())
 
     def end(self) -> dict[str, Any]:
         """Ctrl-C, and its last report."""
@@ -165,23 +171,22 @@ class Trial:
         wait_until(f"{seconds} s to pass", lambda: bool(self.load.now["at"] >= until), seconds + HANG_SECONDS)
 
     def recovers(self, within: float) -> None:
-        """All is well again: every server gets calls, and they succeed. `within`: what is promised, of a quiet machine."""
+        """All is well again: every server answers calls. `within`: what is promised, of a quiet machine."""
         begun = time.monotonic()
         before = self.load.attempts()
         calls = self.load.now["calls"]
 
         def are_used() -> bool:
-            now = self.load.attempts()
-            return all(now.get(one, 0) > count for one, count in before.items()) and bool(self.load.now["calls"] > calls)
+            return self.load.is_answered_since(before) and bool(self.load.now["calls"] > calls)
 
         try:
-            wait_until("every server to get calls", are_used, limits.at_most(within) + HANG_SECONDS)
+            wait_until("every server to answer calls", are_used, limits.at_most(within) + HANG_SECONDS)
         except AssertionError as never:
             self.result.broken.append(f"27: {never}")
         took = time.monotonic() - begun
         self.result.recovered.append((took, within))
         if took > limits.at_most(within):
-            self.result.broken.append(f"27: every server got calls again after {took:.2f} s, not within {within:.2f} s")
+            self.result.broken.append(f"27: every server answered calls again after {took:.2f} s, not within {within:.2f} s")
 
     # --- Beginning and end ------------------------------------------------------------------------------------------
 

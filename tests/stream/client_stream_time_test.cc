@@ -384,6 +384,29 @@ TEST_F(ClientStreamTimeTest, AServerIsGotAcquaintedWithBehindCalls) {
   run();
 }
 
+// Two pings are answered in their order by every server. One that went out behind a ping told nothing, and the next was not due
+// for an interval.
+TEST_F(ClientStreamTimeTest, NobodyIsGotAcquaintedWithBehindAPing) {
+  ClientStreamConfig config;
+  config.acquaint_interval = 1s;
+  connect(config);
+  StreamCall ping = stream_->ping();
+  run();
+  EXPECT_EQ(server_->pings.size(), 1u) << "that one alone";
+  server_->answer_pings();
+  run();
+  submit("first");
+  ASSERT_EQ(server_->pings.size(), 2u);
+  server_->answer_pings();  // ahead of the call
+  server_->answer(0);
+  run();
+  advance(5s);
+  submit("second");
+  EXPECT_EQ(server_->pings.size(), 2u) << "it is known by now";
+  server_->answer(1);
+  run();
+}
+
 TEST_F(ClientStreamTimeTest, AServerThatAnswersPingsIsAliveHoweverSlowItIs) {
   Outcome& outcome = submit("", {.timeout = 1h});
   for (int i = 0; i < 100; ++i) {

@@ -45,7 +45,6 @@ class DeadlineCheck {
 
   /// Its deadline is reckoned at the end of this batch. The call is in no list of deadlines.
   void submit(TimedCall& call) { submitted_.push_back(call); }
-  bool has_submitted() const { return !submitted_.empty(); }
   void end_batch(base::TimePoint now) {
     while (DeadlineEntry* entry = submitted_.pop_front()) {
       auto& call = static_cast<TimedCall&>(*entry);

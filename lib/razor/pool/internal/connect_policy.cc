@@ -21,15 +21,14 @@ bool ConnectPolicy::wants_work(const EndpointView& endpoint) {
   } else if (!endpoint.is_active) {
     return false;
   }
-  return can_do_something(endpoint) || endpoint.silent_until != TimePoint::max();
+  // Until a silent connection is given up there is no work that waits for it, which would see nothing of what else may be
+  // done meanwhile: the pool asks here again with each change, and once a tick.
+  return can_do_something(endpoint) || endpoint.has_long_silent;
 }
 
 ConnectStep ConnectPolicy::next(const EndpointView& endpoint, TimePoint now) const {
   if (!wants_work(endpoint)) return {};
-  if (!can_do_something(endpoint)) {
-    if (endpoint.silent_until > now) return {Kind::wait, endpoint.silent_until};
-    return {Kind::give_up};
-  }
+  if (!can_do_something(endpoint)) return {Kind::give_up};
   const Kind asked = to_ask(endpoint);
   TimePoint at = grows(endpoint) ? growth_not_before_ : not_before_;
   if (asked == Kind::nothing) at = std::max(at, rate_.next());

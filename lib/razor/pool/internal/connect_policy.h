@@ -30,7 +30,7 @@ struct EndpointView {
   bool has_forgotten = false;  ///< a connection that takes no more calls, and whose callers all wait no more
   bool can_ask_open = false;  ///< one that takes calls could be asked for a sign of life
   bool can_ask_left = false;  ///< one that was given up, but not by the peer, could be
-  base::TimePoint silent_until = base::TimePoint::max();  ///< when a silent one is given up; max: there is none
+  bool has_long_silent = false;  ///< one has been silent for kSilenceMax, and was not given up yet
 };
 
 /// How long a connection may be silent that no other can be made beside. Longer than most processes stand still: the pool

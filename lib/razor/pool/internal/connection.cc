@@ -39,7 +39,7 @@ std::uint32_t ConnectionList::silent_count() const {
   return static_cast<std::uint32_t>(std::ranges::count_if(open_, is_silent) + std::ranges::count_if(leaving_, is_silent));
 }
 
-void ConnectionList::describe(EndpointView& view) const {
+void ConnectionList::describe(EndpointView& view, TimePoint now) const {
   for (const auto& one : open_) {
     if (one->is_usable()) {
       view.has_open = view.has_open || one->stream.is_open();
@@ -47,8 +47,8 @@ void ConnectionList::describe(EndpointView& view) const {
       view.can_ask_open = view.can_ask_open || one->can_be_asked();
     } else if (one->is_leaving) {
       view.can_ask_left = view.can_ask_left || one->can_be_asked();
-    } else if (one->stream.is_open()) {
-      view.silent_until = std::min(view.silent_until, one->silent_until());
+    } else {
+      view.has_long_silent = view.has_long_silent || one->is_long_silent(now);
     }
   }
   for (const auto& one : leaving_) {
@@ -111,7 +111,7 @@ void ConnectionList::leave_all() {
 
 void ConnectionList::leave_silent(TimePoint now) {
   for (const auto& connection : open_) {
-    if (connection->stream.is_silent() && connection->silent_until() <= now) connection->is_leaving = true;
+    if (connection->is_long_silent(now)) connection->is_leaving = true;
   }
 }
 

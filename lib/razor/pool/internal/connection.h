@@ -24,8 +24,8 @@ struct Connection final : stream::ClientStreamWatcher {
   bool is_usable() const { return !is_leaving && !stream.is_silent(); }
   /// A ping would go out on it.
   bool can_be_asked() const { return stream.is_open() && stream.has_seqs(); }
-  /// When this silent connection is given up.
-  base::TimePoint silent_until() const { return base::saturating_add(stream.heard_at(), kSilenceMax); }
+  /// For so long that it is given up.
+  bool is_long_silent(base::TimePoint now) const { return stream.is_silent() && now - stream.heard_at() >= kSilenceMax; }
   /// It takes no more calls, and nobody waits for those that it has.
   bool is_forgotten() const { return is_leaving && awaited == 0 && !is_asked; }
 
@@ -57,7 +57,7 @@ class ConnectionList {
   bool any_silent_with_calls() const;
   std::uint32_t silent_count() const;
   /// Fills in what `view` says of connections.
-  void describe(EndpointView& view) const;
+  void describe(EndpointView& view, base::TimePoint now) const;
 
   /// The connection that a `step` asks for a sign of life; null when that is another step.
   Connection* to_ask(ConnectStep::Kind step) const;

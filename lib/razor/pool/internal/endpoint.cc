@@ -142,19 +142,19 @@ void Endpoint::demand() {
   start_work();
 }
 
-EndpointView Endpoint::view() const {
+EndpointView Endpoint::view(TimePoint now) const {
   EndpointView view;
   view.health = health_.state();
   view.is_retired = is_retired_;
   view.is_demanded = demanded_;
   view.is_active = health_.is_healthy() || owner_.is_active();
   view.has_place = has_place();
-  connections_.describe(view);
+  connections_.describe(view, now);
   return view;
 }
 
 void Endpoint::start_work() {
-  if (working_ || !ConnectPolicy::wants_work(view())) return;
+  if (working_ || !ConnectPolicy::wants_work(view(clock_.now()))) return;
   // Without memory the next reevaluation tries again.
   working_ = base::catching_bad_alloc([this] { scope_.spawn("Endpoint::work", work()); });
 }
@@ -174,7 +174,7 @@ void Endpoint::stop_waiting_to_grow() {
 runtime::Task<void> Endpoint::work() {
   while (true) {
     const TimePoint begun = clock_.now();
-    const ConnectStep step = policy_.next(view(), begun);
+    const ConnectStep step = policy_.next(view(begun), begun);
     if (step.kind == ConnectStep::Kind::nothing) break;
     if (step.kind == ConnectStep::Kind::wait) {
       sleeps_until_ = step.until;

@@ -106,7 +106,7 @@ class Endpoint {
   void on_connection_heard();
   void use_again(base::TimePoint now);
   bool has_place() const { return connections_.size() < config_.pool.connections_max; }
-  EndpointView view() const;
+  EndpointView view(base::TimePoint now) const;
   void start_work();
   void stop_work();
   void stop_waiting_to_grow();

@@ -113,6 +113,7 @@ void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint n
   if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
   if (!writer_.send(exchange, std::move(blob), sent_)) [[unlikely]]
     return refuse(exchange, base::out_of_memory(Ran::no));
+  batch_has_call_ = batch_has_call_ || !writer_.is_ping();
   ++stats_.calls_submitted;
   if (is_observed()) [[unlikely]] {
     observer_->on_submitted(exchange, sizes.msg_bytes + sizes.blob_bytes, writer_.is_ping());
@@ -185,7 +186,7 @@ void ClientConnection::start_queued(TimePoint now) {
 
 void ClientConnection::end_batch(TimePoint now) {
   batch_is_open_ = false;
-  if (deadlines_.has_submitted() && !keepalive_.is_known()) get_acquainted(now);
+  if (std::exchange(batch_has_call_, false) && !keepalive_.is_known()) get_acquainted(now);
   deadlines_.end_batch(now);
   stats_.in_flight_peak = std::max(stats_.in_flight_peak, sent_.window_used());
   if (sent_.any()) keepalive_.on_owed(now);
@@ -382,7 +383,8 @@ void ClientConnection::expire(Exchange& exchange) {
   fail(exchange, Reason::deadline, CallError(Errc::deadline_exceeded, was_in_flight ? Ran::maybe : Ran::no, std::move(why)));
 }
 
-// Right behind calls, so that a peer that answers pings at once shows it even if it answers the calls as they come.
+// Right behind calls, so that a peer that answers pings at once shows it even if it answers the calls as they come. Not behind
+// a ping: every peer answers two pings in their order.
 void ClientConnection::get_acquainted(TimePoint now) {
   if (now < acquaint_at_ || state_ != State::open || !sent_.any() || !sent_.has_seqs() || hello_.is_asked()) return;
   acquaint_at_ = base::saturating_add(now, config_.acquaint_interval);

@@ -177,6 +177,7 @@ class ClientConnection {
 
   bool was_asked_to_leave_ = false;
   bool batch_is_open_ = false;
+  bool batch_has_call_ = false;  // one that was sent, and no ping
   bool room_missed_ = false;  // somebody was told that there is none
   base::TimePoint acquaint_at_ = base::TimePoint::min();
   ClientStats stats_;
