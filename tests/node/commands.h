@@ -36,6 +36,10 @@ inline const std::map<std::string, int>& restart_signals() {
 /// Serves until SIGTERM or SIGINT, or until a successor does that a signal asked for; then closes gracefully.
 int serve(const ServeOptions& options, SpdlogSink& log);
 
+inline base::Duration duration_of(double seconds) {
+  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
+}
+
 /// Of the names that the command line lets pass: off, auto, require.
 inline HelloMode hello_named(const std::string& name) {
   if (name == "auto") return HelloMode::automatic;

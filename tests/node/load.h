@@ -16,9 +16,6 @@
 
 namespace razor::node {
 
-inline base::Duration duration_of(double seconds) {
-  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
-}
 inline double seconds_of(base::Duration span) { return std::chrono::duration<double>(span).count(); }
 
 /// The time, read once for all that happens in one turn of the runtime: a look at the clock for each call would cost a

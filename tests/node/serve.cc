@@ -21,10 +21,6 @@ Task<void> close_gracefully(AsioRuntime& runtime, Server& server, base::Duration
   runtime.log().log(LogLevel::info, "closed: {}", server.stats().to_string());
 }
 
-base::Duration duration_of(double seconds) {
-  return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
-}
-
 }  // namespace
 
 int serve(const ServeOptions& options, SpdlogSink& log) {
