@@ -35,8 +35,9 @@ struct SwarmServer::Serving {
 
 void SwarmServer::begin(const Order& order, const runtime::Address& peer, bool may_be_sent_again) {
   // CONTRACT 18. Retries come later than they were made; and while there are faults, what was never sent may move.
-  // Connections that grow old are left while calls wait for them.
-  const bool may_move = scene_.settings.server.max_connection_age != base::Duration::max();
+  // Connections that grow old are left while calls wait for them, and what was refused for certain is sent again.
+  const bool may_move = scene_.settings.server.max_connection_age != base::Duration::max() ||
+                        scene_.settings.pool.pool.stream.hello != HelloMode::off;
   if (order.serial >= scene_.first_calm_call && !may_be_sent_again && !may_move) {
     std::uint64_t& last = last_of_[peer.to_string()];
     RAZOR_RULE(18, order.serial > last, "{}, the {}th that was made, comes to {} behind the {}th of {}",
