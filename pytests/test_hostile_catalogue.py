@@ -77,7 +77,7 @@ def attacked(
             )
 
 
-@pytest.mark.parametrize("row", hostile.SERVER_ROWS, ids=str)
+@pytest.mark.parametrize("row", (*hostile.SERVER_ROWS, *hostile.EXTENDED_SERVER_ROWS), ids=str)
 def test_a_hostile_client_of_razor_node(attacked: Attacked, row: ServerRow) -> None:
     row.check(attacked.target)
     attacked.healthy.check(limits.PROMPT)
