@@ -22,7 +22,6 @@ using base::Ran;
 using test::kNoLeft;
 using test::kStart;
 using test::SeenRequest;
-using State = ClientConnection::State;
 
 ClientStreamConfig with_hello(HelloMode mode = HelloMode::automatic) {
   ClientStreamConfig config;
@@ -178,7 +177,7 @@ TEST(ClientConnectionExtended, ToAPeerThatIsPlainNoWordsAndNoControlFramesGo) {
   one.submit(waits);
   one.connection.tell_unwanted(after);
   one.receive(test::server_control(1));
-  EXPECT_EQ(one.connection.state(), State::open) << "a plain peer has no control frames";
+  EXPECT_EQ(one.connection.state(), ClientConnection::State::open) << "a plain peer has no control frames";
   one.receive(test::answer(2));
   one.end_batch();
   one.take();
@@ -346,7 +345,7 @@ TEST(ClientConnectionExtended, AskedForNoMoreCallsItSaysThatItSendsNone) {
   one.submit(waits);
   one.end_batch();
   one.receive(test::server_control(1, 0, 1000));
-  EXPECT_EQ(one.connection.state(), State::draining);
+  EXPECT_EQ(one.connection.state(), ClientConnection::State::draining);
   EXPECT_TRUE(one.connection.was_asked_to_leave());
   EXPECT_FALSE(one.connection.is_drained());
   EXPECT_TRUE(one.connection.batch_is_open());
@@ -461,7 +460,7 @@ TEST(ClientConnectionExtended, ControlFramesThatItDoesNotKnowAreSkippedAndCounte
                                         with(1, 24, 7),
                                         with(3, 24, 7)};
   for (const base::Bytes& frame : frames) one.receive(frame);
-  EXPECT_EQ(one.connection.state(), State::open) << one.connection.end_reason();
+  EXPECT_EQ(one.connection.state(), ClientConnection::State::open) << one.connection.end_reason();
   EXPECT_EQ(one.connection.stats().responses_control, frames.size());
   one.receive(test::answer(2));
   EXPECT_EQ(call.answers, 1);
@@ -474,7 +473,7 @@ TEST(ClientConnectionExtended, OnlyAPeerThatHasTheFeatureAsksItToLeave) {
   one.submit(call);
   one.take();
   one.receive(test::joined(test::server_control(1), test::server_control(2, 1)));
-  EXPECT_EQ(one.connection.state(), State::open);
+  EXPECT_EQ(one.connection.state(), ClientConnection::State::open);
   EXPECT_FALSE(one.connection.has_failures());
 }
 
@@ -485,7 +484,7 @@ TEST(ClientConnectionExtended, AControlFrameIsNoAnswerToTheHello) {
   one.take();
   one.receive(test::server_control(2, 1));
   EXPECT_EQ(one.connection.hello(), HelloState::plain);
-  EXPECT_EQ(one.connection.state(), State::open);
+  EXPECT_EQ(one.connection.state(), ClientConnection::State::open);
   EXPECT_FALSE(one.connection.has_failures());
 }
 

@@ -12,8 +12,6 @@
 namespace razor::stream {
 namespace {
 
-using State = HelloState;
-
 constexpr wire::Seq kHelloSeq = 1;
 
 ClientHello asked(HelloMode mode = HelloMode::automatic) {
@@ -30,7 +28,7 @@ wire::ResponseFrame response(base::ByteView blob, std::uint8_t flag = 0, wire::S
   frame.blob = blob;
   return frame;
 }
-State state_after(base::ByteView blob, std::uint8_t flag = 0, wire::Seq seq = kHelloSeq) {
+HelloState state_after(base::ByteView blob, std::uint8_t flag = 0, wire::Seq seq = kHelloSeq) {
   ClientHello hello = asked();
   hello.on_first_response(response(blob, flag, seq));
   return hello.state();
@@ -42,7 +40,7 @@ TEST(ClientHello, WhatIsOffAsksNothingAndSaysNothing) {
   EXPECT_FALSE(hello.writes_words());
   EXPECT_FALSE(hello.holds_calls());
   EXPECT_FALSE(hello.is_refused());
-  EXPECT_EQ(hello.state(), State::off);
+  EXPECT_EQ(hello.state(), HelloState::off);
 }
 
 TEST(ClientHello, UntilItIsAnsweredWordsGoOutAndNothingElseDoes) {
@@ -60,7 +58,7 @@ TEST(ClientHello, AHelloOfThePeerSaysWhatBothUnderstand) {
   ClientHello hello = asked();
   const base::Bytes map = test::hello_map(test::kFeatureDrain);
   hello.on_first_response(response(map));
-  EXPECT_EQ(hello.state(), State::extended);
+  EXPECT_EQ(hello.state(), HelloState::extended);
   EXPECT_TRUE(hello.writes_words());
   EXPECT_TRUE(hello.has(wire::Feature::drain));
   EXPECT_FALSE(hello.has(wire::Feature::cancel)) << "the peer did not say so";
@@ -69,17 +67,17 @@ TEST(ClientHello, AHelloOfThePeerSaysWhatBothUnderstand) {
 
 TEST(ClientHello, AnyOtherFirstResponseMeansPlain) {
   const base::Bytes map = test::hello_map();
-  EXPECT_EQ(state_after(map), State::extended);
-  EXPECT_EQ(state_after({}), State::plain) << "an ordinary pong";
-  EXPECT_EQ(state_after(map, 0, kHelloSeq + 1), State::plain) << "the response of a call, whatever its blob";
-  EXPECT_EQ(state_after(map, 0, 0), State::plain);
-  for (const std::uint8_t flag : {1, 2, 3, 255}) EXPECT_EQ(state_after(map, flag), State::plain) << int{flag};
-  EXPECT_EQ(state_after(test::bytes_of("\x80")), State::plain) << "a map without a version";
-  EXPECT_EQ(state_after(test::bytes_of("\x93\x01\x02\x03")), State::plain) << "no map";
-  EXPECT_EQ(state_after(test::bytes_of("\xc1")), State::plain);
-  EXPECT_EQ(state_after(test::joined(map, test::bytes_of("x"))), State::plain) << "something behind it";
+  EXPECT_EQ(state_after(map), HelloState::extended);
+  EXPECT_EQ(state_after({}), HelloState::plain) << "an ordinary pong";
+  EXPECT_EQ(state_after(map, 0, kHelloSeq + 1), HelloState::plain) << "the response of a call, whatever its blob";
+  EXPECT_EQ(state_after(map, 0, 0), HelloState::plain);
+  for (const std::uint8_t flag : {1, 2, 3, 255}) EXPECT_EQ(state_after(map, flag), HelloState::plain) << int{flag};
+  EXPECT_EQ(state_after(test::bytes_of("\x80")), HelloState::plain) << "a map without a version";
+  EXPECT_EQ(state_after(test::bytes_of("\x93\x01\x02\x03")), HelloState::plain) << "no map";
+  EXPECT_EQ(state_after(test::bytes_of("\xc1")), HelloState::plain);
+  EXPECT_EQ(state_after(test::joined(map, test::bytes_of("x"))), HelloState::plain) << "something behind it";
   for (std::size_t size = 0; size < map.size(); ++size) {
-    EXPECT_EQ(state_after(base::ByteView(map).first(size)), State::plain) << size;
+    EXPECT_EQ(state_after(base::ByteView(map).first(size)), HelloState::plain) << size;
   }
 }
 
@@ -92,8 +90,8 @@ TEST(ClientHello, AHelloAboveItsLimitIsNone) {
     map.resize(bytes, std::byte{'y'});
     return map;
   };
-  EXPECT_EQ(state_after(padded(1024)), State::extended);
-  EXPECT_EQ(state_after(padded(1025)), State::plain);
+  EXPECT_EQ(state_after(padded(1024)), HelloState::extended);
+  EXPECT_EQ(state_after(padded(1025)), HelloState::plain);
 }
 
 TEST(ClientHello, WhereMoreIsRequiredCallsWaitAndAPlainPeerIsRefused) {
@@ -130,7 +128,7 @@ RC_GTEST_PROP(ClientHello, AnyFirstResponseDecides, ()) {
   }
   ClientHello hello = asked(test::pick_of({HelloMode::automatic, HelloMode::required}));
   hello.on_first_response(response(blob));
-  RC_ASSERT(hello.state() == State::plain || hello.state() == State::extended);
+  RC_ASSERT(hello.state() == HelloState::plain || hello.state() == HelloState::extended);
   RC_ASSERT(hello.is_extended() == (hello.peer().version > 0 && wire::decode_hello(blob).has_value()));
   RC_ASSERT(hello.writes_words() == hello.is_extended());
   if (!hello.is_extended()) RC_ASSERT(!hello.has(wire::Feature::cancel) && !hello.has(wire::Feature::drain));

@@ -20,13 +20,13 @@ using test::kStart;
 using test::SeenAnswer;
 using Seqs = std::vector<wire::Seq>;
 using State = Drain::State;
-using Reason = wire::ServerControl::Reason;
+using AskedFor = wire::ServerControl::Reason;
 
 // As fixed for ever by the protocol.
 constexpr std::uint32_t kOverloaded = 6, kDraining = 7, kExpired = 9;
 constexpr char kRanNo = 0, kRanYes = 2;
 
-struct Ear final : CancelListener {
+struct Told final : CancelListener {
   void on_cancelled() override { ++told; }
   int told = 0;
 };
@@ -45,7 +45,8 @@ void expect_refused(const SeenAnswer& answer, wire::Seq seq, std::uint32_t code,
   EXPECT_EQ(answer.blob[0], ran);
 }
 // The control frame of a server: its kind, milliseconds, and seq.
-void expect_control(const SeenAnswer& answer, std::uint8_t kind, std::uint32_t milliseconds, wire::Seq last, Reason reason) {
+void expect_control(const SeenAnswer& answer, std::uint8_t kind, std::uint32_t milliseconds, wire::Seq last,
+                    AskedFor reason) {
   EXPECT_EQ(answer.seq, 0u);
   EXPECT_EQ(answer.flag, 2);
   EXPECT_EQ(answer.msg, "");
@@ -94,7 +95,7 @@ void expect_plain_after(base::ByteView first, const ServerConfig& config = {}) {
   EXPECT_EQ(one.handler.seqs, (Seqs{7, 7})) << "the word is not believed, and a peer may use a seq twice";
   EXPECT_EQ(one.handler.deadlines[7], TimePoint::max());
   EXPECT_FALSE(one.connection.is_cancelled(7));
-  EXPECT_FALSE(one.connection.leave(one.now, 1s, Reason::shutdown));
+  EXPECT_FALSE(one.connection.leave(one.now, 1s, AskedFor::shutdown));
   one.connection.drain(false);
   EXPECT_TRUE(one.receive(test::worded(8)));
   for (const SeenAnswer& answer : one.take()) {
@@ -265,7 +266,7 @@ TEST(ServerConnectionExtended, SeqsMayJump) {
 TEST(ServerConnectionExtended, ACancelledCallIsToldOnceAndStillAnswered) {
   Served one;
   greet(one);
-  Ear ear, others, late;
+  Told ear, others, late;
   (void)one.receive(test::joined(test::worded(2), test::worded(3)));
   one.connection.listen(2, ear);
   one.connection.listen(3, others);
@@ -314,7 +315,7 @@ TEST(ServerConnectionExtended, ARequestThatWaitsHearsOfItsCancelOnceItRuns) {
 TEST(ServerConnectionExtended, NobodyWaitsAnyMoreOnceThePeerHasClosed) {
   Served one;
   greet(one);
-  Ear ear;
+  Told ear;
   (void)one.receive(test::worded(2));
   one.connection.listen(2, ear);
   one.connection.on_peer_closed(one.now);
@@ -324,7 +325,7 @@ TEST(ServerConnectionExtended, NobodyWaitsAnyMoreOnceThePeerHasClosed) {
   one.answer(2);
 
   Served plain;
-  Ear patient;
+  Told patient;
   (void)plain.receive(test::request(2, 5));
   plain.connection.listen(2, patient);
   plain.connection.on_peer_closed(plain.now);
@@ -392,13 +393,13 @@ TEST(ServerConnectionExtended, FailuresSayForCertainWhetherTheCallRan) {
 TEST(ServerConnectionExtended, APeerIsAskedToLeaveAndServedUntilItDoes) {
   Served one;
   greet(one);
-  ASSERT_TRUE(one.connection.leave(one.now, 1500ms, Reason::max_age));
-  EXPECT_FALSE(one.connection.leave(one.now, 1500ms, Reason::max_age)) << "it is asked once";
+  ASSERT_TRUE(one.connection.leave(one.now, 1500ms, AskedFor::max_age));
+  EXPECT_FALSE(one.connection.leave(one.now, 1500ms, AskedFor::max_age)) << "it is asked once";
   EXPECT_TRUE(one.connection.is_leaving());
   EXPECT_EQ(one.connection.state(), State::leaving);
   auto answers = one.take();
   ASSERT_EQ(answers.size(), 1u);
-  expect_control(answers[0], 1, 1500, 0, Reason::max_age);
+  expect_control(answers[0], 1, 1500, 0, AskedFor::max_age);
   (void)one.receive(test::worded(2));
   EXPECT_EQ(one.handler.seqs, Seqs{2});
   EXPECT_FALSE(one.connection.has_left(one.now));
@@ -410,7 +411,7 @@ TEST(ServerConnectionExtended, APeerIsAskedToLeaveAndServedUntilItDoes) {
   one.answer(2);
   answers = one.take();
   ASSERT_EQ(answers.size(), 2u);
-  expect_control(answers[0], 2, 0, 2, Reason::shutdown);
+  expect_control(answers[0], 2, 0, 2, AskedFor::shutdown);
   EXPECT_EQ(answers[1].seq, 2u);
   EXPECT_EQ(one.connection.next_step(false), Drain::Step::shut_write);
 }
@@ -418,7 +419,7 @@ TEST(ServerConnectionExtended, APeerIsAskedToLeaveAndServedUntilItDoes) {
 TEST(ServerConnectionExtended, APeerThatDoesNotLeaveHasItsTime) {
   Served one;
   greet(one);
-  ASSERT_TRUE(one.connection.leave(one.now, 1s, Reason::shutdown));
+  ASSERT_TRUE(one.connection.leave(one.now, 1s, AskedFor::shutdown));
   EXPECT_LE(one.connection.next_timer(), kStart + 1s);
   EXPECT_FALSE(one.connection.has_left(kStart + 1s - 1ns));
   EXPECT_TRUE(one.connection.has_left(kStart + 1s));
@@ -428,7 +429,7 @@ TEST(ServerConnectionExtended, APeerThatDoesNotLeaveHasItsTime) {
   EXPECT_TRUE(one.handler.seqs.empty());
   const auto answers = one.take();
   ASSERT_EQ(answers.size(), 4u);
-  expect_control(answers[1], 2, 0, 1, Reason::shutdown);
+  expect_control(answers[1], 2, 0, 1, AskedFor::shutdown);
   expect_refused(answers[2], 2, kDraining);
   expect_refused(answers[3], 3, kExpired);
 }
@@ -439,7 +440,7 @@ TEST(ServerConnectionExtended, APeerThatLeftUnaskedIsBelievedOnceItIsAsked) {
   (void)one.receive(test::drained(1));
   EXPECT_FALSE(one.connection.has_left(one.now));
   EXPECT_EQ(one.connection.state(), State::serving);
-  ASSERT_TRUE(one.connection.leave(one.now, 1s, Reason::shutdown));
+  ASSERT_TRUE(one.connection.leave(one.now, 1s, AskedFor::shutdown));
   EXPECT_TRUE(one.connection.has_left(one.now));
 }
 
@@ -471,7 +472,7 @@ TEST(ServerConnectionExtended, TheLastRequestThatIsTakenIsTheOneBeforeThoseThatW
 TEST(ServerConnectionExtended, APeerThatDoesNotKnowItIsNotAskedToLeave) {
   Served one;
   greet(one, test::kFeatureCancel);
-  EXPECT_FALSE(one.connection.leave(one.now, 1s, Reason::shutdown));
+  EXPECT_FALSE(one.connection.leave(one.now, 1s, AskedFor::shutdown));
   one.connection.drain(false);
   EXPECT_TRUE(one.take().empty());
   (void)one.receive(test::worded(2));
@@ -483,10 +484,10 @@ TEST(ServerConnectionExtended, APeerThatDoesNotKnowItIsNotAskedToLeave) {
 TEST(ServerConnectionExtended, WhatALongNoticeSaysFitsItsField) {
   Served one;
   greet(one);
-  ASSERT_TRUE(one.connection.leave(one.now, base::Duration::max(), Reason::shutdown));
+  ASSERT_TRUE(one.connection.leave(one.now, base::Duration::max(), AskedFor::shutdown));
   const auto answers = one.take();
   ASSERT_EQ(answers.size(), 1u);
-  expect_control(answers[0], 1, 0xffff'ffff, 0, Reason::shutdown);
+  expect_control(answers[0], 1, 0xffff'ffff, 0, AskedFor::shutdown);
   EXPECT_FALSE(one.connection.has_left(kStart + 24h));
 }
 
@@ -526,7 +527,7 @@ RC_GTEST_PROP(ServerConnectionExtended, WithPlainPeersItSpeaksPlainVersionOne, (
       both([](Served& one) { (void)one.take(); });
     } else if (what == 5 && test::one_in(6)) {
       both([](Served& one) {
-        if (!one.connection.leave(one.now, 1s, Reason::shutdown)) one.connection.drain(false);
+        if (!one.connection.leave(one.now, 1s, AskedFor::shutdown)) one.connection.drain(false);
       });
     } else if (what == 6) {
       both([](Served& one) { one.now += 300ms; });
@@ -580,7 +581,7 @@ struct ServedAndModel {
     RC_ASSERT(is_dispatched == (phase != Phase::draining && left != 0));
     if (is_dispatched) {
       RC_ASSERT((one.handler.deadlines[seq] == TimePoint::max()) == (left == kNoLeft));
-      running[seq] = std::make_unique<Ear>();
+      running[seq] = std::make_unique<Told>();
       one.connection.listen(seq, *running[seq]);
     }
   }
@@ -608,7 +609,7 @@ struct ServedAndModel {
   }
   void end() {
     if (phase == Phase::serving && test::one_in(2)) {
-      RC_ASSERT(one.connection.leave(one.now, 1s, Reason::shutdown));
+      RC_ASSERT(one.connection.leave(one.now, 1s, AskedFor::shutdown));
       phase = Phase::leaving;
     } else if (phase == Phase::serving || phase == Phase::leaving) {
       one.connection.drain(false);
@@ -661,7 +662,7 @@ struct ServedAndModel {
   int controls = 0;
   std::set<std::uint64_t> owed;
   std::set<std::uint64_t> cancelled;
-  std::map<std::uint64_t, std::unique_ptr<Ear>> running;
+  std::map<std::uint64_t, std::unique_ptr<Told>> running;
 };
 
 RC_GTEST_PROP(ServerConnectionExtended, EveryRequestIsAnsweredOnceWhateverElseIsSent, ()) {
