@@ -48,6 +48,11 @@ class CallPolicyTest : public testing::Test {
   Decision never_sent() { return after({.kind = Did::failure, .from = kHere}); }
   Decision cut_off() { return after({.kind = Did::failure, .from = kHere, .was_cut_off = true}); }
   Decision failed_at_server() { return after({.kind = Did::server_failure, .from = kHere, .ran = Ran::maybe}); }
+  // It took no call just now, and says so for certain.
+  Decision refused(Duration retry_after = 0ms) {
+    return after({.kind = Did::server_failure, .from = kHere, .is_refusal = true, .retry_after = retry_after});
+  }
+  Decision drains() { return after({.kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_draining = true}); }
   Decision redirected(AddressId named = kNoAddress) { return after({.kind = Did::redirect, .from = kHere, .named = named}); }
 
   void SetUp() override { call_.deadline = now_ + 1min; }
@@ -141,6 +146,74 @@ TEST_F(CallPolicyTest, AFailureOfTheServerIsRetriedOnlyWithATokenThatIsThereNow)
   EXPECT_EQ(lost().kind, Do::retry) << "without a response it waits for the budget";
 }
 
+TEST_F(CallPolicyTest, AServerThatClosesIsLeftAtOnceAndWithoutAToken) {
+  config_.pool.retry.budget_burst = 0;
+  config_.pool.retry.budget_percent = 0;
+  for (std::uint32_t i = 0; i < config_.pool.retry.limit; ++i) {
+    const Decision decision = drains();
+    EXPECT_EQ(decision.kind, Do::move) << i << ": though it is not idempotent";
+    EXPECT_EQ(decision.delay, std::nullopt);
+    EXPECT_EQ(call_.avoid, kHere);
+    EXPECT_EQ(call_.ran, Ran::no);
+  }
+  EXPECT_EQ(drains().kind, Do::answer) << "servers that all refuse are not asked for ever";
+}
+
+TEST_F(CallPolicyTest, AServerThatClosesIsNotLeftBehindTheDeadlineOrInAPoolThatHasEnded) {
+  pool_.may_come_back = false;
+  EXPECT_EQ(drains().kind, Do::answer);
+  pool_ = {.is_ended = true, .addresses = 3};
+  EXPECT_EQ(drains().kind, Do::answer);
+  pool_ = {.addresses = 3};
+  now_ = call_.deadline;
+  EXPECT_EQ(drains().kind, Do::answer);
+}
+
+TEST_F(CallPolicyTest, WhatAnOverloadedServerRefusedIsRetriedWithATokenAndNotBeforeItSays) {
+  config_.pool.retry.budget_burst = 2;
+  Decision decision = refused();
+  EXPECT_EQ(decision.kind, Do::retry) << "though it is not idempotent: it did not run";
+  ASSERT_TRUE(decision.delay);
+  EXPECT_LE(*decision.delay, config_.pool.retry.backoff_min);
+  EXPECT_TRUE(call_.has_token);
+  CallPolicy::on_requeued(call_);
+  decision = refused(7s);
+  EXPECT_EQ(decision.kind, Do::retry);
+  EXPECT_EQ(decision.delay, 7s);
+  CallPolicy::on_requeued(call_);
+  EXPECT_EQ(refused().kind, Do::answer) << "the budget is spent";
+}
+
+TEST_F(CallPolicyTest, ARefusalThatLastsLongerThanTheCallIsItsAnswer) {
+  call_.idempotent = true;
+  EXPECT_EQ(refused(1min).kind, Do::answer);
+  EXPECT_FALSE(call_.has_token) << "no token is spent on it";
+  EXPECT_EQ(refused(1min - 1ns).kind, Do::retry);
+}
+
+TEST_F(CallPolicyTest, ARefusalIsOneOnlyIfTheCallCertainlyDidNotRun) {
+  AttemptOutcome outcome{
+      .kind = Did::server_failure, .from = kHere, .ran = Ran::maybe, .is_refusal = true, .is_draining = true};
+  EXPECT_EQ(after(outcome).kind, Do::answer);
+  outcome.ran = Ran::yes;
+  EXPECT_EQ(after(outcome).kind, Do::answer);
+  call_ = {.deadline = call_.deadline, .idempotent = true};
+  outcome.ran = Ran::maybe;
+  const Decision decision = after(outcome);
+  EXPECT_EQ(decision.kind, Do::retry) << "as any failure of a server";
+  EXPECT_TRUE(decision.delay.has_value());
+}
+
+TEST_F(CallPolicyTest, AServerThatSaysSoIsTheLastThatIsAsked) {
+  call_.idempotent = true;
+  AttemptOutcome outcome{
+      .kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_draining = true, .no_retry = true};
+  EXPECT_EQ(after(outcome).kind, Do::answer);
+  outcome.is_refusal = outcome.is_draining = false;
+  outcome.ran = Ran::maybe;
+  EXPECT_EQ(after(outcome).kind, Do::answer);
+}
+
 TEST_F(CallPolicyTest, WhileAnotherAttemptIsInFlightTheCallWaitsForThat) {
   call_.idempotent = true;
   CallPolicy::on_sent(call_);
@@ -232,6 +305,9 @@ struct History {
                                                (one.kind == Did::server_failure || one.ran != Ran::no);
                                       }));
   }
+  std::ptrdiff_t may_have_run() const {
+    return in_flight + std::ranges::count_if(ended, [](const Ended& one) { return one.ran != Ran::no; });
+  }
   std::uint32_t redirects() const {
     return static_cast<std::uint32_t>(std::ranges::count(ended, Did::redirect, &Ended::kind));
   }
@@ -287,7 +363,13 @@ struct PolicyAndModel {
       return outcome;
     }
     outcome.ran = pick_of({Ran::no, Ran::maybe});
-    if (outcome.kind == Did::server_failure && one_in(4)) outcome.ran = Ran::yes;
+    if (outcome.kind == Did::server_failure) {
+      if (one_in(4)) outcome.ran = Ran::yes;
+      outcome.is_refusal = one_in(2);
+      outcome.is_draining = outcome.is_refusal && one_in(2);
+      outcome.no_retry = one_in(6);
+      outcome.retry_after = pick_of<Duration>({0ms, 0ms, 5ms, 50ms, 1h});
+    }
     if (outcome.kind == Did::failure && outcome.ran == Ran::no) outcome.was_cut_off = one_in(3);
     outcome.out_of_memory = outcome.kind == Did::failure && one_in(8);
     return outcome;
@@ -309,10 +391,12 @@ struct PolicyAndModel {
       return {Do::redirect, delay};
     }
     if (outcome.kind == Did::server_failure) {
-      if (!call.idempotent) return {Do::answer};
+      const bool was_refused = outcome.is_refusal && outcome.ran == Ran::no;
+      if (outcome.no_retry || !(call.idempotent || was_refused)) return {Do::answer};
       if (outcome.other_in_flight) return {Do::wait};
       if (!may_attempt()) return {Do::answer};
-      const Duration delay = next_delay();
+      if (was_refused && outcome.is_draining && !is_over) return {Do::move};
+      const Duration delay = std::max(next_delay(), outcome.retry_after);
       if (is_over || !fits(delay) || !budget->take(now)) return {Do::answer};
       history.has_token = true;
       ++history.tokens;
@@ -347,10 +431,16 @@ struct PolicyAndModel {
     RC_ASSERT(decision.delay == wanted.delay);
     const bool ends = decision.kind == Do::answer || decision.kind == Do::fail;
     if (decision.kind == Do::fail) RC_ASSERT(call.ran == std::max(before.ran, outcome.ran));
+    if (outcome.kind == Did::server_failure && decision.kind == Do::retry) {
+      RC_ASSERT(decision.delay >= outcome.retry_after);
+      RC_ASSERT(base::saturating_add(now, *decision.delay) < call.deadline);
+      RC_ASSERT(!outcome.no_retry);
+    }
     if (ends) return new_call();
     --history.in_flight;
     history.ended.push_back({outcome.kind, outcome.ran});
-    if (decision.kind == Do::retry || (decision.kind == Do::move && decision.delay)) RC_ASSERT(call.avoid == outcome.from);
+    const bool is_left = outcome.kind == Did::server_failure || decision.delay;
+    if (decision.kind == Do::retry || (decision.kind == Do::move && is_left)) RC_ASSERT(call.avoid == outcome.from);
     if (decision.kind == Do::redirect) {
       RC_ASSERT(call.avoid == outcome.from);
       RC_ASSERT(call.target == outcome.named);
@@ -398,9 +488,10 @@ struct PolicyAndModel {
     RC_ASSERT(call.has_token == history.has_token);
     RC_ASSERT(call.was_cut_off == history.last_was_cut_off);
     RC_ASSERT(policy->tokens(now) == budget->tokens(now));
-    // At most the limit is sent beyond the first attempt, of those that may have run; a call that must run once, once.
+    // At most the limit is sent beyond the first attempt, of those that may have run or were refused; a call that must run once,
+    // may have run in one only.
     RC_ASSERT(call.attempts <= config.pool.retry.limit + 1);
-    if (!call.idempotent) RC_ASSERT(call.attempts <= 1);
+    if (!call.idempotent) RC_ASSERT(history.may_have_run() <= 1);
   }
 
   void step() {

@@ -8,11 +8,8 @@
 
 #include <deque>
 
-#include "tests/stream/noted_call.h"
-#include "tests/support/frames.h"
-#include "tests/support/manual_world.h"
+#include "tests/stream/connected.h"
 #include "tests/support/pick.h"
-#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
@@ -23,55 +20,6 @@ using base::Ran;
 using base::TimePoint;
 
 using test::kStart;
-constexpr std::uint32_t kAction = 5;
-
-// One end with its peer's bytes at hand.
-class Connected {
- public:
-  explicit Connected(const ClientStreamConfig& config = {}) : connection(config, 77, peer_, log) {}
-  ~Connected() {
-    connection.terminate(Errc::closed, "the test is over");
-    connection.deliver_failures();
-  }
-
-  void submit(NotedCall& call, std::string_view msg = {}, const CallOptions& options = {}) {
-    connection.begin(call, wire::Action(kAction), options).put(base::as_bytes(msg));
-    connection.commit(call, {}, now);
-  }
-  void end_batch() { connection.end_batch(now); }
-  // The transport takes `count` bytes.
-  void take(std::size_t count = ~std::size_t{0}) {
-    std::array<base::ByteView, 16> views;
-    while (count > 0 && connection.has_output()) {
-      const std::size_t gathered = connection.gather(views);
-      base::Bytes bytes;
-      for (std::size_t i = 0; i < gathered; ++i) test::put_bytes(bytes, views[i]);
-      const std::size_t taken = std::min(count, bytes.size());
-      cutter_.add(base::ByteView(bytes).first(taken));
-      connection.on_written(taken, now);
-      count -= taken;
-    }
-    for (test::SeenRequest& request : cutter_.take()) seen.push_back(std::move(request));
-  }
-  void receive(base::ByteView bytes) {
-    while (!bytes.empty() && !connection.has_ended()) {
-      const base::MutableBytes room = connection.prepare();
-      const std::size_t count = std::min(room.size(), bytes.size());
-      std::ranges::copy(bytes.first(count), room.begin());
-      connection.on_bytes(count, now);
-      bytes = bytes.subspan(count);
-    }
-  }
-
-  test::KeptLog log;
-  const runtime::Address peer_ = runtime::Address::tcp("10.0.0.1", 80);
-  TimePoint now = kStart;
-  ClientConnection connection;
-  std::vector<test::SeenRequest> seen;
-
- private:
-  test::FrameCutter<test::SeenRequest> cutter_;
-};
 
 TEST(ClientConnection, ARequestGoesOutWithItsHeadAndItsResponseEndsTheCall) {
   NotedCall call;
@@ -84,7 +32,7 @@ TEST(ClientConnection, ARequestGoesOutWithItsHeadAndItsResponseEndsTheCall) {
   ASSERT_EQ(one.seen.size(), 1u);
   EXPECT_EQ(one.seen[0].seq, 1u);
   EXPECT_EQ(one.seen[0].client_id, 77u);
-  EXPECT_EQ(one.seen[0].action, kAction);
+  EXPECT_EQ(one.seen[0].action, Connected::kAction);
   EXPECT_EQ(one.seen[0].msg, "hello");
   EXPECT_EQ(call.answers, 0);
   one.receive(test::answer(1, "world"));

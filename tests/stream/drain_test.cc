@@ -70,10 +70,46 @@ TEST(Drain, ThePeersTimeToCloseBeginsOnce) {
   EXPECT_EQ(drain.linger_until(), TimePoint(6s));
 }
 
+TEST(Drain, APeerThatIsAskedToLeaveIsServedUntilItsTimeIsOver) {
+  Drain drain;
+  EXPECT_EQ(drain.leave_until(), TimePoint::max());
+  drain.begin_leaving(TimePoint(7s));
+  EXPECT_EQ(drain.state(), State::leaving);
+  EXPECT_TRUE(drain.reads_requests());
+  EXPECT_TRUE(drain.takes_requests());
+  EXPECT_EQ(drain.leave_until(), TimePoint(7s));
+  EXPECT_EQ(drain.next(kNothing), Step::none) << "it may still ask for something";
+  drain.begin(0, false);
+  EXPECT_EQ(drain.state(), State::draining);
+  EXPECT_TRUE(drain.reads_requests());
+  EXPECT_FALSE(drain.takes_requests());
+  EXPECT_EQ(drain.leave_until(), TimePoint::max());
+  EXPECT_EQ(drain.next(kNothing), Step::shut_write);
+}
+
+TEST(Drain, WhileItLeavesAPeerMayCloseOrBreakTheProtocol) {
+  Drain closes, breaks;
+  closes.begin_leaving(TimePoint(7s));
+  closes.on_peer_closed();
+  EXPECT_EQ(closes.leave_until(), TimePoint::max());
+  EXPECT_EQ(closes.next({.is_anything = true}), Step::none);
+  EXPECT_EQ(closes.next(kNothing), Step::close);
+  breaks.begin_leaving(TimePoint(7s));
+  breaks.on_broken_frame();
+  EXPECT_FALSE(breaks.takes_requests());
+  EXPECT_EQ(breaks.next(kNothing), Step::shut_write);
+}
+
 TEST(DrainDeathTest, NoStateComesBack) {
   Drain drain;
   drain.on_closed();
   EXPECT_DEATH(drain.begin(0, false), "cannot go from state");
+  Drain leaving;
+  leaving.begin_leaving(TimePoint(7s));
+  EXPECT_DEATH(leaving.begin_leaving(TimePoint(9s)), "cannot go from state");
+  Drain draining;
+  draining.begin(0, false);
+  EXPECT_DEATH(draining.begin_leaving(TimePoint(7s)), "cannot go from state");
 }
 
 // Whatever happens in whatever order: no step while something is owed, and a step as soon as nothing is.
@@ -86,9 +122,9 @@ RC_GTEST_PROP(Drain, EndsExactlyWhenNothingIsOwed, ()) {
   const int steps = test::pick(0, 60);
   for (int i = 0; i < steps && expected != State::closed; ++i) {
     const base::ByteCount pending = test::pick<base::ByteCount>(0, 3);  // arrived, and not read
-    switch (test::pick(0, 8)) {
+    switch (test::pick(0, 9)) {
       case 0:
-        if (expected == State::serving) {
+        if (expected < State::draining) {
           drain.begin(received, pending > 0);
           arrived_at = received + pending;
           expected = State::draining;
@@ -109,14 +145,23 @@ RC_GTEST_PROP(Drain, EndsExactlyWhenNothingIsOwed, ()) {
       case 3: ++owed; break;
       case 4: owed = owed == 0 ? 0 : owed - 1; break;
       case 5: is_paused = !is_paused; break;
+      case 6:
+        if (expected == State::serving) {
+          drain.begin_leaving(TimePoint(7s));
+          expected = State::leaving;
+        }
+        break;
       default: received += test::pick<base::ByteCount>(0, 3); break;
     }
     RC_ASSERT(drain.state() == expected);
-    RC_ASSERT(drain.reads_requests() == (expected == State::serving || expected == State::draining));
+    const bool takes_requests = expected == State::serving || expected == State::leaving;
+    RC_ASSERT(drain.takes_requests() == takes_requests);
+    RC_ASSERT(drain.reads_requests() == (takes_requests || expected == State::draining));
+    RC_ASSERT(drain.leave_until() == (expected == State::leaving ? TimePoint(7s) : TimePoint::max()));
     const bool input_pending = received < arrived_at;
     const Step step = drain.next({owed > 0, is_paused, received, input_pending});
     const bool all_answered = owed == 0 && (expected != State::draining || (!is_paused && !input_pending));
-    const bool is_ending = expected != State::serving && expected != State::lingering;
+    const bool is_ending = !takes_requests && expected != State::lingering;
     if (!is_ending || !all_answered) {
       RC_ASSERT(step == Step::none);
     } else if (expected == State::peer_closed) {

@@ -128,6 +128,85 @@ TEST_F(RequestWriterTest, APromptPingTakesASeq) {
   EXPECT_EQ(take(writer_, reader_), expected);
 }
 
+// --- Beyond plain version 1
+
+// The heads of all that stands in the output.
+std::vector<wire::RequestHead> take_heads(RequestWriter& writer) {
+  base::Bytes all;
+  while (!writer.empty()) {
+    base::ByteView view;
+    writer.gather({&view, 1});
+    all.insert(all.end(), view.begin(), view.end());
+    writer.consume(view.size());
+  }
+  std::vector<wire::RequestHead> heads;
+  for (std::size_t at = 0; at + wire::kRequestHeadBytes <= all.size();) {
+    heads.push_back(wire::load_request_head(all.data() + at));
+    at += wire::kRequestHeadBytes + heads.back().body_bytes();
+  }
+  return heads;
+}
+
+TEST_F(RequestWriterTest, AHelloIsAPingWithABlobAndTakesASeq) {
+  EXPECT_EQ(writer_.send_hello(base::Bytes(5, std::byte{7}), sent_), 1u);
+  EXPECT_EQ(writer_.appended(), wire::kRequestHeadBytes + 5);
+  writer_.begin(wire::Action(3), true).put(base::Bytes(1));
+  ASSERT_TRUE(writer_.send(call_, {}, sent_));
+  const auto heads = take_heads(writer_);
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[0].format, 0x80);
+  EXPECT_EQ(heads[0].action, 0u);
+  EXPECT_EQ(heads[0].seq, 1u);
+  EXPECT_EQ(heads[0].client_id, 0u);
+  EXPECT_EQ(heads[0].msg_bytes, 0u);
+  EXPECT_EQ(heads[0].blob_bytes, 5u);
+  EXPECT_EQ(heads[1].seq, 2u);
+  Exchange* nobody = nullptr;
+  EXPECT_EQ(sent_.on_response(1, nobody), SentCalls::Found::pong);
+}
+
+TEST_F(RequestWriterTest, WordsStandInRequestsOnlyAndOnlyWhileTheyAreWritten) {
+  const auto send_all = [&] {
+    writer_.begin(wire::Action(3), true).put(base::Bytes(1));
+    ASSERT_TRUE(writer_.send(call_, {}, sent_));
+    writer_.begin_ping(true);
+    ASSERT_TRUE(writer_.send(other_, {}, sent_));
+    ASSERT_TRUE(writer_.send_ping(sent_));
+    for (NotedCall* call : {&call_, &other_}) sent_.remove(*call, Exchange::Reason::cancelled);
+  };
+  const wire::CallWord none;  // as a call has that says nothing of itself
+  struct Row {
+    bool writes_words, prompt_pings;
+  };
+  for (const Row row : {Row{false, true}, Row{true, false}, Row{true, true}, Row{false, true}}) {
+    writer_.set_extended(row.writes_words, row.prompt_pings);
+    send_all();
+    const auto heads = take_heads(writer_);
+    ASSERT_EQ(heads.size(), 3u);
+    EXPECT_EQ(heads[0].format, row.writes_words ? 0x40 : 0);
+    EXPECT_EQ(heads[0].client_id, row.writes_words ? wire::to_client_id(none) : kClientId);
+    for (const std::size_t ping : {1u, 2u}) {
+      EXPECT_EQ(heads[ping].format, row.prompt_pings ? 0x85 : 0);
+      EXPECT_EQ(heads[ping].client_id, kClientId);
+    }
+  }
+}
+
+TEST_F(RequestWriterTest, ControlFramesTakeNoSeq) {
+  ASSERT_TRUE(writer_.send_control(wire::cancel_head(9)));
+  ASSERT_TRUE(writer_.send_control(wire::drained_head(8)));
+  EXPECT_EQ(sent_.next_seq(), 1u);
+  const auto heads = take_heads(writer_);
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[0].format, 0x81);
+  EXPECT_EQ(heads[0].seq, 9u);
+  EXPECT_EQ(heads[0].client_id, 0u);
+  EXPECT_EQ(heads[1].format, 0x84);
+  EXPECT_EQ(heads[1].seq, 0u);
+  EXPECT_EQ(heads[1].client_id, 8u);
+  for (const wire::RequestHead& head : heads) EXPECT_EQ(head.action + head.body_bytes(), 0u);
+}
+
 // Whatever becomes of drafts, and whatever parts the transport takes: the server reads the frames that were sent, in their order,
 // and a call has begun, and is written, exactly when its bytes say so.
 RC_GTEST_PROP(RequestWriter, WritesWhatWasSent, ()) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "razor/wire/frame_reader.h"
+#include "razor/wire/framework_error.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
@@ -25,6 +26,7 @@ class ResponseWriterTest : public testing::Test {
   // What stands in the output, a line for each response.
   std::vector<std::string> take() {
     wire::ResponseReader reader(limits_);
+    reader.extend();
     std::vector<std::string> lines;
     while (!writer_.empty()) {
       std::array<base::ByteView, 8> views;
@@ -38,7 +40,7 @@ class ResponseWriterTest : public testing::Test {
         const wire::ResponseFrame& frame = reader.frame();
         const std::string_view blob = base::as_text(frame.blob);
         lines.push_back(fmt::format("{}: flag {}, {} + {}{}{}", frame.head.seq, frame.head.flag,
-                                    frame.head.flag == 1 ? frame.head.msg_bytes_or_number : frame.msg.size(),
+                                    frame.head.flag % 2 == 1 ? frame.head.msg_bytes_or_number : frame.msg.size(),
                                     frame.blob.size(), frame.head.flag == 2 ? " " : "", frame.head.flag == 2 ? blob : ""));
       }
     }
@@ -100,6 +102,67 @@ TEST_F(ResponseWriterTest, AFailureHasADetailOnlyForThoseWhoReadIt) {
   EXPECT_EQ(take(), (Lines{fmt::format("1: flag 2, 0 + {} {}", code.size(), code),
                            fmt::format("2: flag 2, {} + {} {}", detail, code.size(), code),
                            fmt::format("3: flag 2, 0 + {} {}", code.size(), code)}));
+}
+
+TEST_F(ResponseWriterTest, AFailureIsANumberForThoseWhoUnderstandIt) {
+  using Form = ResponseWriter::FailureForm;
+  Failure failure(Errc::draining, base::Ran::no, "going home");
+  failure.retry_after = std::chrono::microseconds(1500);
+  EXPECT_TRUE(writer_.put_failure(1, failure, Form::number));
+  EXPECT_TRUE(writer_.put_failure(2, Failure(Errc::internal, base::Ran::yes), Form::number));
+  const std::string no_number(wire::text_of(Errc::invalid_version));
+  EXPECT_TRUE(writer_.put_failure(3, Failure(Errc::invalid_version, base::Ran::no, "version 9"), Form::number));
+  base::Bytes all;
+  while (!writer_.empty()) {
+    std::array<base::ByteView, 8> views;
+    writer_.gather(views);
+    all.insert(all.end(), views[0].begin(), views[0].end());
+    writer_.consume(views[0].size());
+  }
+  wire::ResponseFrame frame;
+  frame.head = wire::load_response_head(all.data());
+  frame.set_body(all.data() + wire::kResponseHeadBytes);
+  EXPECT_EQ(frame.head.flag, 3);
+  EXPECT_EQ(frame.head.seq, 1u);
+  EXPECT_EQ(frame.head.msg_bytes_or_number, 7u);
+  const wire::FrameworkError error = wire::framework_error_of(frame);
+  EXPECT_EQ(error.errc, Errc::draining);
+  EXPECT_EQ(error.ran, base::Ran::no);
+  EXPECT_EQ(error.retry_after, std::chrono::milliseconds(2)) << "not too soon";
+  EXPECT_FALSE(error.no_retry);
+  EXPECT_EQ(error.text, "going home");
+  const std::byte* at = all.data() + wire::kResponseHeadBytes + frame.head.body_bytes();
+  EXPECT_EQ(wire::load_response_head(at).msg_bytes_or_number, 5u);
+  EXPECT_EQ(wire::load_response_head(at).blob_bytes, 8u);
+  EXPECT_EQ(at[wire::kResponseHeadBytes], std::byte{2}) << "it ran";
+  at += wire::kResponseHeadBytes + 8;
+  EXPECT_EQ(wire::load_response_head(at).flag, 2) << "what has no number travels as a text";
+  EXPECT_EQ(wire::load_response_head(at).msg_bytes_or_number, 0u);
+  EXPECT_EQ(base::as_text({at + wire::kResponseHeadBytes, no_number.size()}), no_number);
+}
+
+TEST_F(ResponseWriterTest, TheTextOfAFailureIsCutOff) {
+  const std::string text(1000, 'x');
+  EXPECT_TRUE(writer_.put_failure(1, Failure(Errc::internal, base::Ran::yes, text), ResponseWriter::FailureForm::number));
+  EXPECT_EQ(take(), Lines{fmt::format("1: flag 3, 5 + {}", 8 + wire::FrameworkError::kTextBytesMax)});
+}
+
+TEST_F(ResponseWriterTest, AHelloIsTheBlobOfAPong) {
+  EXPECT_TRUE(writer_.put_pong(1, base::Bytes(30)));
+  EXPECT_TRUE(writer_.put_pong(2));
+  EXPECT_EQ(take(), (Lines{"1: flag 0, 0 + 30", "2: flag 0, 0 + 0"}));
+}
+
+TEST_F(ResponseWriterTest, AControlFrameIsAnErrorOfSeqZeroInItsOrder) {
+  wire::ServerControl control;
+  control.kind = 2;
+  control.seq = 77;
+  EXPECT_TRUE(writer_.put_number(1, 2));
+  EXPECT_TRUE(writer_.put_control(control));
+  EXPECT_TRUE(writer_.put_number(2, 2));
+  const Lines lines = take();
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_TRUE(lines[1].starts_with("0: flag 2, 0 + 24 ")) << lines[1];
 }
 
 TEST_F(ResponseWriterTest, APromptPongGoesInFrontOfWhatIsNotBegun) {

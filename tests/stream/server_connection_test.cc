@@ -7,80 +7,16 @@
 
 #include <set>
 
-#include "tests/support/frames.h"
-#include "tests/support/manual_world.h"
+#include "tests/stream/served.h"
 #include "tests/support/pick.h"
-#include "tests/support/time_points.h"
 
 namespace razor::stream {
 namespace {
 
 using namespace std::chrono_literals;
-using base::Errc;
-using base::TimePoint;
-using Progress = ServerConnection::Progress;
 using State = Drain::State;
 
 using test::kStart;
-
-// Keeps what is dispatched: the test answers.
-struct KeptRequests final : RequestHandler {
-  void handle(const wire::RequestFrame& frame, const wire::WireFormat*, TimePoint) override {
-    seqs.push_back(frame.head.seq);
-  }
-  void note_undecodable(std::string_view, std::string_view) override { ++undecodable; }
-  std::vector<wire::Seq> seqs;
-  int undecodable = 0;
-};
-
-class Served {
- public:
-  explicit Served(const ServerConfig& config = {}) : common(config, log), connection(common, peer_, handler, kStart) {}
-
-  // What a read loop does with bytes. True while it may read on.
-  bool receive(base::ByteView bytes) {
-    const base::MutableBytes room = connection.prepare();
-    RAZOR_CHECK(room.size() >= bytes.size(), "the test's frames are small");
-    std::ranges::copy(bytes, room.begin());
-    connection.on_bytes(bytes.size(), now);
-    return go_on();
-  }
-  bool go_on() {
-    if (connection.process(now) == Progress::paused) {
-      connection.on_pause(now);
-      return false;
-    }
-    connection.end_read(now);
-    return true;
-  }
-  void answer(wire::Seq seq, std::string_view msg = {}) {
-    connection.begin(true).put(base::as_bytes(msg));
-    connection.commit(seq, wire::ResponseFlag::success, {});
-  }
-  std::vector<test::SeenAnswer> take() {
-    std::array<base::ByteView, 16> views;
-    while (connection.has_output()) {
-      const std::size_t gathered = connection.gather(views);
-      std::size_t count = 0;
-      for (std::size_t i = 0; i < gathered; ++i) {
-        cutter_.add(views[i]);
-        count += views[i].size();
-      }
-      connection.on_written(count, now);
-    }
-    return cutter_.take();
-  }
-
-  test::KeptLog log;
-  ServerCommon common;
-  const runtime::Address peer_ = runtime::Address::tcp("10.0.0.9", 4000);
-  KeptRequests handler;
-  TimePoint now = kStart;
-  ServerConnection connection;
-
- private:
-  test::FrameCutter<test::SeenAnswer> cutter_;
-};
 
 TEST(ServerConnection, DispatchesRequestsInTheirOrderAndWritesTheirResponses) {
   Served one;

@@ -149,7 +149,7 @@ struct SeenRequest {
 struct SeenAnswer {
   std::uint64_t seq = 0;
   std::uint8_t flag = 0;
-  std::uint32_t number = 0;  // with flag 1
+  std::uint32_t number = 0;  // with flag 1; with flag 3 the code
   std::string msg = {};
   std::string blob = {};  // with flag 2 the error's bytes
 
@@ -166,6 +166,9 @@ inline std::string take_text(base::ByteView& from, std::size_t count) {
 template <class Seen>
 class FrameCutter {
  public:
+  /// `is_extended`: flag 3 is no broken frame.
+  explicit FrameCutter(bool is_extended = false) : flag_max_(is_extended ? 3 : 2) {}
+
   void add(base::ByteView bytes) { put_bytes(bytes_, bytes); }
   /// The frames that are whole by now, and were not taken before.
   std::vector<Seen> take() {
@@ -212,11 +215,11 @@ class FrameCutter {
     std::size_t msg = take_little<std::uint32_t>(at);
     frame.seq = take_little<std::uint64_t>(at);
     const std::size_t blob = take_little<std::uint32_t>(at);
-    if (frame.flag == 1) {
+    if (frame.flag == 1 || frame.flag == 3) {
       frame.number = static_cast<std::uint32_t>(msg);
       msg = 0;
     }
-    if (frame.flag > 2) broken_ = true;
+    if (frame.flag > flag_max_) broken_ = true;
     if (at.size() < msg + blob) return 0;
     frame.msg = take_text(at, msg);
     frame.blob = take_text(at, blob);
@@ -224,6 +227,7 @@ class FrameCutter {
   }
 
   base::Bytes bytes_;
+  std::uint8_t flag_max_;
   bool broken_ = false;
 };
 

@@ -173,7 +173,8 @@ void ClientConnection::start_queued(TimePoint now) {
       continue;
     }
     const auto queued = queue_.take(exchange, Reason::room);
-    if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.deadline() - now);
+    // Its batch may not have ended yet: then its deadline is not reckoned, and only its timeout says how long it has.
+    if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
     if (!writer_.send(exchange, *queued, sent_)) [[unlikely]] {
       fail(exchange, Reason::refused, base::out_of_memory(Ran::no));
       continue;

@@ -531,7 +531,8 @@ bool ServerConnection::leave(TimePoint now, base::Duration notice, wire::ServerC
   wire::ServerControl control;
   control.kind = static_cast<std::uint8_t>(wire::ServerControl::Kind::drain_soon);
   control.reason = static_cast<std::uint8_t>(reason);
-  control.amount = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::milliseconds>(notice).count());
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(notice).count();
+  control.amount = static_cast<std::uint32_t>(std::min<std::int64_t>(milliseconds, 0xffff'ffff));
   if (!writer_.put_control(control)) return false;
   drain_.begin_leaving(base::saturating_add(now, notice));
   return true;
