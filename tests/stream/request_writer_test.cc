@@ -19,7 +19,7 @@ namespace {
 constexpr std::uint64_t kClientId = 77;
 
 // What stands in the output, as a server reads it.
-struct Sent {
+struct WrittenRequest {
   wire::Seq seq = 0;
   std::uint64_t client_id = 0;
   std::uint32_t action = 0;
@@ -27,12 +27,12 @@ struct Sent {
   std::size_t msg = 0;
   std::size_t blob = 0;
 
-  bool operator==(const Sent&) const = default;
+  bool operator==(const WrittenRequest&) const = default;
 };
 
 // Takes at most `bytes_max` of the output, as a transport does, and gives the frames that are whole now.
-std::vector<Sent> take(RequestWriter& writer, wire::RequestReader& reader, std::size_t bytes_max = 1 << 30) {
-  std::vector<Sent> frames;
+std::vector<WrittenRequest> take(RequestWriter& writer, wire::RequestReader& reader, std::size_t bytes_max = 1 << 30) {
+  std::vector<WrittenRequest> frames;
   while (!writer.empty() && bytes_max > 0) {
     base::ByteView view;
     writer.gather({&view, 1});
@@ -77,7 +77,7 @@ TEST_F(RequestWriterTest, ADraftThatGoesOutIsAFrame) {
   EXPECT_TRUE(writer_.empty()) << "nothing is sent of a draft";
   ASSERT_TRUE(writer_.send(call_, base::Blob(base::Bytes(3)), sent_));
   EXPECT_FALSE(writer_.has_begun(call_));
-  const std::vector<Sent> expected{{1, kClientId, wire::Action::kNameBit | 9, "Store.get", 5, 3}};
+  const std::vector<WrittenRequest> expected{{1, kClientId, wire::Action::kNameBit | 9, "Store.get", 5, 3}};
   EXPECT_EQ(take(writer_, reader_), expected);
   EXPECT_TRUE(writer_.has_written(call_));
 }
@@ -88,7 +88,7 @@ TEST_F(RequestWriterTest, OneThatIsTakenBackLeavesNothingBehind) {
   EXPECT_TRUE(writer_.empty());
   writer_.begin(wire::Action(3), true).put(base::Bytes(1));
   ASSERT_TRUE(writer_.send(call_, {}, sent_));
-  const std::vector<Sent> expected{{1, kClientId, 3, "", 1, 0}};
+  const std::vector<WrittenRequest> expected{{1, kClientId, 3, "", 1, 0}};
   EXPECT_EQ(take(writer_, reader_), expected);
 }
 
@@ -101,8 +101,8 @@ TEST_F(RequestWriterTest, OneThatWaitsStandsBesideTheOutputAndGoesOutLater) {
   ASSERT_TRUE(writer_.send(other_, {}, sent_));
   const auto queued = queue.take(call_, Exchange::Reason::room);
   ASSERT_TRUE(writer_.send(call_, *queued, sent_));
-  const std::vector<Sent> expected{{1, kClientId, 3, "", 1, 0},
-                                   {2, kClientId, wire::Action::kNameBit | 9, "Store.get", 5, 0}};
+  const std::vector<WrittenRequest> expected{{1, kClientId, 3, "", 1, 0},
+                                             {2, kClientId, wire::Action::kNameBit | 9, "Store.get", 5, 0}};
   EXPECT_EQ(take(writer_, reader_), expected);
 }
 
@@ -124,7 +124,7 @@ TEST_F(RequestWriterTest, APromptPingTakesASeq) {
   ASSERT_TRUE(writer_.send_ping(sent_));
   writer_.begin(wire::Action(3), true);
   ASSERT_TRUE(writer_.send(call_, {}, sent_));
-  const std::vector<Sent> expected{{1, kClientId, 0, "", 0, 0}, {2, kClientId, 3, "", 0, 0}};
+  const std::vector<WrittenRequest> expected{{1, kClientId, 0, "", 0, 0}, {2, kClientId, 3, "", 0, 0}};
   EXPECT_EQ(take(writer_, reader_), expected);
 }
 
@@ -216,7 +216,7 @@ RC_GTEST_PROP(RequestWriter, WritesWhatWasSent, ()) {
   wire::RequestReader reader(limits);
   struct Expected {
     NotedCall call;
-    Sent frame;
+    WrittenRequest frame;
     base::ByteCount begin = 0, end = 0;
   };
   std::deque<Expected> calls;
@@ -225,7 +225,7 @@ RC_GTEST_PROP(RequestWriter, WritesWhatWasSent, ()) {
   for (int i = 0; i < steps; ++i) {
     const int what = test::pick(0, 5);
     if (what == 0) {
-      for (const Sent& frame : take(writer, reader, test::pick<std::size_t>(1, 30'000))) {
+      for (const WrittenRequest& frame : take(writer, reader, test::pick<std::size_t>(1, 30'000))) {
         RC_ASSERT(read < calls.size());
         RC_ASSERT((frame == calls[read].frame));
         ++read;

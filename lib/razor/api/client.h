@@ -11,6 +11,7 @@
 
 // Errors in users' code name these, and every file on the way to them: so the way is short.
 // clang-format off
+#include <concepts>
 #include <memory>
 
 #include "razor/runtime/coroutine.h"
@@ -114,7 +115,8 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
 
   /// A client for what the handler with this `context` calls on its caller's behalf: its calls end at the caller's deadline at the
   /// latest, where that is known.
-  Client with(const CallContext& context) const {
+  template <std::same_as<CallContext> Context>  // so that `with({...})` are options
+  Client with(const Context& context) const {
     detail::StubTarget target = *target_;
     target.options.deadline = std::min(target.options.deadline, context.deadline().value_or(base::TimePoint::max()));
     return Client(std::move(target));
