@@ -146,17 +146,29 @@ TEST_F(CallPolicyTest, AFailureOfTheServerIsRetriedOnlyWithATokenThatIsThereNow)
   EXPECT_EQ(lost().kind, Do::retry) << "without a response it waits for the budget";
 }
 
-TEST_F(CallPolicyTest, AServerThatClosesIsLeftAtOnceAndWithoutAToken) {
-  config_.pool.retry.budget_burst = 0;
-  config_.pool.retry.budget_percent = 0;
-  for (std::uint32_t i = 0; i < config_.pool.retry.limit; ++i) {
+// It did not run, so it is no try; but servers that all close are not asked without a pause.
+TEST_F(CallPolicyTest, AServerThatClosesIsLeftAtOnceAndAnotherAfterABackOff) {
+  for (std::uint32_t i = 0; i < 3 * config_.pool.retry.limit; ++i) {
     const Decision decision = drains();
     EXPECT_EQ(decision.kind, Do::move) << i << ": though it is not idempotent";
-    EXPECT_EQ(decision.delay, std::nullopt);
+    EXPECT_EQ(decision.delay.has_value(), i > 0);
     EXPECT_EQ(call_.avoid, kHere);
     EXPECT_EQ(call_.ran, Ran::no);
+    EXPECT_EQ(call_.attempts, 0u);
   }
-  EXPECT_EQ(drains().kind, Do::answer) << "servers that all refuse are not asked for ever";
+}
+
+// A server whose clock is fast refuses a call that has time left: its caller hears that the time is over only when it is.
+TEST_F(CallPolicyTest, ACallThatIsTooLateForAServerOnlyIsAskedForAgainUntilItsDeadline) {
+  const AttemptOutcome too_late{.kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_expired = true};
+  const Decision decision = after(too_late);
+  EXPECT_EQ(decision.kind, Do::move);
+  ASSERT_TRUE(decision.delay);
+  EXPECT_LE(*decision.delay, config_.pool.retry.backoff_min);
+  now_ = call_.deadline - 1ns;
+  EXPECT_EQ(after(too_late).delay, std::optional<Duration>(1ns));
+  now_ = call_.deadline;
+  EXPECT_EQ(after(too_late).kind, Do::answer);
 }
 
 TEST_F(CallPolicyTest, AServerThatClosesIsNotLeftBehindTheDeadlineOrInAPoolThatHasEnded) {
@@ -294,6 +306,7 @@ struct History {
   };
   std::vector<Ended> ended;
   int in_flight = 0;
+  int refusals = 0;  // by servers that close
   int tokens = 0;  // that were spent on its next attempts
   bool last_was_cut_off = false;
   bool has_token = false;
@@ -367,6 +380,7 @@ struct PolicyAndModel {
       if (one_in(4)) outcome.ran = Ran::yes;
       outcome.is_refusal = one_in(2);
       outcome.is_draining = outcome.is_refusal && one_in(2);
+      outcome.is_expired = outcome.is_refusal && !outcome.is_draining && one_in(3);
       outcome.no_retry = one_in(6);
       outcome.retry_after = pick_of<Duration>({0ms, 0ms, 5ms, 50ms, 1h});
     }
@@ -394,8 +408,11 @@ struct PolicyAndModel {
       const bool was_refused = outcome.is_refusal && outcome.ran == Ran::no;
       if (outcome.no_retry || !(call.idempotent || was_refused)) return {Do::answer};
       if (outcome.other_in_flight) return {Do::wait};
+      if (was_refused && (outcome.is_draining || outcome.is_expired) && !is_over) {
+        if (outcome.is_draining && history.refusals++ == 0) return {Do::move};
+        return {Do::move, std::min(next_delay(), call.deadline - now)};
+      }
       if (!may_attempt()) return {Do::answer};
-      if (was_refused && outcome.is_draining && !is_over) return {Do::move};
       const Duration delay = std::max(next_delay(), outcome.retry_after);
       if (is_over || !fits(delay) || !budget->take(now)) return {Do::answer};
       history.has_token = true;
@@ -438,7 +455,8 @@ struct PolicyAndModel {
     }
     if (ends) return new_call();
     --history.in_flight;
-    history.ended.push_back({outcome.kind, outcome.ran});
+    const bool has_moved = decision.kind == Do::move;
+    history.ended.push_back({has_moved ? Did::failure : outcome.kind, has_moved ? Ran::no : outcome.ran});
     const bool is_left = outcome.kind == Did::server_failure || decision.delay;
     if (decision.kind == Do::retry || (decision.kind == Do::move && is_left)) RC_ASSERT(call.avoid == outcome.from);
     if (decision.kind == Do::redirect) {
@@ -488,7 +506,7 @@ struct PolicyAndModel {
     RC_ASSERT(call.has_token == history.has_token);
     RC_ASSERT(call.was_cut_off == history.last_was_cut_off);
     RC_ASSERT(policy->tokens(now) == budget->tokens(now));
-    // At most the limit is sent beyond the first attempt, of those that may have run or were refused; a call that must run once,
+    // At most the limit is sent beyond the first attempt, of those that may have run or were overloaded; a call that must run once,
     // may have run in one only.
     RC_ASSERT(call.attempts <= config.pool.retry.limit + 1);
     if (!call.idempotent) RC_ASSERT(history.may_have_run() <= 1);

@@ -6,7 +6,7 @@
 //   response: a result              -> the caller gets it, and the policy is not asked
 //   response: the server failed     -> retry, if idempotent, or refused for certain, within limit, budget and deadline; else the
 //                                      caller gets it
-//   response: it refused: it closes -> move, within limit and deadline
+//   response: it refused for certain, since it closes, or the call is too late for it -> move, within the deadline
 //   response: "ask there instead"   -> redirect, at once or after a back-off; else the caller gets it
 //   failure, did not run            -> move; after a back-off if the connection ended while it was being sent
 //   failure, may have run           -> retry, if idempotent, within limit and deadline (the budget is awaited); else fail
