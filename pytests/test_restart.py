@@ -27,8 +27,8 @@ from razor_testing.waiting import wait_until
 
 SLEEP, ADD = wire.method("sleep_ms"), wire.method("add")
 SLOW_MS = 400
-# Which calls survive every restart: how their pool speaks, and whether they may run twice. With plain version 1 a server cannot say that
-# it closes before it stops answering: calls that are on their way then may be lost, and say "maybe".
+# Which calls survive every restart: how their pool speaks, and whether they may run twice. With plain version 1 a server
+# cannot say that it closes before it stops answering: calls that are on their way then may be lost, and say "maybe".
 SURVIVING = [("off", True), ("auto", False)]
 ROUNDS, LONG_ROUNDS = 2, 20
 READY_TIMEOUT = 0.5

@@ -36,7 +36,10 @@ struct SearchImpl final : Search {
     // What it calls for its caller ends with its caller's time.
     const auto found = co_await store.with(context).get(text);
     // A long work looks now and then whether somebody still waits for it.
-    for (int page = 0; page < 1000 && !context.cancelled(); ++page) co_await runtime.clock().sleep_for(10ms);
+    for (int page = 0; page < 1000; ++page) {
+      if (context.cancelled()) break;
+      co_await runtime.clock().sleep_for(10ms);
+    }
     std::printf("find stops: %s\n", context.cancelled() ? "nobody waits for it" : "it is done");
     co_return *found;
   }
