@@ -29,23 +29,23 @@ struct Search {
 };
 
 struct SearchImpl final : Search {
-  SearchImpl(razor::Runtime& its_runtime, razor::Client<Store> its_store) : runtime(its_runtime), store(its_store) {}
+  SearchImpl(razor::Runtime& runtime, razor::Client<Store> store) : runtime_(runtime), store_(store) {}
 
   razor::Call<std::string> find(std::string text) override {
     const razor::CallContext context = co_await razor::context();
     // What it calls for its caller ends with its caller's time.
-    const auto found = co_await store.with(context).get(text);
+    const auto found = co_await store_.with(context).get(text);
     // A long work looks now and then whether somebody still waits for it.
     for (int page = 0; page < 1000; ++page) {
       if (context.cancelled()) break;
-      co_await runtime.clock().sleep_for(10ms);
+      co_await runtime_.clock().sleep_for(10ms);
     }
     std::printf("find stops: %s\n", context.cancelled() ? "nobody waits for it" : "it is done");
     co_return *found;
   }
   razor::Call<int> count(std::string) override {
     const Guard guard;
-    co_await runtime.clock().sleep_for(1h);
+    co_await runtime_.clock().sleep_for(1h);
     co_return 1;
   }
 // [/quote]
@@ -54,8 +54,8 @@ struct SearchImpl final : Search {
   struct Guard {
     ~Guard() { std::printf("count is gone\n"); }
   };
-  razor::Runtime& runtime;
-  razor::Client<Store> store;
+  razor::Runtime& runtime_;
+  razor::Client<Store> store_;
 };
 
 razor::Task<void> talk(razor::Runtime& runtime, razor::Address address) {
