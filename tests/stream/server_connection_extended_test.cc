@@ -388,6 +388,29 @@ TEST(ServerConnectionExtended, FailuresSayForCertainWhetherTheCallRan) {
   expect_refused(answers[1], 3, 1, kRanNo);
 }
 
+// The block stands in front of the action, and takes part in no other length.
+TEST(ServerConnectionExtended, RecordsThatItDoesNotKnowAreSkippedUnlessTheyMustBeUnderstood) {
+  Served one;
+  greet(one);
+  const auto with_block = [](wire::Seq seq, std::string_view block) {
+    test::RequestBytes frame;
+    frame.format = 0x40;
+    frame.action = 5;
+    frame.seq = seq;
+    frame.client_id = test::kNoLeft | static_cast<std::uint64_t>(block.size()) << 48;
+    frame.body = base::to_bytes(base::as_bytes(block));
+    return frame.bytes();
+  };
+  using namespace std::string_view_literals;
+  (void)one.receive(test::joined(with_block(2, "\x10\0\x02\0ab"sv), with_block(3, "\x90\0\x02\0ab"sv)));
+  (void)one.receive(test::joined(with_block(4, "\x10\0\x09\0ab"sv), test::worded(5)));
+  EXPECT_EQ(one.handler.seqs, (std::vector<wire::Seq>{2, 5}));
+  const auto answers = one.take();
+  ASSERT_EQ(answers.size(), 2u);
+  expect_refused(answers[0], 3, 11, kRanNo);
+  expect_refused(answers[1], 4, 3, kRanNo);
+}
+
 // --- Leaving ---------------------------------------------------------------------------------------------------------
 
 TEST(ServerConnectionExtended, APeerIsAskedToLeaveAndServedUntilItDoes) {

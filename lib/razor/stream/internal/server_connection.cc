@@ -6,6 +6,7 @@
 #include "razor/stream/internal/own_hello.h"
 #include "razor/wire/call_word.h"
 #include "razor/wire/control_frame.h"
+#include "razor/wire/extension.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
@@ -142,6 +143,8 @@ void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Ve
     ++server_.stats.refused;
     return answer_failed(frame.head.seq, Failure(Errc::invalid_version, Ran::no));
   }
+  if (!frame.extension.empty() && !takes_extension(frame)) [[unlikely]]
+    return;
   const wire::WireFormat* format = nullptr;
   if (frame.head.format_id() != 0) [[unlikely]] {
     takes_details_ = true;
@@ -149,6 +152,27 @@ void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Ve
     if (format == nullptr) return answer_unknown_format(frame);
   }
   dispatch(frame, format);
+}
+
+// What this server does not use, it does not keep; but it reads all of it. False: it does not understand it, which it has answered.
+bool ServerConnection::takes_extension(const wire::RequestFrame& frame) {
+  wire::Extension extension;
+  wire::ExtensionFault fault = wire::ExtensionFault::none;
+  if (!base::catching_bad_alloc([&] { fault = wire::decode_extension(frame.extension, extension); })) {
+    answer_failed(frame.head.seq, Failure(Errc::overloaded, Ran::no));
+    return false;
+  }
+  switch (fault) {
+    case wire::ExtensionFault::none: return true;
+    case wire::ExtensionFault::malformed:
+      answer_failed(frame.head.seq, Failure(Errc::decode, Ran::no, "its extension block is malformed"));
+      return false;
+    case wire::ExtensionFault::not_understood:
+      answer_failed(frame.head.seq,
+                    Failure(Errc::unsupported, Ran::no, "a record of its extension block is not known here"));
+      return false;
+  }
+  return false;
 }
 
 void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::WireFormat* format) {

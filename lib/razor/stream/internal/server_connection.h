@@ -147,6 +147,7 @@ class ServerConnection {
   [[gnu::cold]] void on_broken_order(wire::Seq seq, std::string_view what);
   [[gnu::cold]] void answer_expired(wire::Seq seq);
   bool note_call(const wire::RequestFrame& frame);
+  [[gnu::cold]] bool takes_extension(const wire::RequestFrame& frame);
   ResponseWriter::FailureForm failure_form() const;
   void release_pongs(wire::Seq answered);
   [[gnu::cold]] void answer_unknown_format(const wire::RequestFrame& frame);
