@@ -119,8 +119,10 @@ std::string demangled(const char* name) {
   return out;
 }
 
+// Also what a sanitizer has in the place of a function of the C library.
 bool is_plumbing(std::string_view name) {
-  for (const std::string_view begin : {"razor::runtime::", "razor::base::", "std::", "void std::", "bool std::"}) {
+  for (const std::string_view begin :
+       {"razor::runtime::", "razor::base::", "std::", "void std::", "bool std::", "___interceptor_", "__interceptor_"}) {
     if (name.starts_with(begin)) return true;
   }
   return false;
