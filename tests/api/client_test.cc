@@ -156,10 +156,7 @@ TEST_F(ClientTest, CompletesByACallbackInsteadOfACoroutine) {
     ended.set();
   });
   EXPECT_TRUE(seen.empty()) << "never inside the call";
-  struct Wait {
-    static Task<void> on(Event& event) { co_await event.wait(); }
-  };
-  run(Wait::on(ended));
+  run(runtime::until_set(ended));
   EXPECT_EQ(seen, (std::vector<std::string>{"division by zero", "3"}));
 }
 

@@ -13,6 +13,7 @@ class CallKnowledge : public ExtendedTest {
     std::optional<Reply<T, E>> reply;
     base::TimePoint at;
   };
+  static Task<void> wait_for(ClientCall<bool, api::NoError> call) { (void)co_await std::move(call); }
   // A completion that notes the reply.
   template <class T>
   auto note(Ended<T>& ended) {
@@ -56,11 +57,8 @@ TEST_F(CallKnowledge, AHandlerHearsThatItsCallWasDropped) {
   base::TimePoint dropped_at;
   {
     std::optional<ClientCall<bool, api::NoError>> call(client().watched(10'000));
-    struct Waiting {
-      static Task<void> on(ClientCall<bool, api::NoError> awaited) { (void)co_await std::move(awaited); }
-    };
     runtime::TaskScope scope(runtime().executor());
-    scope.run_inline("caller", Waiting::on(*std::move(call)));
+    scope.run_inline("caller", wait_for(*std::move(call)));
     world.run_for(100ms);
     EXPECT_EQ(servers[0].notes.begun, 1);
     EXPECT_FALSE(servers[0].notes.heard_at);
@@ -87,11 +85,8 @@ TEST_F(CallKnowledge, ACancellableHandlerIsDestroyedAndItsCallAnsweredOnce) {
   EXPECT_EQ(stats().responses_repeated, 0u);
 
   std::optional<ClientCall<bool, api::NoError>> dropped(client().ended(10'000));
-  struct Waiting {
-    static Task<void> on(ClientCall<bool, api::NoError> awaited) { (void)co_await std::move(awaited); }
-  };
   runtime::TaskScope scope(runtime().executor());
-  scope.run_inline("caller", Waiting::on(*std::move(dropped)));
+  scope.run_inline("caller", wait_for(*std::move(dropped)));
   world.run_for(50ms);
   EXPECT_EQ(servers[0].notes.destroyed, 1);
   scope.cancel();
@@ -167,8 +162,7 @@ TEST_F(CallKnowledge, FailuresSayForCertainWhetherTheCallRan) {
 
 TEST_F(CallKnowledge, WhoRequiresItCallsNoPlainServer) {
   servers[0].config.hello = HelloMode::off;
-  servers[0].host.kill();
-  servers[0].host.start_again();
+  servers[0].restart();
   config.pool.stream.hello = HelloMode::required;
   Ended<int> call;
   client({.timeout = 2s}).work.start(note(call), 1);
@@ -181,8 +175,7 @@ TEST_F(CallKnowledge, WhoRequiresItCallsNoPlainServer) {
 
 TEST_F(CallKnowledge, AServerThatRequiresItRefusesPlainCallers) {
   servers[0].config.hello = HelloMode::required;
-  servers[0].host.kill();
-  servers[0].host.start_again();
+  servers[0].restart();
   config.pool.stream.hello = HelloMode::off;
   Ended<int> plain;
   client({.timeout = 2s}).work.start(note(plain), 1);

@@ -68,8 +68,7 @@ TEST_F(DrainTest, HandlersCanSeeIt) {
 TEST_F(DrainTest, OldConnectionsAreRenewedWithoutALostCall) {
   for (PatientServer& server : servers) {
     server.config.max_connection_age = 1s;
-    server.host.kill();
-    server.host.start_again();
+    server.restart();
   }
   Load load;
   runtime::TaskScope callers(runtime().executor());

@@ -65,6 +65,11 @@ class PatientServer {
   PatientServer(const PatientServer&) = delete;
 
   Address address() const { return host.address(kPatientPort); }
+  /// The process ends at once, and a new one serves with `config`.
+  void restart() {
+    host.kill();
+    host.start_again();
+  }
   /// Gracefully, within `limit`; then the process ends.
   void close(base::Duration limit) { close_within = limit; }
 

@@ -163,8 +163,6 @@ Task<void> stop_on_signal(AsioRuntime& runtime, Event& stop) {
   stop.set();
 }
 
-Task<void> wait_for(Event& event) { co_await event.wait(); }
-
 // A line for each address. Nothing, and a line on stderr, when it cannot be read or is wrong.
 std::optional<std::vector<Address>> read_addresses(const std::string& path) {
   std::ifstream file(path);
@@ -217,13 +215,13 @@ Task<int> run(AsioRuntime& runtime, const LoadOptions& options, std::vector<Addr
   base::TimePoint counted_from = begun;
   Before before;
   const auto stopped_early =
-      co_await runtime::with_deadline(clock, begun + std::min<base::Duration>(total / 10, 500ms), wait_for(stop));
+      co_await runtime::with_deadline(clock, begun + std::min<base::Duration>(total / 10, 500ms), runtime::until_set(stop));
   if (!stopped_early) {
     load.counters.latencies.clear();
     before = {load.counters.calls, load.counters.ended(), cpu_seconds()};
     counted_from = clock.now();
   }
-  (void)co_await runtime::with_deadline(clock, begun + total, wait_for(stop));
+  (void)co_await runtime::with_deadline(clock, begun + total, runtime::until_set(stop));
   nlohmann::json report = report_of(load.counters, before, seconds_of(clock.now() - counted_from));
 
   load.stopping = true;

@@ -40,8 +40,6 @@ std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-Task<void> wait_for(Event& event) { co_await event.wait(); }
-
 }  // namespace
 
 PoolLoad::PoolLoad(Load& load, std::vector<Address> addresses)
@@ -110,7 +108,7 @@ Task<void> PoolLoad::close(Event& hurry) {
   load_.idle.reset();
   if (load_.under_way > 0) {
     runtime::Clock& clock = load_.runtime.clock();
-    (void)co_await runtime::with_deadline(clock, clock.now() + kCountLimit, wait_for(load_.idle));
+    (void)co_await runtime::with_deadline(clock, clock.now() + kCountLimit, runtime::until_set(load_.idle));
   }
 }
 

@@ -50,9 +50,9 @@ class CallPolicyTest : public testing::Test {
   Decision failed_at_server() { return after({.kind = Did::server_failure, .from = kHere, .ran = Ran::maybe}); }
   // It took no call just now, and says so for certain.
   Decision refused(Duration retry_after = 0ms) {
-    return after({.kind = Did::server_failure, .from = kHere, .is_refusal = true, .retry_after = retry_after});
+    return after({.kind = Did::server_failure, .from = kHere, .refusal = Refusal::overloaded, .retry_after = retry_after});
   }
-  Decision drains() { return after({.kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_draining = true}); }
+  Decision drains() { return after({.kind = Did::server_failure, .from = kHere, .refusal = Refusal::draining}); }
   Decision redirected(AddressId named = kNoAddress) { return after({.kind = Did::redirect, .from = kHere, .named = named}); }
 
   void SetUp() override { call_.deadline = now_ + 1min; }
@@ -160,7 +160,7 @@ TEST_F(CallPolicyTest, AServerThatClosesIsLeftAtOnceAndAnotherAfterABackOff) {
 
 // A server whose clock is fast refuses a call that has time left: its caller hears that the time is over only when it is.
 TEST_F(CallPolicyTest, ACallThatIsTooLateForAServerOnlyIsAskedForAgainUntilItsDeadline) {
-  const AttemptOutcome too_late{.kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_expired = true};
+  const AttemptOutcome too_late{.kind = Did::server_failure, .from = kHere, .refusal = Refusal::expired};
   const Decision decision = after(too_late);
   EXPECT_EQ(decision.kind, Do::move);
   ASSERT_TRUE(decision.delay);
@@ -204,8 +204,7 @@ TEST_F(CallPolicyTest, ARefusalThatLastsLongerThanTheCallIsItsAnswer) {
 }
 
 TEST_F(CallPolicyTest, ARefusalIsOneOnlyIfTheCallCertainlyDidNotRun) {
-  AttemptOutcome outcome{
-      .kind = Did::server_failure, .from = kHere, .ran = Ran::maybe, .is_refusal = true, .is_draining = true};
+  AttemptOutcome outcome{.kind = Did::server_failure, .from = kHere, .ran = Ran::maybe, .refusal = Refusal::draining};
   EXPECT_EQ(after(outcome).kind, Do::answer);
   outcome.ran = Ran::yes;
   EXPECT_EQ(after(outcome).kind, Do::answer);
@@ -218,10 +217,9 @@ TEST_F(CallPolicyTest, ARefusalIsOneOnlyIfTheCallCertainlyDidNotRun) {
 
 TEST_F(CallPolicyTest, AServerThatSaysSoIsTheLastThatIsAsked) {
   call_.idempotent = true;
-  AttemptOutcome outcome{
-      .kind = Did::server_failure, .from = kHere, .is_refusal = true, .is_draining = true, .no_retry = true};
+  AttemptOutcome outcome{.kind = Did::server_failure, .from = kHere, .refusal = Refusal::draining, .no_retry = true};
   EXPECT_EQ(after(outcome).kind, Do::answer);
-  outcome.is_refusal = outcome.is_draining = false;
+  outcome.refusal = Refusal::none;
   outcome.ran = Ran::maybe;
   EXPECT_EQ(after(outcome).kind, Do::answer);
 }
@@ -378,9 +376,7 @@ struct PolicyAndModel {
     outcome.ran = pick_of({Ran::no, Ran::maybe});
     if (outcome.kind == Did::server_failure) {
       if (one_in(4)) outcome.ran = Ran::yes;
-      outcome.is_refusal = one_in(2);
-      outcome.is_draining = outcome.is_refusal && one_in(2);
-      outcome.is_expired = outcome.is_refusal && !outcome.is_draining && one_in(3);
+      outcome.refusal = pick_of({Refusal::none, Refusal::none, Refusal::overloaded, Refusal::draining, Refusal::expired});
       outcome.no_retry = one_in(6);
       outcome.retry_after = pick_of<Duration>({0ms, 0ms, 5ms, 50ms, 1h});
     }
@@ -405,11 +401,11 @@ struct PolicyAndModel {
       return {Do::redirect, delay};
     }
     if (outcome.kind == Did::server_failure) {
-      const bool was_refused = outcome.is_refusal && outcome.ran == Ran::no;
+      const bool was_refused = outcome.refusal != Refusal::none && outcome.ran == Ran::no;
       if (outcome.no_retry || !(call.idempotent || was_refused)) return {Do::answer};
       if (outcome.other_in_flight) return {Do::wait};
-      if (was_refused && (outcome.is_draining || outcome.is_expired) && !is_over) {
-        if (outcome.is_draining && history.refusals++ == 0) return {Do::move};
+      if (was_refused && outcome.refusal != Refusal::overloaded && !is_over) {
+        if (outcome.refusal == Refusal::draining && history.refusals++ == 0) return {Do::move};
         return {Do::move, std::min(next_delay(), call.deadline - now)};
       }
       if (!may_attempt()) return {Do::answer};

@@ -21,8 +21,6 @@ struct ReferenceClient::Waiting {
 
 namespace {
 
-Task<void> until_set(runtime::Event& event) { co_await event.wait(); }
-
 ReferenceReply reply_of(const SeenAnswer& answer) {
   switch (answer.flag) {
     case 0: return {ReferenceReply::Kind::value, bytes_of(answer.msg)};
@@ -59,7 +57,7 @@ Task<ReferenceReply> ReferenceClient::call(std::string action, base::Bytes messa
   waiting_.emplace(seq, &waiting);
   put(named_request(seq, action, base::as_text(message)));
   runtime::Clock& clock = runtime_.clock();
-  (void)co_await runtime::with_deadline(clock, clock.now() + kTimeout, until_set(waiting.ended));
+  (void)co_await runtime::with_deadline(clock, clock.now() + kTimeout, runtime::until_set(waiting.ended));
   waiting_.erase(seq);
   if (!waiting.reply) co_return ReferenceReply(ReferenceReply::Kind::timeout, {});
   co_return *std::move(waiting.reply);

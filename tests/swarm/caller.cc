@@ -71,8 +71,6 @@ struct Abandonment {
   std::uint64_t id;
 };
 
-runtime::Task<void> until_set(runtime::Event& event) { co_await event.wait(); }
-
 template <class Call>
 runtime::Task<void> abandon(runtime::Clock& clock, faults::Ledger& ledger, std::uint64_t id, Call call,
                             base::Duration after) {
@@ -201,7 +199,7 @@ runtime::Task<void> SwarmCaller::make_calls(Runtime& runtime, stream::Channel& c
     for (std::uint64_t i = 0; i < count && !resting_; ++i) make_call(runtime, channel, random, under_way, impatient);
     changed_->reset();
     const base::Duration pause = random.between(0ns, scene_.settings.pause);
-    (void)co_await runtime::with_deadline(clock, clock.now() + pause, until_set(*changed_));
+    (void)co_await runtime::with_deadline(clock, clock.now() + pause, runtime::until_set(*changed_));
   }
   while (stopping_ && !closing_ && under_way->count > 0) {
     under_way->one_ended.reset();

@@ -45,7 +45,7 @@ TEST(ClientControl, IsThatOfTheProtocol) {
             "0102030405060708"
             "00000000"
             "00000000");
-  EXPECT_EQ(head_in_hex(prompt_ping_head(9, 3)),
+  EXPECT_EQ(head_in_hex(ping_head(9, 3)),
             "254d0185"
             "00000000"
             "0300000000000000"
@@ -56,7 +56,7 @@ TEST(ClientControl, IsThatOfTheProtocol) {
 
 // A peer of plain version 1 looks at the action and the message only.
 TEST(ClientControl, IsAPingToAPlainPeer) {
-  for (const RequestHead& head : {hello_head(1, 1024), cancel_head(5), drained_head(5), prompt_ping_head(9, 3)}) {
+  for (const RequestHead& head : {hello_head(1, 1024), cancel_head(5), drained_head(5), ping_head(9, 3)}) {
     EXPECT_TRUE(head.is_ping()) << head_in_hex(head);
     EXPECT_FALSE(head.has_call_word()) << head_in_hex(head);
     EXPECT_EQ(head.check({}), HeadFault::none) << head_in_hex(head);

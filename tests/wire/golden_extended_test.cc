@@ -173,7 +173,7 @@ const std::map<std::string, GoldenFrame<RequestFrame>>& requests() {
       {"call_with_all", extended_call({6, word_of(2s, 0, kBackground), kOneTwo, 0, with_all(), "blob"})},
       {"cancel", control(cancel_head(2), ControlKind::cancel)},
       {"drained", control(drained_head(7), ControlKind::drained)},
-      {"prompt_ping", control(prompt_ping_head(0, 8), ControlKind::prompt_ping)},
+      {"prompt_ping", control(ping_head(0, 8), ControlKind::prompt_ping)},
   };
   return all;
 }

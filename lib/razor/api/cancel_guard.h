@@ -9,7 +9,7 @@ namespace razor::api::detail {
 
 class CancelGuard final : private stream::CancelListener, private runtime::Runnable, private runtime::Timer {
  public:
-  /// What has the handler's coroutine. `stop` destroys it, and the guard with it.
+  /// The owner of a handler's coroutine. `stop` destroys the coroutine, and the guard with it.
   class Handler {
    public:
     virtual void stop() = 0;

@@ -13,8 +13,9 @@ const runtime::Address& CallContext::peer() const {
 }
 
 std::optional<base::TimePoint> CallContext::deadline() const {
-  if (responder_ == nullptr || responder_->deadline() == base::TimePoint::max()) return std::nullopt;
-  return responder_->deadline();
+  const base::TimePoint deadline = responder_ != nullptr ? responder_->deadline() : base::TimePoint::max();
+  if (deadline == base::TimePoint::max()) return std::nullopt;
+  return deadline;
 }
 
 namespace {
@@ -25,8 +26,6 @@ class CancelEvent final : public stream::CancelListener {
   void on_cancelled() override { event.set(); }
   runtime::Event event;
 };
-
-runtime::Task<void> wait_for(runtime::Event& event) { co_await event.wait(); }
 
 runtime::Task<void> cancellation_of(const stream::Responder* responder) {
   if (responder == nullptr) {
@@ -40,7 +39,8 @@ runtime::Task<void> cancellation_of(const stream::Responder* responder) {
   runtime::Runtime& runtime = responder->runtime();
   CancelEvent cancelled(runtime.executor());
   responder->listen(cancelled);
-  const auto ended = co_await runtime::with_deadline(runtime.clock(), responder->stop_at(), wait_for(cancelled.event));
+  const auto ended =
+      co_await runtime::with_deadline(runtime.clock(), responder->stop_at(), runtime::until_set(cancelled.event));
   (void)ended;  // by its time, or before
 }
 

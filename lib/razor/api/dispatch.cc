@@ -42,10 +42,9 @@ void ServiceDispatch::refuse(const stream::Request& request, stream::Responder r
   const std::string_view name = request.action.name();
   if (name.find('.') == name.npos) {
     if (fallback_ != nullptr) return fallback_->dispatch(request, std::move(respond));
-    return respond.fail(stream::Failure(base::Errc::decode, base::Ran::no));
+    return respond.fail(base::Errc::decode);
   }
-  respond.fail(
-      stream::Failure(names_a_service(name) ? base::Errc::method_not_found : base::Errc::service_not_found, base::Ran::no));
+  respond.fail(names_a_service(name) ? base::Errc::method_not_found : base::Errc::service_not_found);
 }
 
 // The reference takes what stands before the first dot for the service. Between two of ours services may have dots in their

@@ -47,6 +47,9 @@ class Event {
   bool is_set_ = false;
 };
 
+/// For `with_deadline` and others that take a Task: ends when `event`, which outlives it, is set.
+inline Task<void> until_set(Event& event) { co_await event.wait(); }
+
 }  // namespace razor::runtime
 
 namespace razor {

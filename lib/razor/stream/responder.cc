@@ -27,16 +27,15 @@ void Responder::fail(std::uint32_t number) {
   outlet_->commit_number(seq_, number);
 }
 
-void Responder::fail(base::Errc errc) {
+void Responder::fail(const Failure& failure) {
   begin();
-  end_failed(errc);
+  end_failed(failure);
 }
 
 void Responder::fail_undecodable(std::string_view method, std::string_view why) {
   (void)base::catching_bad_alloc(
       [&] { outlet_->note_undecodable(method, wire::printable(why)); });  // it may quote the message
-  begin();
-  end_failed(Failure(base::Errc::decode, base::Ran::no, why));
+  fail(Failure(base::Errc::decode, base::Ran::no, why));
 }
 
 void Responder::fail_thrown(std::string_view method, const std::exception_ptr& exception) {
@@ -59,11 +58,6 @@ void Responder::end_error_bytes() {
 void Responder::end_failed(const Failure& failure) {
   if (!take_turn()) return outlet_->abandon();
   outlet_->refuse(seq_, failure);
-}
-
-void Responder::fail(const Failure& failure) {
-  begin();
-  end_failed(failure);
 }
 
 base::TimePoint Responder::deadline() const { return outlet_->deadline(seq_); }

@@ -35,11 +35,11 @@ class ResponseOutlet : public base::RefCounted {
   virtual void note_repeated_response() = 0;
   virtual bool is_open() const = 0;
   /// As in ServerConnection.
-  virtual base::TimePoint deadline(wire::Seq) const { return base::TimePoint::max(); }
-  virtual base::TimePoint stop_at(wire::Seq) const { return base::TimePoint::max(); }
-  virtual bool is_cancelled(wire::Seq) const { return !is_open(); }
-  virtual void listen(wire::Seq, CancelListener&) {}
-  virtual bool is_draining() const { return false; }
+  virtual base::TimePoint deadline(wire::Seq seq) const = 0;
+  virtual base::TimePoint stop_at(wire::Seq seq) const = 0;
+  virtual bool is_cancelled(wire::Seq seq) const = 0;
+  virtual void listen(wire::Seq seq, CancelListener& listener) = 0;
+  virtual bool is_draining() const = 0;
   virtual const runtime::Address& peer() const = 0;
   virtual runtime::Runtime& runtime() const = 0;
   virtual runtime::TaskScope& handlers() const = 0;
@@ -79,8 +79,8 @@ class Responder {
   /// … or bytes (a text; what is encoded in `format()`).
   void fail_bytes(base::ByteView error);
   /// A failure of the framework.
-  void fail(base::Errc errc);
   void fail(const Failure& failure);
+  void fail(base::Errc errc) { fail(Failure(errc)); }
 
   /// The handler of `method` threw: logged, counted, and answered rpc_internal_err.
   void fail_thrown(std::string_view method, const std::exception_ptr& exception);

@@ -4,9 +4,11 @@
 // seq 0, which such a peer skips. All but pings are sent only where the hello of both ends says so.
 // Source: protocol.md, "Ping", "Control frames".
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
+#include "razor/base/time.h"
 #include "razor/wire/frame.h"
 
 namespace razor::wire {
@@ -43,10 +45,10 @@ inline std::optional<ControlKind> control_kind(const RequestHead& head) {
   }
 }
 
-/// The head of a ping that this end sends.
-inline RequestHead prompt_ping_head(std::uint64_t client_id, Seq seq) {
+/// The head of a ping that this end sends: a prompt one, unless `format` is 0.
+inline RequestHead ping_head(std::uint64_t client_id, Seq seq, std::uint8_t format = kPromptPingFormat) {
   RequestHead head;
-  head.format = kPromptPingFormat;
+  head.format = format;
   head.client_id = client_id;
   head.seq = seq;
   return head;
@@ -97,6 +99,23 @@ struct ServerControl {
 
   bool operator==(const ServerControl&) const = default;
 };
+
+inline constexpr ServerControl drain_soon(ServerControl::Reason reason, base::Duration notice) {
+  ServerControl control;
+  control.kind = static_cast<std::uint8_t>(ServerControl::Kind::drain_soon);
+  control.reason = static_cast<std::uint8_t>(reason);
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(notice).count();
+  control.amount = static_cast<std::uint32_t>(std::min<std::int64_t>(milliseconds, 0xffff'ffff));
+  return control;
+}
+/// `last`: of the requests that are taken.
+inline constexpr ServerControl drain_now(ServerControl::Reason reason, Seq last) {
+  ServerControl control;
+  control.kind = static_cast<std::uint8_t>(ServerControl::Kind::drain_now);
+  control.reason = static_cast<std::uint8_t>(reason);
+  control.seq = last;
+  return control;
+}
 
 /// The whole frame.
 std::array<std::byte, kResponseHeadBytes + ServerControl::kBytes> control_response(const ServerControl& control);

@@ -199,8 +199,15 @@ bool CallDriver::redirected(Attempt& attempt, const wire::ResponseFrame& respons
 
 namespace {
 
-// Another address may take the call, or the same one later. A server whose clock or guess is wrong may say that its time is over.
-bool is_refusal(Errc errc) { return errc == Errc::draining || errc == Errc::overloaded || errc == Errc::deadline_exceeded; }
+Refusal refusal_of(Errc errc) {
+  switch (errc) {
+    case Errc::overloaded: return Refusal::overloaded;
+    case Errc::draining: return Refusal::draining;
+    case Errc::deadline_exceeded:
+      return Refusal::expired;  // its clock, or its guess of when the request was sent, may be wrong
+    default: return Refusal::none;
+  }
+}
 
 }  // namespace
 
@@ -211,9 +218,7 @@ bool CallDriver::retried(Attempt& attempt, const wire::AnsweredFailure& failure,
                                .from = endpoint.id(),
                                .ran = failure.ran,
                                .other_in_flight = call.first != nullptr && call.hedge != nullptr,
-                               .is_refusal = is_refusal(failure.errc),
-                               .is_expired = failure.errc == Errc::deadline_exceeded,
-                               .is_draining = failure.errc == Errc::draining,
+                               .refusal = refusal_of(failure.errc),
                                .no_retry = failure.no_retry,
                                .retry_after = failure.retry_after};
   const Decision decision = policy_.decide(call, outcome, view(), now);

@@ -35,15 +35,14 @@ Decision CallPolicy::decide(CallProgress& call, const AttemptOutcome& outcome, c
 // there now: whoever has a response does not wait for the budget.
 Decision CallPolicy::on_server_failure(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool,
                                        TimePoint now) {
-  const bool was_refused = outcome.ran == Ran::no && outcome.is_refusal;
+  const bool was_refused = outcome.ran == Ran::no && outcome.refusal != Refusal::none;
   if ((!call.idempotent && !was_refused) || outcome.no_retry) return {Decision::Kind::answer};
   if (outcome.other_in_flight) {
     call.ran = std::max(call.ran, outcome.ran);
     return {Decision::Kind::wait};  // the other attempt may do better
   }
-  // What did not run is no try.
-  if (was_refused && (outcome.is_draining || outcome.is_expired) && !pool.is_ended && pool.may_come_back &&
-      now < call.deadline) {
+  // A request that did not run does not count as an attempt.
+  if (was_refused && outcome.refusal != Refusal::overloaded && !pool.is_ended && pool.may_come_back && now < call.deadline) {
     return on_refused(call, outcome, now);
   }
   if (!retry_.may_attempt(call.attempts)) return {Decision::Kind::answer};
@@ -59,7 +58,7 @@ Decision CallPolicy::on_server_failure(CallProgress& call, const AttemptOutcome&
 Decision CallPolicy::on_refused(CallProgress& call, const AttemptOutcome& outcome, TimePoint now) {
   --call.attempts;
   call.avoid = outcome.from;
-  if (outcome.is_draining && call.refusals++ == 0) return {Decision::Kind::move};
+  if (outcome.refusal == Refusal::draining && call.refusals++ == 0) return {Decision::Kind::move};
   return {Decision::Kind::move, std::min(next_delay(call), call.deadline - now)};
 }
 

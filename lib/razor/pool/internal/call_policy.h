@@ -22,6 +22,14 @@
 
 namespace razor::pool {
 
+/// Why a server takes no call just now. Another address may, or the same one later.
+enum class Refusal : std::uint8_t {
+  none,  ///< it has taken it, or never will
+  overloaded,
+  draining,  ///< it closes: another address may take the call at once
+  expired,  ///< by its clock the call's time is over
+};
+
 /// How an attempt of a call ended.
 struct AttemptOutcome {
   enum class Kind : std::uint8_t {
@@ -38,9 +46,7 @@ struct AttemptOutcome {
   AddressId named = kNoAddress;  ///< of `redirect`: the address to ask; kNoAddress: any other
   bool other_in_flight = false;  ///< another attempt of the call still is
   // Of `server_failure`:
-  bool is_refusal = false;  ///< the server took no call just now; another address, or the same one later, may
-  bool is_expired = false;  ///< … since by its clock the call's time is over
-  bool is_draining = false;  ///< … since it closes: another address may at once
+  Refusal refusal = Refusal::none;
   bool no_retry = false;  ///< it says that nobody is to be asked again
   base::Duration retry_after{};  ///< … or not before
 };

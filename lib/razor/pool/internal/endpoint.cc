@@ -65,20 +65,21 @@ void Endpoint::on_connection_over(Connection& connection) {
   const bool was_useless =
       connection.stream.stats().bytes_received == 0 && now - connection.idle_since < config_.pool.connect_timeout;
   if (connection.attempts > 0 || was_useless) {
-    why_ = connection.stream.end_reason();
-    health_.on_connection_lost(now);
-    note_ejection();
+    note_lost(connection, now);
   }
   owner_.on_endpoint_changed();
 }
 
-// Of a connection that was to end in peace: it had told nobody that it is over.
-void Endpoint::on_calls_lost(const Connection& connection, TimePoint now) {
-  if (!connection.stream.was_asked_to_leave() || !health_.is_healthy()) return;
+void Endpoint::note_lost(const Connection& connection, TimePoint now) {
   why_ = connection.stream.end_reason();
   stop_waiting_to_grow();
   health_.on_connection_lost(now);
   note_ejection();
+}
+
+// A connection that was to end in peace is over already, as far as `on_connection_over` knows.
+void Endpoint::on_calls_lost(const Connection& connection, TimePoint now) {
+  if (connection.stream.was_asked_to_leave() && health_.is_healthy()) note_lost(connection, now);
 }
 
 // Its process may serve other connections in other threads: one that was heard of lately, and owes responses, speaks for it.

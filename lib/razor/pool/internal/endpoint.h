@@ -102,6 +102,7 @@ class Endpoint {
   // Told by its connections.
   void on_room() { owner_.on_room(); }
   void on_connection_over(Connection& connection);
+  void note_lost(const Connection& connection, base::TimePoint now);
   void on_connection_silent(const Connection& connection);
   void on_connection_heard();
   void use_again(base::TimePoint now);

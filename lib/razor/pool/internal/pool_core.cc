@@ -118,11 +118,8 @@ runtime::Task<void> PoolCore::close(Ref<PoolCore> self, Duration limit) {
   self->check_use();
   if (self->is_open()) self->phase_ = Phase::draining;
   self->driver_.empty() ? self->drained_.set() : self->drained_.reset();
-  struct Drained {
-    static runtime::Task<void> wait(runtime::Event& drained) { co_await drained.wait(); }
-  };
   const TimePoint until = base::saturating_add(self->clock_.now(), limit);
-  const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
+  const auto drained = co_await runtime::with_deadline(self->clock_, until, runtime::until_set(self->drained_));
   self->terminate(drained ? "the pool is closed" : "the pool was closed before it was answered");
   // All calls that were in flight, and those that their completions submitted: a caller that goes on calling does not keep
   // this from returning.

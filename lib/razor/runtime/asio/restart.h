@@ -12,7 +12,8 @@
 // at the sockets, so none is refused. Until the successor says that it is ready, the predecessor accepts; then it closes its
 // servers gracefully and ends. A successor that ends, or is not ready in time, is killed, and nothing has changed.
 //
-// Sockets of systemd (LISTEN_FDS, "socket activation") are used too, and systemd is told of readiness (NOTIFY_SOCKET).
+// A process that systemd starts with listening sockets (LISTEN_FDS, "socket activation") uses them too, and tells systemd when it is
+// ready (NOTIFY_SOCKET).
 //
 // Which socket is used for which address: the one that is bound to the same address and port. 0.0.0.0:80 is that of
 // 0.0.0.0:80 only, and not that of 127.0.0.1:80 or [::]:80 (where systemd's ListenStream=80 listens); a Unix path is compared
@@ -49,7 +50,7 @@ struct RestartOptions {
 
 static_assert(std::is_trivially_copyable_v<RestartOptions>);
 
-/// One for a process. It outlives the making of the AsioRuntimes that are given it.
+/// A process has one Restart, which must live until the AsioRuntimes that are given it are made.
 ///
 /// Threads: as each member says.
 class Restart {
@@ -63,8 +64,9 @@ class Restart {
   /// Closes the sockets that nothing listens on.
   ~Restart();
 
-  /// What successors are started with: a program, by its path or looked up in PATH, and its arguments. By default the words of
-  /// this process, and its own program where the first word is no path (of a file that may be run). Before a hand-over.
+  /// Sets the command of successors: a program, by its path or looked up in PATH, and its arguments. The default command is that of
+  /// this process, with the path of its own program where the first word is no path of a file that may be run. Call it before a
+  /// hand-over.
   void set_command(std::vector<std::string> words) { command_ = std::move(words); }
 
   /// Whether a predecessor waits for `notify_ready`. Any thread.

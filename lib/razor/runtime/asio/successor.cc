@@ -14,7 +14,7 @@
 namespace razor::asio {
 namespace {
 
-// How long a child that has closed its socket may take to end, before it is killed; how often that is looked at.
+// A child that has closed its socket is killed unless it ends within kEndTimeMax; the parent looks every kEndPoll.
 constexpr base::Duration kEndTimeMax = std::chrono::seconds(1);
 constexpr base::Duration kEndPoll = std::chrono::milliseconds(5);
 

@@ -110,7 +110,7 @@ void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint n
   if (!writer_.is_valid(sizes) || exchange.has_no_time(now)) [[unlikely]]
     return refuse(exchange, refusal_of(exchange, sizes));
   if (!writer_.goes_out()) return enqueue(exchange, sizes, std::move(blob));
-  if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
+  note_time_left(exchange, now);
   if (!writer_.send(exchange, std::move(blob), sent_)) [[unlikely]]
     return refuse(exchange, base::out_of_memory(Ran::no));
   batch_has_call_ = batch_has_call_ || !writer_.is_ping();
@@ -174,7 +174,7 @@ void ClientConnection::start_queued(TimePoint now) {
     }
     const auto queued = queue_.take(exchange, Reason::room);
     // Its batch may not have ended yet: then its deadline is not reckoned, and only its timeout says how long it has.
-    if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
+    note_time_left(exchange, now);
     if (!writer_.send(exchange, *queued, sent_)) [[unlikely]] {
       fail(exchange, Reason::refused, base::out_of_memory(Ran::no));
       continue;

@@ -141,6 +141,10 @@ class ClientConnection {
   void leave(std::string why);
   void send_cancel(wire::Seq seq);
   void note_options(Exchange& exchange, const CallOptions& options);
+  // Its frame is written now.
+  void note_time_left(Exchange& exchange, base::TimePoint now) const {
+    if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
+  }
   void deliver(Exchange& exchange, const wire::ResponseFrame& frame);
   void on_faulty_head(const wire::ResponseHead& head);
   void note_bytes(base::TimePoint now);

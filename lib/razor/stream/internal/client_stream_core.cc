@@ -218,11 +218,8 @@ runtime::Task<void> ClientStreamCore::close(Ref<ClientStreamCore> self, base::Du
   self->check_use();
   self->connection_.drain("closed by its owner");
   self->obey();
-  struct Drained {
-    static runtime::Task<void> wait(runtime::Event& drained) { co_await drained.wait(); }
-  };
   const base::TimePoint until = base::saturating_add(self->clock_.now(), limit);
-  const auto drained = co_await runtime::with_deadline(self->clock_, until, Drained::wait(self->drained_));
+  const auto drained = co_await runtime::with_deadline(self->clock_, until, runtime::until_set(self->drained_));
   self->terminate(Errc::closed, drained ? "closed by its owner" : "closed by its owner before all responses had come");
   self->deliver_failures();
 }

@@ -45,9 +45,7 @@ bool RequestWriter::send(Exchange& exchange, Exchange::QueuedFrame& queued, Sent
 }
 
 bool RequestWriter::send_ping(SentCalls& sent) {
-  wire::RequestHead head = wire::prompt_ping_head(client_id_, sent.send_ping());
-  head.format = ping_format_;
-  return send_control(head);
+  return send_control(wire::ping_head(client_id_, sent.send_ping(), ping_format_));
 }
 
 wire::Seq RequestWriter::send_hello(base::ByteView hello, SentCalls& sent) {

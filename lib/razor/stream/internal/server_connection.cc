@@ -187,7 +187,7 @@ void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::Wir
   ServerStats& stats = server_.stats;
   ++stats.dispatched;
   stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
-  handler_.handle(frame, format, is_extended_ ? deadline_ : TimePoint::max());
+  handler_.handle(frame, format, deadline_);
 }
 
 // False: the hook refuses it, and it is answered.
@@ -551,25 +551,19 @@ ServerConnection::Overdue ServerConnection::check(TimePoint now) {
 // --- Ending ----------------------------------------------------------------------------------------------------------
 
 bool ServerConnection::leave(TimePoint now, base::Duration notice, wire::ServerControl::Reason reason) {
-  if (state() != State::serving || !is_extended_ || !hello_.has(wire::Feature::drain)) return false;
-  wire::ServerControl control;
-  control.kind = static_cast<std::uint8_t>(wire::ServerControl::Kind::drain_soon);
-  control.reason = static_cast<std::uint8_t>(reason);
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(notice).count();
-  control.amount = static_cast<std::uint32_t>(std::min<std::int64_t>(milliseconds, 0xffff'ffff));
-  if (!writer_.put_control(control)) return false;
+  if (state() != State::serving || !hello_.has(wire::Feature::drain)) return false;
+  if (!writer_.put_control(wire::drain_soon(reason, notice))) return false;
   drain_.begin_leaving(base::saturating_add(now, notice));
   return true;
 }
 
 void ServerConnection::drain(bool input_pending) {
   if (!drain_.takes_requests()) return;
-  if (is_extended_ && hello_.has(wire::Feature::drain)) {
-    wire::ServerControl control;
-    control.kind = static_cast<std::uint8_t>(wire::ServerControl::Kind::drain_now);
-    control.reason = static_cast<std::uint8_t>(wire::ServerControl::Reason::shutdown);
-    control.seq = request_waits_ ? last_seq_ - 1 : last_seq_;
-    if (!writer_.put_control(control)) return close("out of memory for a control frame");
+  if (hello_.has(wire::Feature::drain)) {
+    const wire::Seq last = request_waits_ ? last_seq_ - 1 : last_seq_;
+    if (!writer_.put_control(wire::drain_now(wire::ServerControl::Reason::shutdown, last))) {
+      return close("out of memory for a control frame");
+    }
   }
   drain_.begin(stats_.bytes_received, input_pending);
   if (request_waits_) may_resume_ = true;  // it is refused now

@@ -188,7 +188,7 @@ class ServerConnection {
   wire::Seq last_seq_ = 0;  // of a connection that began with a hello
   base::TimePoint deadline_ = base::TimePoint::max();  // of the request that is being looked at
   base::TimePoint stop_at_ = base::TimePoint::max();
-  wire::Hello hello_;  // the peer's
+  wire::Hello hello_;  // the peer's; of one that sent none, it has no feature
   bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
 
   bool overdue_once_ = false;  // when checked last

@@ -128,9 +128,7 @@ runtime::Task<void> ServerStream::write_loop(Ref<ServerStream> self) {
 // After everything that the connection was told.
 void ServerStream::obey() {
   if (connection_.state() != Drain::State::serving) [[unlikely]] {
-    if (connection_.state() == Drain::State::leaving && connection_.has_left(clock_.now())) {
-      connection_.drain(stream_->input_pending());
-    }
+    if (connection_.has_left(clock_.now())) connection_.drain(stream_->input_pending());
     finish();
   }
   if (connection_.has_output()) write_wanted_.set();
