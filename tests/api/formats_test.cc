@@ -310,14 +310,18 @@ TEST_F(ServiceTest, AClientOfOursIsToldWhichByteDidNotDecode) {
   const auto call = [](ClientStream& to) -> Task<OwnedResponse> {
     co_return co_await to.call(Action("test.Store.add"), std::tuple(1, "2"));
   };
-  const OwnedResponse before = runtime.block_on(call(*stream));
+  ClientStreamConfig config;
+  config.hello = HelloMode::off;
+  auto plain = runtime.block_on(ClientStream::connect(runtime, address, config));
+  ASSERT_TRUE(plain);
+  const OwnedResponse before = runtime.block_on(call(*plain));
   ASSERT_EQ(before->kind(), Response::Kind::failed);
   EXPECT_EQ(before->error().ran(), Ran::maybe);
   EXPECT_EQ(before->error().message().find("found a string"), std::string::npos);
 
   const auto ping = [](ClientStream& to) -> Task<void> { (void)co_await to.ping(); };
-  run(ping(*stream));
-  const OwnedResponse after = runtime.block_on(call(*stream));
+  run(ping(*plain));
+  const OwnedResponse after = runtime.block_on(call(*plain));
   ASSERT_EQ(after->kind(), Response::Kind::failed);
   EXPECT_EQ(after->error().errc(), Errc::decode);
   EXPECT_EQ(after->error().ran(), Ran::no);

@@ -33,7 +33,7 @@ struct SearchImpl final : Search {
 
   razor::Call<std::string> find(std::string text) override {
     const razor::CallContext context = co_await razor::context();
-    // What it calls for its caller ends with its caller's time.
+    // What it calls for its caller ends with its caller.
     const auto found = co_await store_.with(context).get(text);
     // A long work looks now and then whether somebody still waits for it.
     for (int page = 0; page < 1000; ++page) {
@@ -59,11 +59,7 @@ struct SearchImpl final : Search {
 };
 
 razor::Task<void> talk(razor::Runtime& runtime, razor::Address address) {
-  // [quote:hello]
-  razor::ClientPoolConfig config;
-  config.stream.hello = razor::HelloMode::automatic;  // deadlines and cancellation travel to servers that know them
-  razor::ClientPool pool(runtime, address, config);
-  // [/quote]
+  razor::ClientPool pool(runtime, address);
   const razor::Client<Search> search(pool);
   const auto found = co_await search.with({.timeout = 100ms}).find("color");
   std::printf("find: %s\n", found.ok() ? "found" : std::string(name_of(found.call_error().errc())).c_str());
@@ -78,9 +74,7 @@ int main() {
   stores.add(std::make_shared<StoreImpl>());
   const auto store_address = stores.listen(*razor::Address::parse("127.0.0.1:0"));
   if (!store_address) return 1;
-  razor::ClientPoolConfig config;
-  config.stream.hello = razor::HelloMode::automatic;
-  razor::ClientPool pool(runtime, *store_address, config);
+  razor::ClientPool pool(runtime, *store_address);
 
   razor::Server server(runtime);
   server.add(std::make_shared<SearchImpl>(runtime, razor::Client<Store>(pool)));

@@ -21,6 +21,7 @@
 #include "razor/runtime/task_scope.h"
 #include "razor/runtime/with_deadline.h"
 #include "sim/world.h"
+#include "tests/extended/reply_text.h"
 
 namespace razor::test {
 
@@ -28,12 +29,6 @@ using namespace std::chrono_literals;
 
 inline constexpr std::uint16_t kPatientPort = 7000;
 inline constexpr base::Duration kOneWay = 1ms;
-
-/// "ok", or what went wrong.
-template <class T>
-std::string text_of(const Reply<T>& reply) {
-  return reply.ok() ? "ok" : reply.call_error().message();
-}
 
 struct Patient {
   /// Milliseconds until its deadline; -1: it does not know.

@@ -64,7 +64,9 @@ void server_control(base::ByteView bytes) {
 
 base::Bytes encoded(const wire::Extension& extension) {
   wire::BytesSink sink;
-  RAZOR_CHECK(wire::encode(sink, extension), "what was read cannot be sent");
+  const wire::MetadataFault fault =
+      wire::encode_extension(sink, extension.trace ? &*extension.trace : nullptr, extension.metadata);
+  RAZOR_CHECK(fault == wire::MetadataFault::none, "what was read cannot be sent");
   return std::move(sink).take();
 }
 

@@ -378,10 +378,11 @@ struct PolicyAndModel {
       if (one_in(4)) outcome.ran = Ran::yes;
       outcome.refusal = pick_of({Refusal::none, Refusal::none, Refusal::overloaded, Refusal::draining, Refusal::expired});
       outcome.no_retry = one_in(6);
-      outcome.retry_after = pick_of<Duration>({0ms, 0ms, 5ms, 50ms, 1h});
+      outcome.retry_after = pick_of<Duration>({0ms, 0ms, 5ms, 50ms, 1min, 1h});
     }
     if (outcome.kind == Did::failure && outcome.ran == Ran::no) outcome.was_cut_off = one_in(3);
     outcome.out_of_memory = outcome.kind == Did::failure && one_in(8);
+    outcome.is_unsupported = outcome.kind == Did::failure && outcome.ran == Ran::no && one_in(8);
     return outcome;
   }
   PoolView some_pool() {
@@ -408,7 +409,7 @@ struct PolicyAndModel {
         if (outcome.refusal == Refusal::draining && history.refusals++ == 0) return {Do::move};
         return {Do::move, std::min(next_delay(), call.deadline - now)};
       }
-      if (!may_attempt()) return {Do::answer};
+      if (!may_attempt() || outcome.retry_after > 1min) return {Do::answer};
       const Duration delay = std::max(next_delay(), outcome.retry_after);
       if (is_over || !fits(delay) || !budget->take(now)) return {Do::answer};
       history.has_token = true;
@@ -416,7 +417,7 @@ struct PolicyAndModel {
       return {Do::retry, delay};
     }
     if (outcome.other_in_flight) return {Do::wait};
-    if (outcome.out_of_memory || pool.is_ended || now >= call.deadline) return {Do::fail};
+    if (outcome.out_of_memory || outcome.is_unsupported || pool.is_ended || now >= call.deadline) return {Do::fail};
     if (outcome.ran == Ran::no) {
       if (!pool.may_come_back) return {Do::fail};
       if (!outcome.was_cut_off) return {Do::move};

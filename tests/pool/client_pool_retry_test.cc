@@ -93,11 +93,11 @@ TEST_F(ClientPoolRetryTest, AnErrorOfTheFrameworkThatTheServerAnswersIsRetriedWh
   server().fails = true;
   const Asked careful = once();
   finish(careful);
-  EXPECT_EQ(careful.text(), "internal, ran: maybe");
+  EXPECT_EQ(careful.text(), "internal, ran: yes");
   EXPECT_EQ(server().runs.size(), 1u);
   const Asked call = often();
   finish(call);
-  EXPECT_EQ(call.text(), "internal, ran: maybe");
+  EXPECT_EQ(call.text(), "internal, ran: yes");
   EXPECT_EQ(server().runs.size(), 1u + 4u);
 }
 

@@ -22,6 +22,7 @@ class UploadCutOffByAClose : public FailoverPoolTest {
   UploadCutOffByAClose() : FailoverPoolTest(1) {
     world.fabric().set_link_config({.latency = {1ms, 0ms}, .bytes_per_second = 2'000'000, .split_one_in = 0});
     config.balance = Balance::leader;
+    config.pool.stream.hello = HelloMode::off;  // else the server asks for no more calls before it refuses any
     closing().start([this](Runtime& runtime) { return serve_until_closed(runtime, *this); });
     run_for(1us);
   }

@@ -101,6 +101,7 @@ class LoadCaller {
         Order order = order_of(milliseconds, std::string(size, static_cast<char>('a' + ledger_.calls() % 26)));
         faults::CallTerms terms{.name = "Work.once", .caller = this_host(), .timeout = timeout};
         terms.tick = stream::tick_of(timeout, config_.stream.tick);
+        terms.servers_know_deadlines = config_.stream.hello != HelloMode::off;
         terms.may_end_unsent = true;  // no other connection would cure what ends this one
         note_submitted(ledger_, order, terms);
         client.with({.timeout = timeout})

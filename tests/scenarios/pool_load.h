@@ -234,6 +234,7 @@ class PoolCaller {
     terms.caller = host_.name();
     terms.timeout = timeout;
     terms.tick = stream::tick_of(timeout, pool.stream.tick);
+    terms.servers_know_deadlines = pool.stream.hello != HelloMode::off;
     terms.runs_max = idempotent ? 1 + pool.retry.limit : 1;
     // A full queue may push it out, and a pool may be told to fail fast.
     terms.may_end_unsent = pool.fail_fast || pool.queue_calls_max < 1024 || pool.bytes_max < 1'000'000;

@@ -11,6 +11,7 @@
 #include "razor/stream/client_stream.h"
 #include "razor/stream/rpc_server.h"
 #include "sim/fmt_address.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -55,7 +56,7 @@ struct Answerer final : Dispatch {
 };
 
 runtime::Task<void> call(runtime::Runtime& runtime, runtime::Address address) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 2;
   config.queue_calls_max = 1;
   auto stream = co_await ClientStream::connect(runtime, address, config);

@@ -85,9 +85,12 @@ TEST(ClientConnectionExtended, NoPongMayOvertakeTheHellos) {
   EXPECT_TRUE(one.seen[2].is_ping);
   EXPECT_EQ(one.seen[2].format, 0) << "an ordinary one";
   one.receive(test::hello_answer());
-  one.now += 2s;
   one.submit(later);
   one.end_batch();
+  one.take();
+  EXPECT_EQ(one.seen.size(), 4u) << "such a peer is known to answer them at once";
+  one.now += 1s;
+  one.connection.check_peer(one.now, {0, 64}, false);
   one.take();
   ASSERT_EQ(of_format(one, test::kPromptPing).size(), 1u) << "now prompt ones may go out";
 }
@@ -192,7 +195,7 @@ TEST(ClientConnectionExtended, ToAPeerThatIsPlainNoWordsAndNoControlFramesGo) {
 TEST(ClientConnectionExtended, AFrameworkErrorOfAPlainPeerIsABrokenHead) {
   for (const int what : {0, 1, 2}) {
     NotedCall call;
-    Connected one(what == 0 ? ClientStreamConfig{} : with_hello());
+    Connected one(what == 0 ? test::plain_config() : with_hello());
     one.submit(call);
     one.end_batch();
     one.take();
@@ -493,6 +496,7 @@ TEST(ClientConnectionExtended, AControlFrameIsNoAnswerToTheHello) {
 // A peer that answers the hello as a plain one does is sent what a connection without hellos sends, seqs aside.
 RC_GTEST_PROP(ClientConnectionExtended, OnceThePeerIsPlainItSendsWhatItAlwaysSent, ()) {
   ClientStreamConfig config;
+  config.hello = HelloMode::off;
   config.window = test::pick<std::uint32_t>(1, 4);
   config.call_timeout = 100ms;
   config.tick = 10ms;

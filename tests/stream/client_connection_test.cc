@@ -10,6 +10,7 @@
 
 #include "tests/stream/connected.h"
 #include "tests/support/pick.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -41,7 +42,7 @@ TEST(ClientConnection, ARequestGoesOutWithItsHeadAndItsResponseEndsTheCall) {
 }
 
 TEST(ClientConnection, CallsAboveTheWindowWaitAndGoOutInTheirOrder) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   NotedCall first, second, third;
   Connected one(config);
@@ -63,7 +64,7 @@ TEST(ClientConnection, CallsAboveTheWindowWaitAndGoOutInTheirOrder) {
 }
 
 TEST(ClientConnection, ACallThatFailsIsToldOnlyWhenFailuresAreDelivered) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.limits.msg_bytes_max = 3;
   NotedCall call;
   Connected one(config);
@@ -77,7 +78,7 @@ TEST(ClientConnection, ACallThatFailsIsToldOnlyWhenFailuresAreDelivered) {
 }
 
 TEST(ClientConnection, AtItsDeadlineACallSaysWhetherItMayHaveRun) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   config.call_timeout = 100ms;
   config.tick = 10ms;
@@ -161,7 +162,7 @@ TEST(ClientConnection, AfterAWriteFailedWhatWasSentMayStillBeAnswered) {
 }
 
 TEST(ClientConnection, APeerThatOwesAndIsSilentIsPingedThenDead) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.ping_interval = 1s;
   config.ping_timeout = 2s;
   NotedCall call;
@@ -193,7 +194,7 @@ TEST(ClientConnection, InputThatNobodyReadIsASignOfLife) {
 }
 
 TEST(ClientConnection, ACancelledCallKeepsItsPlaceUntilItsResponse) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   auto call = std::make_unique<NotedCall>();
   Connected one(config);
@@ -212,7 +213,7 @@ TEST(ClientConnection, ACancelledCallKeepsItsPlaceUntilItsResponse) {
 
 // Every call ends exactly once, the window is kept, and requests go out in the order they were submitted.
 RC_GTEST_PROP(ClientConnection, EveryCallEndsOnce, ()) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = test::pick<std::uint32_t>(1, 6);
   config.queue_calls_max = test::pick<std::uint32_t>(0, 6);
   config.call_timeout = 100ms;

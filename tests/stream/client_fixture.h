@@ -15,6 +15,7 @@
 #include "razor/stream/client_stream.h"
 #include "tests/support/frames.h"
 #include "tests/support/manual_world.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 
@@ -104,7 +105,7 @@ class ScriptedServer {
 
 class ClientStreamFixture : public testing::Test {
  protected:
-  explicit ClientStreamFixture(ClientStreamConfig config = {}) { connect(config); }
+  explicit ClientStreamFixture(ClientStreamConfig config = test::plain_config()) { connect(config); }
   ~ClientStreamFixture() override {
     stream_.reset();
     world_.run();

@@ -3,6 +3,7 @@
 
 #include "razor/stream/client_stream.h"
 #include "tests/stream/client_fixture.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -14,7 +15,7 @@ class ClientStreamEndTest : public ClientStreamFixture {
  protected:
   // Calls that are answered, sent, half sent, not sent, and queued, in this order.
   void submit_one_of_each_fate() {
-    ClientStreamConfig config;
+    ClientStreamConfig config = test::plain_config();
     config.write_buffer_max = 5000;
     connect(config);
     submit("answered");
@@ -139,7 +140,7 @@ TEST_F(ClientStreamEndTest, CloseWaitsForTheAnswersThatAreOwed) {
 }
 
 TEST_F(ClientStreamEndTest, CloseSendsWhatIsQueuedFirst) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   connect(config);
   for (int i = 0; i < 3; ++i) submit(std::to_string(i));

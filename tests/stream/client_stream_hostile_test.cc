@@ -7,6 +7,7 @@
 
 #include "tests/stream/client_fixture.h"
 #include "tests/support/pick.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -19,7 +20,7 @@ class ClientStreamHostileTest : public ClientStreamFixture {
  protected:
   // One call is sent, one waits; then the server sends this.
   void expect_bad_frame_of(const AnswerBytes& frame) {
-    ClientStreamConfig config;
+    ClientStreamConfig config = test::plain_config();
     config.window = 1;
     config.limits.msg_bytes_max = 1000;
     config.limits.blob_bytes_max = 2000;
@@ -73,7 +74,7 @@ TEST_F(ClientStreamHostileTest, AnAnswerToWhatWasNotSentYetEndsTheConnection) {
 }
 
 TEST_F(ClientStreamHostileTest, LengthsAtTheirLimitsPass) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.limits.msg_bytes_max = 1000;
   config.limits.blob_bytes_max = 2000;
   connect(config);
@@ -91,7 +92,7 @@ TEST_F(ClientStreamHostileTest, LengthsAtTheirLimitsPass) {
 TEST_F(ClientStreamHostileTest, CutAtEveryByteACallIsLostAndMayHaveRun) {
   const base::Bytes whole = answer(1, "message", "blob");
   for (std::size_t count = 0; count <= whole.size(); ++count) {
-    connect({});
+    connect(test::plain_config());
     Outcome& outcome = submit();
     server_->send(base::Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(count)));
     run();
@@ -130,7 +131,7 @@ TEST_F(ClientStreamHostileTest, FramesBehindABrokenOneDoNotCount) {
 }
 
 TEST_F(ClientStreamHostileTest, MemoryFollowsTheBytesThatCameNotTheLengthsThatWereSaid) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.limits.msg_bytes_max = config.limits.blob_bytes_max = 0x7fff'ffff;
   connect(config);
   submit("", {.timeout = 1h});
@@ -187,7 +188,7 @@ struct Scrambled {
 
 RC_GTEST_FIXTURE_PROP(ClientStreamHostileTest, WhateverComesEveryCallEndsOnce, ()) {
   outcomes_.clear();
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 16;
   connect(config);
   const int calls = test::pick(1, 30);

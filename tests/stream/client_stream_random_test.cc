@@ -7,6 +7,7 @@
 
 #include "tests/stream/client_fixture.h"
 #include "tests/support/pick.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -405,7 +406,7 @@ class ClientScript {
 };
 
 RC_GTEST_PROP(ClientStreamRandomTest, EveryCallEndsOnceInTimeAndSaysWhetherItRan, ()) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = pick_of<std::uint32_t>({1, 2, 5, 128});
   config.queue_calls_max = pick_of<std::uint32_t>({0, 3, 1024});
   config.write_buffer_max = pick_of<base::ByteCount>({100, 5000, 256 * base::kKiB});

@@ -4,6 +4,7 @@
 #include "razor/stream/client_stream.h"
 
 #include "tests/stream/client_fixture.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -15,7 +16,7 @@ using test::error_text;
 class ClientStreamTest : public ClientStreamFixture {
  protected:
   ClientStreamConfig with_window(std::uint32_t window) {
-    ClientStreamConfig config;
+    ClientStreamConfig config = test::plain_config();
     config.window = window;
     return config;
   }
@@ -185,7 +186,7 @@ TEST_F(ClientStreamTest, AboveItsLimitOfBytesTheQueueRefuses) {
 }
 
 TEST_F(ClientStreamTest, CallsWaitWhileTheTransportTakesNothing) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.write_buffer_max = 10'000;
   connect(config);
   server_takes_nothing(1000);
@@ -202,7 +203,7 @@ TEST_F(ClientStreamTest, CallsWaitWhileTheTransportTakesNothing) {
 // --- What does not fit -----------------------------------------------------------------------------------------------
 
 TEST_F(ClientStreamTest, WhatIsTooLargeFailsAlone) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.limits.msg_bytes_max = 100;
   config.limits.blob_bytes_max = 200;
   config.limits.action_bytes_max = 10;

@@ -3,6 +3,7 @@
 
 #include "razor/stream/client_stream.h"
 #include "tests/stream/client_fixture.h"
+#include "tests/support/plain_config.h"
 
 namespace razor::stream {
 namespace {
@@ -31,7 +32,7 @@ class ClientStreamTimeTest : public ClientStreamFixture {
 // --- Deadlines -------------------------------------------------------------------------------------------------------
 
 TEST_F(ClientStreamTimeTest, ACallEndsAtItsTimeoutOrATickLater) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.tick = 1s;
   connect(config);
   advance(350ms);
@@ -84,7 +85,7 @@ TEST_F(ClientStreamTimeTest, ACallWithoutTimeLeftIsNotSent) {
 }
 
 TEST_F(ClientStreamTimeTest, TheTickMayBeShort) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.tick = 10ms;
   connect(config);
   const TimePoint submitted = world_.now();
@@ -92,7 +93,7 @@ TEST_F(ClientStreamTimeTest, TheTickMayBeShort) {
 }
 
 TEST_F(ClientStreamTimeTest, ATickBelowTheLeastIsTheLeast) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.tick = 0ms;
   connect(config);
   config_.tick = kTickMin;
@@ -101,7 +102,7 @@ TEST_F(ClientStreamTimeTest, ATickBelowTheLeastIsTheLeast) {
 }
 
 TEST_F(ClientStreamTimeTest, ACallThatWaitsForTheWindowEndsAtItsDeadline) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   connect(config);
   submit("takes the window", {.timeout = 60s});
@@ -121,7 +122,7 @@ TEST_F(ClientStreamTimeTest, ACallThatWaitsForTheWindowEndsAtItsDeadline) {
 }
 
 TEST_F(ClientStreamTimeTest, ACallWhoseBytesNobodyTakesEndsAtItsDeadline) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.write_buffer_max = 2000;
   config.ping_timeout = 1h;
   connect(config);
@@ -178,7 +179,7 @@ TEST_F(ClientStreamTimeTest, ManyCallsEndInOneTick) {
 }
 
 TEST_F(ClientStreamTimeTest, ACallThatExpiredFreesTheWindow) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.window = 1;
   connect(config);
   submit("first", {.timeout = 1s});
@@ -357,7 +358,7 @@ TEST_F(ClientStreamTimeTest, WithinAMachineAProcessIsSilentAndNothingIsDead) {
 
 // The first calls bring a ping along, so that a server that answers calls as they come can show that it answers pings first.
 TEST_F(ClientStreamTimeTest, AServerIsGotAcquaintedWithBehindCalls) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.acquaint_interval = 1s;
   connect(config);
   submit("first");
@@ -387,7 +388,7 @@ TEST_F(ClientStreamTimeTest, AServerIsGotAcquaintedWithBehindCalls) {
 // Two pings are answered in their order by every server. One that went out behind a ping told nothing, and the next was not due
 // for an interval.
 TEST_F(ClientStreamTimeTest, NobodyIsGotAcquaintedWithBehindAPing) {
-  ClientStreamConfig config;
+  ClientStreamConfig config = test::plain_config();
   config.acquaint_interval = 1s;
   connect(config);
   StreamCall ping = stream_->ping();

@@ -9,6 +9,7 @@
 #include "tests/stream/noted_call.h"
 #include "tests/support/frames.h"
 #include "tests/support/manual_world.h"
+#include "tests/support/plain_config.h"
 #include "tests/support/time_points.h"
 
 namespace razor::stream {
@@ -18,7 +19,7 @@ class Connected {
   static constexpr std::uint32_t kAction = 5;
   static constexpr std::uint64_t kClientId = 77;
 
-  explicit Connected(const ClientStreamConfig& config = {}) : connection(config, kClientId, peer_, log) {
+  explicit Connected(const ClientStreamConfig& config = test::plain_config()) : connection(config, kClientId, peer_, log) {
     connection.start();
   }
   Connected(const Connected&) = delete;

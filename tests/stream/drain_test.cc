@@ -24,6 +24,29 @@ TEST(Drain, WhileItServesThereIsNothingToDo) {
   EXPECT_TRUE(drain.reads_requests());
 }
 
+constexpr TimePoint kNotice = TimePoint() + 1s;
+
+TEST(Drain, AFrameThatHasBegunToComeWhenTheNoticeEndsIsWaitedFor) {
+  Drain drain;
+  drain.begin_leaving(kNotice);
+  EXPECT_EQ(drain.leave_until(), kNotice);
+  EXPECT_FALSE(drain.has_left(kNotice - 1ns, 5, true));
+  EXPECT_FALSE(drain.has_left(kNotice, 5, true));
+  EXPECT_EQ(drain.leave_until(), TimePoint::max()) << "no time is awaited any more";
+  EXPECT_FALSE(drain.has_left(kNotice + 1h, 5, true));
+  EXPECT_TRUE(drain.has_left(kNotice + 1h, 6, true)) << "but one only: the next may have begun already";
+}
+
+TEST(Drain, BetweenFramesTheNoticeEndsInTime) {
+  Drain drain;
+  EXPECT_FALSE(drain.has_left(kNotice, 5, false)) << "it does not leave";
+  drain.begin_leaving(kNotice);
+  EXPECT_FALSE(drain.has_left(kNotice - 1ns, 5, false));
+  EXPECT_TRUE(drain.has_left(kNotice, 5, false));
+  drain.begin(0, false);
+  EXPECT_FALSE(drain.has_left(kNotice, 5, false)) << "it drains already";
+}
+
 TEST(Drain, WhatHadArrivedIsReadBeforeOurSideIsShut) {
   Drain drain;
   drain.begin(1000, true);

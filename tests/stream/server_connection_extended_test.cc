@@ -23,7 +23,7 @@ using State = Drain::State;
 using AskedFor = wire::ServerControl::Reason;
 
 // As fixed for ever by the protocol.
-constexpr std::uint32_t kOverloaded = 6, kDraining = 7, kExpired = 9;
+constexpr std::uint32_t kOverloaded = 6, kDraining = 7, kExpired = 9, kCancelled = 10;
 constexpr char kRanNo = 0, kRanYes = 2;
 
 struct Told final : CancelListener {
@@ -147,6 +147,36 @@ TEST(ServerConnectionExtended, WhereHelloIsRequiredOnlyPlainPeersAreRefused) {
   (void)extended.receive(test::worded(2));
   EXPECT_EQ(extended.handler.seqs, Seqs{2});
   extended.answer(2);
+}
+
+// --- Responses that nobody wants -------------------------------------------------------------------------------------
+
+TEST(ServerConnectionExtended, AResponseThatNobodyWaitsForIsNotSent) {
+  Served one;
+  greet(one);
+  (void)one.receive(test::joined(test::worded(2), test::worded(3, 1'000), test::worded(4, 1'000), test::cancel(2)));
+  one.answer(2, std::string(1'000, 'x'));
+  one.answer(4, "in time");
+  one.now += 151'563us;
+  (void)one.receive(test::worded(5));
+  one.answer(3, std::string(1'000, 'x'));
+  const auto answers = one.take();
+  ASSERT_EQ(answers.size(), 3u);
+  expect_refused(answers[0], 2, kCancelled, kRanYes);
+  EXPECT_EQ(answers[1].flag, 0);
+  expect_refused(answers[2], 3, kExpired, kRanYes);
+  one.answer(5);
+}
+
+TEST(ServerConnectionExtended, UntilTheCallerHasGivenUpForCertainItsResponseIsSent) {
+  Served one;
+  greet(one);
+  (void)one.receive(test::worded(2, 1'000));
+  one.now += 151'562us;  // 100 ms, a 64th of it, and 50 ms, less half a microsecond
+  (void)one.receive(test::worded(3));
+  one.answer(2);
+  EXPECT_EQ(one.take().at(0).flag, 0);
+  one.answer(3);
 }
 
 // --- The call word ---------------------------------------------------------------------------------------------------
@@ -627,6 +657,11 @@ struct ServedAndModel {
     const auto at = std::next(running.begin(), test::pick<std::ptrdiff_t>(0, std::ssize(running)));
     RC_ASSERT(at->second->told == (cancelled.contains(at->first) ? 1 : 0));
     RC_ASSERT(one.connection.is_cancelled(at->first) == cancelled.contains(at->first));
+    if (cancelled.contains(at->first)) {
+      unwanted[at->first] = kCancelled;
+    } else if (one.connection.stop_at(at->first) <= one.now) {
+      unwanted[at->first] = kExpired;
+    }
     one.answer(at->first, "result");
     running.erase(at);
   }
@@ -648,6 +683,12 @@ struct ServedAndModel {
         continue;
       }
       RC_ASSERT(owed.erase(answer.seq) == 1u);
+      if (const auto why = unwanted.find(answer.seq); why != unwanted.end()) {
+        // A time that nobody has told the connection is not known to it.
+        if (why->second == kExpired && answer.flag == 0) continue;
+        RC_ASSERT(answer.flag == 3 && answer.number == why->second && answer.blob[0] == kRanYes);
+        continue;
+      }
       RC_ASSERT(answer.flag == 0 || (answer.flag == 3 && answer.blob.size() >= 8u && answer.blob[0] == kRanNo));
     }
   }
@@ -685,6 +726,7 @@ struct ServedAndModel {
   int controls = 0;
   std::set<std::uint64_t> owed;
   std::set<std::uint64_t> cancelled;
+  std::map<std::uint64_t, std::uint32_t> unwanted;  // what it is answered instead: its caller waits no more
   std::map<std::uint64_t, std::unique_ptr<Told>> running;
 };
 

@@ -26,8 +26,15 @@ struct Ear final : CancelListener {
   int told = 0;
 };
 
+std::unique_ptr<ServerCall> call_until(TimePoint deadline, TimePoint stop_at) {
+  auto call = std::make_unique<ServerCall>();
+  call->deadline = deadline;
+  call->stop_at = stop_at;
+  return call;
+}
+
 void begin(ServerInFlight& running, Seq seq, TimePoint deadline = TimePoint::max()) {
-  running.begin_call(seq, deadline, stop_time(deadline, 0ns));
+  running.begin_call(seq, call_until(deadline, stop_time(deadline, 0ns)));
   running.begin();
 }
 
@@ -45,7 +52,7 @@ TEST(ServerInFlight, OfAPlainConnectionItOnlyCounts) {
 TEST(ServerInFlight, ACallIsFoundFromItsBeginningToItsEnd) {
   ServerInFlight running;
   running.extend();
-  running.begin_call(2, kStart + 1s, kStart + 2s);
+  running.begin_call(2, call_until(kStart + 1s, kStart + 2s));
   running.begin();
   ASSERT_NE(running.find(2), nullptr);
   EXPECT_EQ(running.find(2)->deadline, kStart + 1s);
@@ -62,7 +69,7 @@ TEST(ServerInFlight, ACallIsFoundFromItsBeginningToItsEnd) {
 TEST(ServerInFlight, OneThatIsNotDispatchedAfterAllIsForgotten) {
   ServerInFlight running;
   running.extend();
-  running.begin_call(2, TimePoint::max(), TimePoint::max());
+  running.begin_call(2, std::make_unique<ServerCall>());
   running.forget_call(2);
   running.forget_call(2);
   EXPECT_EQ(running.find(2), nullptr);

@@ -8,7 +8,8 @@ namespace razor::test {
 
 inline constexpr std::uint8_t kHello = 0x80, kCancel = 0x81, kDrained = 0x84,
                               kPromptPing = 0x85;  // formats of control frames
-inline constexpr std::uint8_t kFeatureCancel = 1, kFeatureDrain = 2;
+inline constexpr std::uint8_t kFeatureCancel = 1, kFeatureDrain = 2, kFeatureTrace = 4, kFeatureMetadata = 8;
+inline constexpr std::uint8_t kAllFeatures = 15;
 inline constexpr std::uint32_t kNoLeft = 0xffff'ffff;
 
 /// {"v": 1, "features": `features`}, which are below 128.

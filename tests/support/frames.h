@@ -138,6 +138,7 @@ inline base::Bytes error_text(std::uint64_t seq, std::string_view text) {
 struct SeenRequest {
   std::uint64_t seq = 0;
   std::uint32_t action = 0;  // 0 with a name
+  std::string extension;  // the bytes of its extension block; of a frame with a call word only
   std::string name;
   std::string msg;
   std::string blob;
@@ -199,8 +200,11 @@ class FrameCutter {
     const std::size_t msg = take_little<std::uint32_t>(at);
     const std::size_t blob = take_little<std::uint32_t>(at);
     const std::size_t name = (action >> 31) != 0 ? action & 0x7fff'ffffu : 0;
-    if (at.size() < name + msg + blob) return 0;
+    const bool has_word = (frame.format & 0xc0) == 0x40 && action != 0;
+    const std::size_t extension = has_word ? frame.client_id >> 48 : 0;
+    if (at.size() < extension + name + msg + blob) return 0;
     if (name == 0) frame.action = action;
+    frame.extension = take_text(at, extension);
     frame.is_ping = action == 0 && msg == 0;
     frame.name = take_text(at, name);
     frame.msg = take_text(at, msg);

@@ -14,6 +14,7 @@ class BlockingCall final : public TypedCall<T, E>, public runtime::PostedTask {
   template <class... Args>
   BlockingCall(std::string_view action, const StubTarget& target, const stream::CallOptions& options, const Args&... args)
       : TypedCall<T, E>(action), target_(target), options_(options), blob_(wire::blob_among(args...)) {
+    options_.caller = nullptr;  // of this thread, which waits
     try {
       wire::encode_in(options.format, encoded_, [&](wire::Encoder& to) { wire::encode_parameters(to, args...); });
     } catch (...) {

@@ -104,21 +104,32 @@ class Client : private detail::TargetOwner, public Service::template RazorStub<d
   /// Threads: any but the runtime's own. The channel must be alive, and its runtime run, until the call returns.
   BlockingStub blocking;
 
-  /// A client whose calls have these options, and this one's format unless they name another.
+  /// A client whose calls have these options, and this one's format unless they name another. What they borrow is copied.
+  /// With metadata in braces, outside of a co_await expression, where g++ 12 does not compile lists:
+  ///
+  ///   const auto as_tenant = calc.with({.metadata = {{"tenant", tenant}}});
+  ///   razor::Reply<int> sum = co_await as_tenant.add(1, 2);
   Client with(const stream::CallOptions& options) const {
     detail::StubTarget target = *target_;
     const wire::WireFormat* format = target.options.format;
     target.options = options;
     if (options.format == nullptr) target.options.format = format;
+    detail::keep_borrowed(target);
     return Client(std::move(target));
   }
 
-  /// A client for what the handler with this `context` calls on its caller's behalf: its calls end at the caller's deadline at the
-  /// latest, where that is known.
+  /// A client for what the handler with this `context` calls on its caller's behalf. Its calls end at the caller's deadline at the
+  /// latest, where that is known; they end, cancelled, when the caller waits no more; and they belong to the caller's trace.
+  /// Metadata are not handed on: they may be for this service only.
+  /// Threads: the handler's.
   template <std::same_as<CallContext> Context>  // so that `with({...})` are options
   Client with(const Context& context) const {
     detail::StubTarget target = *target_;
     target.options.deadline = std::min(target.options.deadline, context.deadline().value_or(base::TimePoint::max()));
+    if (context.trace() != nullptr) target.options.trace = context.trace();
+    detail::keep_borrowed(target);
+    target.caller = context.caller();
+    target.options.caller = target.caller.get();
     return Client(std::move(target));
   }
 

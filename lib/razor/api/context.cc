@@ -1,5 +1,7 @@
 #include "razor/api/context.h"
 
+#include <algorithm>
+
 #include "razor/runtime/event.h"
 #include "razor/runtime/with_deadline.h"
 
@@ -16,6 +18,21 @@ std::optional<base::TimePoint> CallContext::deadline() const {
   const base::TimePoint deadline = responder_ != nullptr ? responder_->deadline() : base::TimePoint::max();
   if (deadline == base::TimePoint::max()) return std::nullopt;
   return deadline;
+}
+
+std::span<const wire::MetadataItem> CallContext::metadata() const {
+  return responder_ != nullptr ? responder_->metadata() : std::span<const wire::MetadataItem>();
+}
+
+std::optional<std::string_view> CallContext::metadata(std::string_view key) const {
+  const auto items = metadata();
+  const auto found = std::ranges::find(items, key, &wire::MetadataItem::key);
+  if (found == items.end()) return std::nullopt;
+  return found->text();
+}
+
+std::shared_ptr<const stream::Caller> CallContext::caller() const {
+  return responder_ != nullptr ? std::make_shared<const stream::Caller>(responder_->caller()) : nullptr;
 }
 
 namespace {

@@ -4,11 +4,14 @@
 //   const razor::CallContext context = co_await razor::context();   // in a coroutine, at any time
 //   const razor::CallContext context = razor::current_context();    // in a plain handler
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "razor/runtime/coroutine.h"
 #include "razor/runtime/task.h"
+#include "razor/stream/caller.h"
 #include "razor/stream/dispatch.h"
 
 namespace razor::api {
@@ -33,6 +36,16 @@ class CallContext {
   /// `co_await context.cancellation()` ends once `cancelled()` is true; without a caller, never.
   /// Cancel: destroying the Task stops waiting. It must not outlive the handler.
   runtime::Task<void> cancellation() const;
+  /// What the caller says beside the arguments, who it acts for, say (CallOptions::metadata): no key twice. Lives until the handler
+  /// has ended.
+  std::span<const wire::MetadataItem> metadata() const;
+  /// The value of one key, as text or bytes; none: the caller did not say.
+  std::optional<std::string_view> metadata(std::string_view key) const;
+  /// Where the call belongs in a trace; null: nowhere. Likewise.
+  const wire::TraceContext* trace() const { return responder_ != nullptr ? responder_->trace() : nullptr; }
+  /// For calls made on behalf of this one (Client::with); null for an in-process call.
+  /// Errors: throws std::bad_alloc.
+  std::shared_ptr<const stream::Caller> caller() const;
   /// The connection is to end, since the server closes or for its age: a handler that works for as long as it can should end.
   bool draining() const { return responder_ != nullptr && responder_->draining(); }
 

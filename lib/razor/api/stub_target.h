@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "razor/stream/caller.h"
 #include "razor/stream/channel.h"
 
 namespace razor::api::detail {
@@ -13,6 +14,11 @@ struct StubTarget {
   std::shared_ptr<void> implementation_owner;
   void* implementation = nullptr;
   stream::CallOptions options;
+  std::shared_ptr<const wire::OwnedExtension> extension;  // that the options refer to
+  std::shared_ptr<const stream::Caller> caller;  // likewise
 };
+
+/// What the options of `target` borrow is copied, and belongs to it from then on.
+inline void keep_borrowed(StubTarget& target) { target.extension = stream::keep_extension(target.options); }
 
 }  // namespace razor::api::detail

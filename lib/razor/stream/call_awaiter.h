@@ -39,10 +39,7 @@ class CallAwaiter : public Exchange, public runtime::Waiter {
   /// Stops waiting, as destroying the call does; awaiting it gives `cancelled` then. The server may still run the
   /// request. Nothing happens when the call is done.
   void reset() {
-    if (done_) return;
-    const base::Ran ran = was_sent() ? base::Ran::maybe : base::Ran::no;
-    cancel();
-    on_failed(base::CallError(base::Errc::cancelled, ran));
+    if (!done_) end_cancelled();
   }
 
  protected:

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,7 @@
 #include "razor/base/error.h"
 #include "razor/base/time.h"
 #include "razor/runtime/address.h"
+#include "razor/wire/extension.h"
 #include "razor/wire/frame.h"
 
 namespace razor::wire {
@@ -34,6 +36,7 @@ struct CallInfo {
   const runtime::Address& peer;  ///< the server's, or the client's; for a call over a pool the address asked last
   base::ByteCount request_bytes;  ///< of message and blob
   std::uint32_t attempts = 1;  ///< made so far: a pool may make several for a call
+  std::span<const wire::MetadataItem> metadata = {};  ///< at a server, when the request has come: what its caller says of it
 };
 
 /// How a call ended.

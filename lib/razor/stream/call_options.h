@@ -1,17 +1,36 @@
 #pragma once
 // What a caller may say about one call.
 
+#include <initializer_list>
+#include <memory>
 #include <optional>
+#include <span>
 #include <type_traits>
+#include <vector>
 
 #include "razor/base/time.h"
 #include "razor/wire/call_word.h"
+#include "razor/wire/owned_extension.h"
 
 namespace razor::wire {
 class WireFormat;
 }
 
 namespace razor::stream {
+
+class Caller;
+
+/// Pairs of metadata, borrowed: `{{"tenant", tenant}, {"token", token}}`, or a vector of MetadataItem.
+class MetadataView : public std::span<const wire::MetadataItem> {
+  using Items = std::span<const wire::MetadataItem>;
+
+ public:
+  MetadataView() = default;
+  /// The list lives until the end of the statement that it stands in.
+  MetadataView(std::initializer_list<wire::MetadataItem> items) : Items(std::data(items), items.size()) {}
+  MetadataView(const std::vector<wire::MetadataItem>& items) : Items(items) {}
+  MetadataView(Items items) : Items(items) {}
+};
 
 struct CallOptions {
   /// From submission on; none: the `call_timeout` of the stream or the pool. Zero or less, as what is left of a spent budget
@@ -32,11 +51,36 @@ struct CallOptions {
   bool is_hedge = false;
   /// The format of the call's message and of its answer; null: the client's, or msgpack. The format outlives the call.
   const wire::WireFormat* format = nullptr;
+  /// What the caller tells the handler beside the arguments, who it acts for, say: at most 128 pairs and 8 KiB, and no key twice.
+  /// A call to a server of plain version 1 fails then: unsupported, ran: no. Read by CallContext::metadata.
+  MetadataView metadata = {};
+  /// Where the call belongs in a trace; null: nowhere. Servers of plain version 1 are not told. Both are copied when the call is
+  /// submitted, or a client made with these options.
+  const wire::TraceContext* trace = nullptr;
+
+  /// The call that a handler answers, and this one is made for (Client::with); null: none. On the same thread; it outlives the
+  /// submission.
+  const Caller* caller = nullptr;
+
+  bool has_extension() const { return trace != nullptr || !metadata.empty(); }
 };
 static_assert(std::is_trivially_copyable_v<CallOptions>);
+
+/// Null where `options` have nothing to be kept; else what they borrow, which they refer to from now on.
+/// Errors: throws std::bad_alloc.
+inline std::unique_ptr<const wire::OwnedExtension> keep_extension(CallOptions& options) {
+  if (!options.has_extension()) [[likely]]
+    return nullptr;
+  auto kept = std::make_unique<const wire::OwnedExtension>(options.trace, options.metadata);
+  options.trace = kept->trace();
+  options.metadata = kept->metadata();
+  return kept;
+}
 
 }  // namespace razor::stream
 
 namespace razor {
 using stream::CallOptions;
+using wire::MetadataItem;
+using wire::TraceContext;
 }  // namespace razor

@@ -55,6 +55,8 @@ class Channel {
   /// Bytes:  `action` is copied.
   /// Errors: throws std::bad_alloc where there is no memory for what the channel notes of the call: it does not exist then.
   RequestDraft draft(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
+    if (options.caller != nullptr) [[unlikely]]
+      exchange.follow(*options.caller, executor_);
     return RequestDraft(*this, exchange, begin(exchange, action, options));
   }
 

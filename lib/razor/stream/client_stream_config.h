@@ -43,7 +43,7 @@ struct ClientStreamConfig {
   base::Duration acquaint_interval = base::Duration::max();
   /// Whether more than plain version 1 is spoken with peers that can: how long callers wait, that they wait no more, and what
   /// failures say of their calls. (client_hello.h)
-  HelloMode hello = HelloMode::off;
+  HelloMode hello = HelloMode::automatic;
   /// For `ClientStream::connect`. (client_stream.cc)
   base::Duration connect_timeout = std::chrono::seconds(10);
 

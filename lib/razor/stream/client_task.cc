@@ -61,6 +61,9 @@ ClientTask&& ClientTask::with_blob(base::Blob blob) && {
 
 ClientTask&& ClientTask::with_options(const CallOptions& options) && {
   call_->options = options;
+  if (!base::catching_bad_alloc([&] { call_->extension = keep_extension(call_->options); })) {
+    refuse(base::out_of_memory(base::Ran::no));
+  }
   return std::move(*this);
 }
 

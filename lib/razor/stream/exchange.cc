@@ -1,9 +1,42 @@
 #include "razor/stream/exchange.h"
 
 #include "razor/base/check.h"
+#include "razor/base/out_of_memory.h"
+#include "razor/stream/caller.h"
 #include "razor/stream/channel.h"
 
 namespace razor::stream {
+
+// In a turn of its own: whoever tells it that nobody waits any more is in the middle of something.
+class Exchange::CallerWatch final : private CancelListener, private runtime::Runnable {
+ public:
+  CallerWatch(const Caller& caller, runtime::Executor& executor, Exchange& exchange)
+      : Runnable([](Runnable& self) {
+          Exchange& exchange = *static_cast<CallerWatch&>(self).exchange_;
+          if (exchange.under_way()) exchange.end_cancelled();  // and this with it, perhaps
+        }),
+        executor_(executor),
+        exchange_(&exchange) {
+    caller.listen(*this);
+  }
+
+  void on_moved(Exchange& to) { exchange_ = &to; }
+
+ private:
+  void on_cancelled() override {
+    if (!Runnable::is_linked()) executor_.schedule(*this);
+  }
+
+  runtime::Executor& executor_;
+  Exchange* exchange_;
+};
+
+void Exchange::EndWatch::operator()(CallerWatch* watch) const { delete watch; }
+
+void Exchange::follow(const Caller& caller, runtime::Executor& executor) {
+  // Without memory it goes on until its deadline, which is its caller's at the latest.
+  (void)base::catching_bad_alloc([&] { caller_watch_.reset(new CallerWatch(caller, executor, *this)); });
+}
 
 Exchange::Exchange(Exchange&& other) noexcept
     : TimedCall(std::move(other)),
@@ -17,10 +50,13 @@ Exchange::Exchange(Exchange&& other) noexcept
       sent_until_(other.sent_until_),
       queued_frame_(std::move(other.queued_frame_)),
       failure_(std::move(other.failure_)),
+      caller_watch_(std::move(other.caller_watch_)),
       observation_(std::move(other.observation_)),
       word_(other.word_),
       format_(other.format_),
       delegate_state_(other.delegate_state_) {
+  if (caller_watch_ != nullptr) [[unlikely]]
+    caller_watch_->on_moved(*this);
   if (under_way() && channel_ != nullptr) channel_->relocated(*this);
 }
 
@@ -28,6 +64,12 @@ Exchange::~Exchange() { cancel(); }
 
 void Exchange::cancel() {
   if (under_way() && channel_ != nullptr) channel_->cancel(*this);
+}
+
+void Exchange::end_cancelled() {
+  const base::Ran ran = was_sent() ? base::Ran::maybe : base::Ran::no;
+  cancel();
+  on_failed(base::CallError(base::Errc::cancelled, ran));
 }
 
 void Exchange::tell_unwanted() {

@@ -24,8 +24,13 @@
 #include "razor/wire/call_word.h"
 #include "razor/wire/frame.h"
 
+namespace razor::runtime {
+class Executor;
+}
+
 namespace razor::stream {
 
+class Caller;
 class Channel;
 struct CallQueueTag {};
 
@@ -81,6 +86,8 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   bool was_cut_off() const { return failed_for_ == Reason::cut_off; }
   /// As the destructor does.
   void cancel();
+  /// Stops waiting, and fails: cancelled. Not when the call is over.
+  void end_cancelled();
   /// Goes on waiting, though nobody wants the response: the peer hears that, if it understands.
   void tell_unwanted();
   /// Runs what the caller does with the end of the call: an exception that escapes it is logged with the call's name.
@@ -98,6 +105,14 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   friend class RequestWriter;
   friend class SendQueue;
   friend class SentCalls;
+
+  class CallerWatch;
+  struct EndWatch {
+    void operator()(CallerWatch* watch) const;
+  };
+
+  // The call is made on behalf of `caller`: it ends when nobody waits for that any more.
+  void follow(const Caller& caller, runtime::Executor& executor);
 
   // A frame that waits for the window. Its head is stored when it is sent.
   struct QueuedFrame {
@@ -137,6 +152,7 @@ class Exchange : public TimedCall, public base::ListLink<CallQueueTag> {
   base::ByteCount sent_until_ = 0;  // and where it ends
   std::unique_ptr<QueuedFrame> queued_frame_;
   std::unique_ptr<base::CallError> failure_;  // until it is delivered
+  std::unique_ptr<CallerWatch, EndWatch> caller_watch_;  // only of one that is made on behalf of another
   std::unique_ptr<CallObservation> observation_;  // only where a hook or a trace looks at calls
   wire::CallWord word_;  // what the peer is told of it
   const wire::WireFormat* format_ = nullptr;  // of its message and its response; null: msgpack

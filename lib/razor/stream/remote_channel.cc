@@ -30,7 +30,8 @@ struct KeptBlob final : wire::BlobSource {
   base::Blob blob;
 };
 
-// A call on its way there and back. What each thread touches is its own; handing it over orders the rest. Owns itself.
+// A call on its way there and back. What each thread touches is its own; handing it over orders the rest. Owns itself, and with
+// it what was sent after it to end it.
 class RemoteCall final : public base::ListLink<AllTag> {
  public:
   static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
@@ -46,7 +47,11 @@ class RemoteCall final : public base::ListLink<AllTag> {
         action_number_(action.number()),
         is_name_(action.is_name()),
         rule_(caller.failover_rule()) {
-    memory_refused = !base::catching_bad_alloc([&] { name_and_message.put(base::as_bytes(action.name())); });
+    memory_refused = !base::catching_bad_alloc([&] {
+      options.caller = nullptr;  // `user` follows it
+      extension_ = keep_extension(options);
+      name_and_message.put(base::as_bytes(action.name()));
+    });
     name_bytes_ = name_and_message.view().size();
   }
 
@@ -70,7 +75,14 @@ class RemoteCall final : public base::ListLink<AllTag> {
       const std::lock_guard lock(transit->mutex);
       if (transit->home_is_there) return home_.post(homeward_);
     }
-    delete this;
+    release();
+  }
+  /// Nobody waits for it any more, which its target hears.
+  void abandon() {
+    user = nullptr;
+    abandoned.store(true, std::memory_order_relaxed);
+    owners_.fetch_add(1, std::memory_order_relaxed);
+    target_.executor().post(recall_);
   }
 
  private:
@@ -83,13 +95,25 @@ class RemoteCall final : public base::ListLink<AllTag> {
   struct Homeward final : runtime::PostedTask {
     explicit Homeward(RemoteCall& owner) : call(owner) {}
     void run() override { call.arrive(); }
-    void drop() override { delete &call; }  // nobody is there any more
+    void drop() override { call.release(); }  // nobody is there any more
+    RemoteCall& call;
+  };
+  struct Recall final : runtime::PostedTask {
+    explicit Recall(RemoteCall& owner) : call(owner) {}
+    void run() override {
+      call.inner_.recall();
+      call.release();
+    }
+    void drop() override { call.release(); }
     RemoteCall& call;
   };
   struct Inner final : Exchange {
     explicit Inner(RemoteCall& owner) : call(owner) {}
     void on_response(const wire::ResponseFrame& frame) override { call.on_response(frame); }
     void on_failed(CallError error) override { call.on_failed(std::move(error)); }
+    void recall() {
+      if (under_way()) end_cancelled();
+    }
     std::string describe() const override {
       return call.is_name_ ? std::string(call.action().name()) : base::format("action {}", call.action_number_);
     }
@@ -98,6 +122,9 @@ class RemoteCall final : public base::ListLink<AllTag> {
   };
 
   ~RemoteCall() = default;
+  void release() {
+    if (owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
 
   wire::Action action() const {
     if (!is_name_) return wire::Action(action_number_);
@@ -140,6 +167,7 @@ class RemoteCall final : public base::ListLink<AllTag> {
   std::uint32_t action_number_;
   bool is_name_;
   std::size_t name_bytes_;
+  std::unique_ptr<const wire::OwnedExtension> extension_;  // that the options refer to
   FailoverRule rule_;
   std::optional<wire::ResponseFrame> answer_;
   base::Bytes answer_msg_;
@@ -148,6 +176,8 @@ class RemoteCall final : public base::ListLink<AllTag> {
   Inner inner_{*this};
   Outward outward_{*this};
   Homeward homeward_{*this};
+  Recall recall_{*this};
+  std::atomic<int> owners_ = 1;
 };
 
 }  // namespace
@@ -192,8 +222,8 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
   void shut_down() {
     const base::Ref self(this);
     while (RemoteCall* call = all_.pop_front()) {
-      call->abandoned.store(true, std::memory_order_relaxed);
-      Exchange& user = *std::exchange(call->user, nullptr);
+      Exchange& user = *call->user;
+      call->abandon();
       detach(user);
       user.on_failed(CallError(Errc::closed, Ran::maybe, base::format("call {}: closed by its owner", user.describe())));
     }
@@ -218,8 +248,7 @@ class RemoteChannelCore final : public Channel, public base::RefCounted, public 
     auto& call = *static_cast<RemoteCall*>(delegate_state(user));
     detach(user);
     static_cast<base::ListLink<AllTag>&>(call).unlink();
-    call.user = nullptr;
-    call.abandoned.store(true, std::memory_order_relaxed);
+    call.abandon();
   }
   void relocated(Exchange& to) override { static_cast<RemoteCall*>(delegate_state(to))->user = &to; }
 
@@ -248,7 +277,7 @@ void RemoteCall::arrive() {
       caller.on_response(*answer_);
     }
   }
-  delete this;
+  release();
 }
 
 RemoteChannel::RemoteChannel(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config)

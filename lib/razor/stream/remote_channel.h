@@ -31,7 +31,8 @@ class RemoteChannel {
   /// Time:    a call's timeout begins when the target takes it; of its deadline the time that is left counts there.
   /// Life:    `target` outlives the RemoteChannel, or the program ends with a line that says so. Where `home` goes first, the
   ///          RemoteChannel ends with it, and only its destruction is left to do.
-  /// Cancel:  a call whose caller stops waiting before the target has taken it is not sent; a later one runs on.
+  /// Cancel:  a call whose caller stops waiting before the target has taken it is not sent; a later one is dropped there, and its
+  ///          server hears that.
   RemoteChannel(runtime::Runtime& home, Channel& target, const RemoteChannelConfig& config = {});
   RemoteChannel(RemoteChannel&&) noexcept;
   RemoteChannel& operator=(RemoteChannel&&) noexcept;

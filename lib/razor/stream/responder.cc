@@ -1,6 +1,7 @@
 #include "razor/stream/responder.h"
 
 #include "razor/base/out_of_memory.h"
+#include "razor/stream/caller.h"
 
 namespace razor::stream {
 
@@ -69,6 +70,16 @@ bool Responder::cancelled() const {
 }
 void Responder::listen(CancelListener& listener) const { outlet_->listen(seq_, listener); }
 bool Responder::draining() const { return outlet_->is_draining(); }
+
+std::span<const wire::MetadataItem> Responder::metadata() const {
+  const wire::OwnedExtension* extension = outlet_->extension(seq_);
+  return extension == nullptr ? std::span<const wire::MetadataItem>() : extension->metadata();
+}
+const wire::TraceContext* Responder::trace() const {
+  const wire::OwnedExtension* extension = outlet_->extension(seq_);
+  return extension == nullptr ? nullptr : extension->trace();
+}
+Caller Responder::caller() const { return {outlet_, seq_}; }
 
 bool Responder::peer_is_there() const { return outlet_->is_open(); }
 const runtime::Address& Responder::peer() const { return outlet_->peer(); }

@@ -11,9 +11,12 @@
 #include "razor/stream/failure.h"
 #include "razor/wire/codec.h"
 #include "razor/wire/frame.h"
+#include "razor/wire/owned_extension.h"
 #include "razor/wire/wire_error.h"
 
 namespace razor::stream {
+
+class Caller;
 
 /// What a Responder answers over: the connection of its request. Only servers are made of it; users see Responders.
 class ResponseOutlet : public base::RefCounted {
@@ -40,6 +43,8 @@ class ResponseOutlet : public base::RefCounted {
   virtual bool is_cancelled(wire::Seq seq) const = 0;
   virtual void listen(wire::Seq seq, CancelListener& listener) = 0;
   virtual bool is_draining() const = 0;
+  /// What came with the request beside its message; null: nothing.
+  virtual const wire::OwnedExtension* extension(wire::Seq seq) const = 0;
   virtual const runtime::Address& peer() const = 0;
   virtual runtime::Runtime& runtime() const = 0;
   virtual runtime::TaskScope& handlers() const = 0;
@@ -99,6 +104,11 @@ class Responder {
   void listen(CancelListener& listener) const;
   /// The connection is to end: what works for it for ever should come to an end.
   bool draining() const;
+  /// What the caller says beside the message (CallOptions::metadata, ::trace); until it is answered.
+  std::span<const wire::MetadataItem> metadata() const;
+  const wire::TraceContext* trace() const;
+  /// For calls that are made on behalf of this one.
+  Caller caller() const;
   /// False when nobody waits for the answer any more.
   bool peer_is_there() const;
   const runtime::Address& peer() const;

@@ -67,8 +67,9 @@ struct ServerConfig {
   /// A connection that began with a hello is asked to end when it is so old, 10 % more or less, so that clients spread anew over
   /// servers; max: never. The client then sends no new calls on it, and connects anew. (server_connection.cc)
   base::Duration max_connection_age = base::Duration::max();
-  /// … and so long a client that was asked to send no new calls may take to say that it does, before later requests are refused. A
-  /// server that closes waits for less, a quarter of its limit. (server_connection.cc)
+  /// … and so long a client that was asked to send no new calls may take to say that it does, before later requests are refused;
+  /// one of which a part has come by then is still taken. A server that closes waits for less, a quarter of its limit.
+  /// (server_connection.cc, drain.h)
   base::Duration drain_notice = std::chrono::seconds(1);
 
   /// Sizes of what is accepted (larger is answered rpc_too_large and closed) and answered (a larger answer fails alone).

@@ -45,7 +45,7 @@ bool read_trace(base::ByteView from, std::optional<TraceContext>& trace) {
 }
 
 bool is_tracestate(std::string_view text) {
-  return text.size() <= Extension::kTracestateBytesMax &&
+  return text.size() <= TraceContext::kTracestateBytesMax &&
          std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
@@ -57,7 +57,7 @@ bool read_tracestate(base::ByteView from, std::string_view& tracestate) {
 // --- Metadata
 
 // Nobody chooses between two values: which one counts would be another question at each end. There are few keys.
-bool has_sound_keys(const std::vector<MetadataItem>& items) {
+bool has_sound_keys(std::span<const MetadataItem> items) {
   for (auto item = items.begin(); item != items.end(); ++item) {
     if (item->key.empty() || std::any_of(items.begin(), item, [&](const auto& other) { return other.key == item->key; }))
       return false;
@@ -65,12 +65,13 @@ bool has_sound_keys(const std::vector<MetadataItem>& items) {
   return true;
 }
 
-bool encode_metadata(BytesSink& sink, const std::vector<MetadataItem>& items) {
-  if (items.size() > Extension::kMetadataItemsMax || !has_sound_keys(items)) return false;
+MetadataFault encode_metadata(BytesSink& sink, std::span<const MetadataItem> items) {
+  if (items.size() > Extension::kMetadataItemsMax) return MetadataFault::too_large;
+  if (!has_sound_keys(items)) return MetadataFault::keys;
   std::size_t bytes = 0;  // before they are copied
   for (const MetadataItem& item : items) {
     bytes += item.key.size() + item.value.size();
-    if (bytes > Extension::kMetadataBytesMax) return false;
+    if (bytes > Extension::kMetadataBytesMax) return MetadataFault::too_large;
   }
   Encoder to(sink);
   to.put_map(items.size());
@@ -79,10 +80,10 @@ bool encode_metadata(BytesSink& sink, const std::vector<MetadataItem>& items) {
     if (item.is_binary) {
       to.put_binary(item.value);
     } else {
-      to.put_text(base::as_text(item.value));
+      to.put_text(item.text());
     }
   }
-  return sink.size() <= Extension::kMetadataBytesMax;
+  return sink.size() <= Extension::kMetadataBytesMax ? MetadataFault::none : MetadataFault::too_large;
 }
 
 bool read_metadata(base::ByteView bytes, std::vector<MetadataItem>& items) {
@@ -109,21 +110,34 @@ bool read_metadata(base::ByteView bytes, std::vector<MetadataItem>& items) {
 
 }  // namespace
 
-bool encode(ByteSink& to, const Extension& extension) {
-  BytesSink metadata;
-  if (!extension.metadata.empty() && !encode_metadata(metadata, extension.metadata)) return false;
-  if (extension.trace && extension.trace->is_valid()) {
-    put_record(to, kTrace, bytes_of(*extension.trace));
-    if (!extension.tracestate.empty() && is_tracestate(extension.tracestate))
-      put_record(to, kTracestate, base::as_bytes(extension.tracestate));
+std::string_view text_of(MetadataFault fault) {
+  switch (fault) {
+    case MetadataFault::none: return "its metadata can be sent";
+    case MetadataFault::too_large: return "its metadata are more than 128 pairs, or 8 KiB when encoded";
+    case MetadataFault::keys: return "a key of its metadata is empty, or stands twice";
   }
-  if (!extension.metadata.empty()) put_record(to, kMetadata, metadata.view());
-  return true;
+  return "?";
+}
+
+MetadataFault encode_extension(ByteSink& to, const TraceContext* trace, std::span<const MetadataItem> items) {
+  BytesSink metadata;
+  if (!items.empty()) {
+    const MetadataFault fault = encode_metadata(metadata, items);
+    if (fault != MetadataFault::none) return fault;
+  }
+  if (trace != nullptr && trace->is_valid()) {
+    put_record(to, kTrace, bytes_of(*trace));
+    if (!trace->tracestate.empty() && is_tracestate(trace->tracestate))
+      put_record(to, kTracestate, base::as_bytes(trace->tracestate));
+  }
+  if (!items.empty()) put_record(to, kMetadata, metadata.view());
+  return MetadataFault::none;
 }
 
 ExtensionFault decode_extension(base::ByteView block, Extension& extension) {
   extension = {};
   std::uint32_t seen = 0;  // a bit for each known type
+  std::string_view tracestate;  // says nothing without a trace
   while (!block.empty()) {
     if (block.size() < kRecordHeadBytes) return ExtensionFault::malformed;
     const auto type = base::load_little<std::uint8_t>(block.data());
@@ -137,7 +151,7 @@ ExtensionFault decode_extension(base::ByteView block, Extension& extension) {
     const auto number = static_cast<std::uint8_t>(type & ~kMustBeUnderstood);
     switch (number) {
       case kTrace: is_sound = read_trace(record, extension.trace); break;
-      case kTracestate: is_sound = read_tracestate(record, extension.tracestate); break;
+      case kTracestate: is_sound = read_tracestate(record, tracestate); break;
       case kMetadata:
         extension.metadata.clear();
         is_sound = read_metadata(record, extension.metadata);
@@ -150,7 +164,7 @@ ExtensionFault decode_extension(base::ByteView block, Extension& extension) {
     if (!is_sound || is_repeated) return ExtensionFault::malformed;
     seen |= 1u << number;
   }
-  if (!extension.trace) extension.tracestate = {};
+  if (extension.trace) extension.trace->tracestate = tracestate;
   return ExtensionFault::none;
 }
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +16,12 @@ namespace razor::wire {
 
 /// Where a call belongs in a trace, as in W3C Trace Context.
 struct TraceContext {
+  static constexpr std::size_t kTracestateBytesMax = 512;
+
   std::array<std::byte, 16> trace_id{};
   std::array<std::byte, 8> span_id{};  ///< of the caller's span
   std::uint8_t flags = 0;  ///< bit 0: sampled
+  std::string_view tracestate{};  ///< printable ASCII; borrowed
 
   /// Ids of zeros are none, and are not sent.
   bool is_valid() const { return trace_id != std::array<std::byte, 16>{} && span_id != std::array<std::byte, 8>{}; }
@@ -26,28 +30,42 @@ struct TraceContext {
 
 /// One pair of the metadata; borrowed.
 struct MetadataItem {
+  MetadataItem() = default;
+  MetadataItem(std::string_view its_key, std::string_view text) : key(its_key), value(base::as_bytes(text)) {}
+  MetadataItem(std::string_view its_key, base::ByteView bytes) : key(its_key), value(bytes), is_binary(true) {}
+
   std::string_view key;
   base::ByteView value;
-  bool is_binary = false;  ///< the value was sent as bin, else as text
+  bool is_binary = false;  ///< the value is sent as bin, else as text
+
+  std::string_view text() const { return base::as_text(value); }
 };
 
 struct Extension {
-  static constexpr std::size_t kTracestateBytesMax = 512;
   static constexpr std::size_t kMetadataBytesMax = 8 * base::kKiB;  ///< encoded
   static constexpr std::size_t kMetadataItemsMax = 128;
 
   std::optional<TraceContext> trace;
-  std::string_view tracestate;  ///< printable ASCII; says nothing without `trace`. Borrowed
   std::vector<MetadataItem> metadata;  ///< no key twice, and none that is empty
 
-  bool empty() const { return !trace && tracestate.empty() && metadata.empty(); }
+  bool empty() const { return !trace && metadata.empty(); }
 };
 
-/// Puts the block into `to`; nothing where `extension` says nothing. A trace or a tracestate that could not be read is left out,
-/// as W3C asks for: a call does not fail for its trace.
-/// Returns false, with nothing put, where the metadata are beyond their limits.
+/// Why metadata cannot be sent.
+enum class MetadataFault : std::uint8_t {
+  none,
+  too_large,  ///< more than kMetadataItemsMax, or than kMetadataBytesMax
+  keys,  ///< one is empty, or stands twice
+};
+
+/// For a person.
+std::string_view text_of(MetadataFault fault);
+
+/// Puts the block into `to`; nothing where neither says anything. A trace or a tracestate that could not be read is left out, as
+/// W3C asks for: a call does not fail for its trace. `trace` may be null.
+/// Returns why the metadata cannot be sent; nothing is put then.
 /// Errors: throws std::bad_alloc.
-bool encode(ByteSink& to, const Extension& extension);
+MetadataFault encode_extension(ByteSink& to, const TraceContext* trace, std::span<const MetadataItem> metadata);
 
 enum class ExtensionFault : std::uint8_t {
   none,

@@ -16,6 +16,8 @@ bool Attempt::send(TimePoint now) {
   options.format = call.options.format;
   options.idempotent = call.idempotent;
   options.criticality = call.options.criticality;
+  options.metadata = call.options.metadata;
+  options.trace = call.options.trace;
   options.is_hedge = is_hedge_;
   options.attempt = static_cast<std::uint8_t>(std::min<std::uint32_t>(call.attempts - 1, 255));
   PoolCallObserver::on_attempt(call, connection_.endpoint.address());

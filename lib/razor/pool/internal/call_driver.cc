@@ -41,6 +41,9 @@ void CallDriver::refuse(PoolCall& call, CallError why) {
 std::optional<CallError> CallDriver::refusal(const PoolCall& call) const {
   if (call.memory_refused) return base::out_of_memory(Ran::no);
   if (!core_.is_open()) return CallError(Errc::closed, Ran::no, "the pool is closed");
+  if (!call.options.metadata.empty()) {
+    if (auto refusal = refusal_of(call.options.metadata)) return refusal;
+  }
   const wire::Action action = call.action();
   return refusal_of(action, {action.name().size(), call.message().size(), call.blob.size()}, limits().stream.limits);
 }
@@ -255,6 +258,7 @@ void CallDriver::on_failed(Attempt& attempt, CallError error) {
                                .from = endpoint.id(),
                                .ran = error.ran(),
                                .out_of_memory = error.errc() == Errc::overloaded,
+                               .is_unsupported = error.errc() == Errc::unsupported && attempt.connection().stream.is_open(),
                                .was_cut_off = was_cut_off,
                                .other_in_flight = call.has_attempts()};
   const Decision decision = policy_.decide(call, outcome, view(), now);

@@ -1,6 +1,7 @@
 #include "razor/pool/internal/call_limits.h"
 
 #include "razor/base/format.h"
+#include "razor/base/out_of_memory.h"
 
 namespace razor::pool {
 
@@ -19,6 +20,17 @@ std::optional<CallError> refusal_of(const wire::Action& action, const wire::Fram
                                   sizes.compared_to(limits)));
   }
   return std::nullopt;
+}
+
+std::optional<CallError> refusal_of(std::span<const wire::MetadataItem> metadata) {
+  wire::BytesSink block;
+  wire::MetadataFault fault = wire::MetadataFault::none;
+  if (!base::catching_bad_alloc([&] { fault = wire::encode_extension(block, nullptr, metadata); })) {
+    return base::out_of_memory(Ran::no);
+  }
+  if (fault == wire::MetadataFault::none) return std::nullopt;
+  const Errc errc = fault == wire::MetadataFault::too_large ? Errc::too_large : Errc::encode;
+  return CallError(errc, Ran::no, std::string(wire::text_of(fault)));
 }
 
 }  // namespace razor::pool

@@ -45,7 +45,7 @@ Decision CallPolicy::on_server_failure(CallProgress& call, const AttemptOutcome&
   if (was_refused && outcome.refusal != Refusal::overloaded && !pool.is_ended && pool.may_come_back && now < call.deadline) {
     return on_refused(call, outcome, now);
   }
-  if (!retry_.may_attempt(call.attempts)) return {Decision::Kind::answer};
+  if (!retry_.may_attempt(call.attempts) || outcome.retry_after > kRetryAfterMax) return {Decision::Kind::answer};
   const Duration delay = std::max(next_delay(call), outcome.retry_after);
   if (pool.is_ended || !may_wait_for(call, delay, pool, now) || !take_token(call, now)) return {Decision::Kind::answer};
   call.avoid = outcome.from;
@@ -80,7 +80,9 @@ Decision CallPolicy::on_failure(CallProgress& call, const AttemptOutcome& outcom
   call.ran = std::max(call.ran, outcome.ran);
   if (outcome.other_in_flight) return {Decision::Kind::wait};  // it may still be answered
   // Without memory a call is not tried again: repeating it would only add to the load.
-  if (outcome.out_of_memory || pool.is_ended || now >= call.deadline) return {Decision::Kind::fail};
+  if (outcome.out_of_memory || outcome.is_unsupported || pool.is_ended || now >= call.deadline) {
+    return {Decision::Kind::fail};
+  }
   switch (retry_.after(outcome.ran, call.idempotent, call.attempts)) {
     case RetryPolicy::Verdict::move:
       if (!pool.may_come_back) break;

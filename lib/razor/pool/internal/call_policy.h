@@ -42,6 +42,7 @@ struct AttemptOutcome {
   AddressId from;  ///< the address it was sent to
   base::Ran ran = base::Ran::no;  ///< of `server_failure` and `failure`
   bool out_of_memory = false;  ///< of `failure`: memory was refused, or the server is overloaded
+  bool is_unsupported = false;  ///< of `failure`: the server does not take what the call has
   bool was_cut_off = false;  ///< of `failure`: the connection ended while it was being sent
   AddressId named = kNoAddress;  ///< of `redirect`: the address to ask; kNoAddress: any other
   bool other_in_flight = false;  ///< another attempt of the call still is
@@ -120,6 +121,8 @@ class CallPolicy {
 
  private:
   static constexpr base::Duration kHedgeAgainMin = std::chrono::milliseconds(10);
+  /// A server that wants to be asked later than that is not waited for, however long the call may take.
+  static constexpr base::Duration kRetryAfterMax = std::chrono::minutes(1);
 
   Decision on_refused(CallProgress& call, const AttemptOutcome& outcome, base::TimePoint now);
   Decision on_server_failure(CallProgress& call, const AttemptOutcome& outcome, const PoolView& pool, base::TimePoint now);

@@ -28,6 +28,7 @@ class PoolCall final : public QueuedCall {
   PoolCall(stream::Exchange& its_caller, const wire::Action& action, const stream::CallOptions& call_options)
       : caller(&its_caller), options(call_options), is_name_(action.is_name()), number_(action.number()) {
     memory_refused = !base::catching_bad_alloc([&] {
+      extension_ = stream::keep_extension(options);
       name_and_message_.put(base::as_bytes(action.name()));
       name_bytes_ = action.name().size();
     });
@@ -78,12 +79,13 @@ class PoolCall final : public QueuedCall {
   Attempt* hedge = nullptr;
   std::unique_ptr<RetryState> retry_state;
   std::unique_ptr<Observation> observation;  // null where no hook is set
-  bool memory_refused;          // for its name
+  bool memory_refused;          // for its name, or its metadata
 
  private:
   bool is_name_;
   std::uint32_t number_;
   std::size_t name_bytes_ = 0;
+  std::unique_ptr<const wire::OwnedExtension> extension_;  // that the options refer to
   wire::InlineSink<160> name_and_message_;
 };
 

@@ -76,7 +76,32 @@ void ClientConnection::note_options(Exchange& exchange, const CallOptions& optio
 
 wire::ByteSink& ClientConnection::begin(Exchange& exchange, const wire::Action& action, const CallOptions& options) {
   note_options(exchange, options);
+  if (options.has_extension()) [[unlikely]]
+    return begin_extended(exchange, action, options);
   return writer_.begin(action, goes_out_at_once());
+}
+
+// A call that has metadata waits until the peer has answered the hello. A trace alone does not wait: it is left out.
+wire::ByteSink& ClientConnection::begin_extended(Exchange& exchange, const wire::Action& action,
+                                                 const CallOptions& options) {
+  const bool has_metadata = !options.metadata.empty();
+  const wire::TraceContext* trace = hello_.has(wire::Feature::trace) ? options.trace : nullptr;
+  wire::BytesSink block;
+  wire::MetadataFault metadata = wire::MetadataFault::none;
+  const bool has_memory =
+      base::catching_bad_alloc([&] { metadata = wire::encode_extension(block, trace, options.metadata); });
+  wire::ByteSink& sink = writer_.begin(action, goes_out_at_once() && !(has_metadata && hello_.is_asked()), block.view());
+  exchange.word_.extension_bytes = static_cast<std::uint16_t>(block.size());
+  if (!has_memory) {
+    writer_.set_fault(RequestWriter::DraftFault::memory);
+  } else if (metadata == wire::MetadataFault::too_large) {
+    writer_.set_fault(RequestWriter::DraftFault::metadata_too_large);
+  } else if (metadata == wire::MetadataFault::keys) {
+    writer_.set_fault(RequestWriter::DraftFault::metadata_keys);
+  } else if (has_metadata && !hello_.is_asked() && !hello_.has(wire::Feature::metadata)) {
+    writer_.set_fault(RequestWriter::DraftFault::unsupported);
+  }
+  return sink;
 }
 
 wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptions& options) {
@@ -86,7 +111,7 @@ wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptio
 
 // Why the call of the draft may not be sent, however much room there is. It is one of these.
 CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const {
-  if (writer_.memory_was_refused()) return base::out_of_memory(Ran::no);
+  if (writer_.fault() != RequestWriter::DraftFault::none) return refusal_of_draft(exchange);
   if (!writer_.action_is_valid()) {
     return CallError(Errc::encode, Ran::no,
                      base::format("call on {}: {:#x} is not the number of an action", peer_, writer_.action()));
@@ -103,6 +128,31 @@ CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::Fra
                      return base::format("call {} on {}: its time was over when it was submitted", exchange.describe(),
                                          peer_);
                    }));
+}
+
+std::string ClientConnection::unsupported_text(const Exchange& exchange) const {
+  return base::text_or_empty([&] {
+    return base::format("call {} on {}: {}", exchange.describe(), peer_,
+                        hello_.state() == HelloState::off
+                            ? "it has metadata, and `hello` of this ClientStreamConfig is off"
+                            : "it has metadata, and the server takes none: it speaks plain version 1");
+  });
+}
+
+CallError ClientConnection::refusal_of_draft(const Exchange& exchange) const {
+  const auto text = [&](std::string_view what) {
+    return base::text_or_empty([&] { return base::format("call {} on {}: {}", exchange.describe(), peer_, what); });
+  };
+  switch (writer_.fault()) {
+    case RequestWriter::DraftFault::metadata_too_large:
+      return CallError(Errc::too_large, Ran::no, text(wire::text_of(wire::MetadataFault::too_large)));
+    case RequestWriter::DraftFault::metadata_keys:
+      return CallError(Errc::encode, Ran::no, text(wire::text_of(wire::MetadataFault::keys)));
+    case RequestWriter::DraftFault::unsupported: return CallError(Errc::unsupported, Ran::no, unsupported_text(exchange));
+    case RequestWriter::DraftFault::memory:
+    case RequestWriter::DraftFault::none: break;
+  }
+  return base::out_of_memory(Ran::no);
 }
 
 void ClientConnection::commit(Exchange& exchange, base::Blob&& blob, TimePoint now) {
@@ -172,6 +222,7 @@ void ClientConnection::start_queued(TimePoint now) {
       expire(exchange);
       continue;
     }
+    if (waits_for_hello(exchange)) break;
     const auto queued = queue_.take(exchange, Reason::room);
     // Its batch may not have ended yet: then its deadline is not reckoned, and only its timeout says how long it has.
     note_time_left(exchange, now);
@@ -288,11 +339,21 @@ bool ClientConnection::on_first_response(const wire::ResponseFrame& frame) {
     terminate(Errc::unsupported, base::format("{} speaks plain version 1 only, and `hello` of this end is required", peer_));
     return false;
   }
+  if (!hello_.has(wire::Feature::metadata)) fail_queued_with_metadata();
   const std::vector<wire::Seq> cancels = std::exchange(cancels_held_, {});
   if (!hello_.is_extended()) return true;
   reader_.extend();
+  keepalive_.on_known();  // such a peer answers prompt pings at once
   for (const wire::Seq seq : cancels) send_cancel(seq);
   return true;
+}
+
+void ClientConnection::fail_queued_with_metadata() {
+  queue_.for_each([&](Exchange& exchange) {
+    if (exchange.word_.extension_bytes == 0) return;
+    queue_.take(exchange, Reason::refused);
+    fail(exchange, Reason::refused, CallError(Errc::unsupported, Ran::no, unsupported_text(exchange)));
+  });
 }
 
 void ClientConnection::tell_unwanted(Exchange& exchange) {
@@ -489,16 +550,16 @@ void ClientConnection::drain(std::string why) {
 
 void ClientConnection::terminate(Errc errc, std::string why) {
   if (has_ended()) return;
-  transition(State::ended, std::move(why));
+  transition(State::ended, why);
   batch_is_open_ = false;
   sent_.for_each([&](Exchange& exchange) {
     sent_.remove(exchange, Reason::lost);
     const bool is_whole = writer_.has_written(exchange);
     const bool is_cut_off = !is_whole && writer_.has_begun(exchange);
     fail(exchange, is_cut_off ? Reason::cut_off : Reason::lost,
-         CallError(errc, is_whole ? Ran::maybe : Ran::no, base::format("call {}: {}", exchange.describe(), end_reason_)));
+         CallError(errc, is_whole ? Ran::maybe : Ran::no, base::format("call {}: {}", exchange.describe(), why)));
   });
-  fail_queued(Reason::lost, errc, end_reason_, true);
+  fail_queued(Reason::lost, errc, why, true);
 }
 
 ClientStats ClientConnection::stats() const {

@@ -141,6 +141,12 @@ class ClientConnection {
   void leave(std::string why);
   void send_cancel(wire::Seq seq);
   void note_options(Exchange& exchange, const CallOptions& options);
+  [[gnu::cold]] wire::ByteSink& begin_extended(Exchange& exchange, const wire::Action& action, const CallOptions& options);
+  // It has metadata, and it is not known yet whether the peer takes them.
+  bool waits_for_hello(const Exchange& exchange) const { return hello_.is_asked() && exchange.word_.extension_bytes != 0; }
+  void fail_queued_with_metadata();
+  base::CallError refusal_of_draft(const Exchange& exchange) const;
+  std::string unsupported_text(const Exchange& exchange) const;
   // Its frame is written now.
   void note_time_left(Exchange& exchange, base::TimePoint now) const {
     if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));

@@ -37,6 +37,7 @@ class ClientTask::Call final : public Exchange {
   wire::InlineSink<160> name_and_message;
   base::Blob blob;
   CallOptions options;
+  std::unique_ptr<const wire::OwnedExtension> extension;  // that the options refer to
   Completion completion;
   FailoverRule rule = nullptr;
   bool is_written = false;  // its message, in the format of the options

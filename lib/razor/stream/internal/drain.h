@@ -45,7 +45,18 @@ class Drain {
     transition(State::leaving);
     leave_until_ = until;
   }
-  /// max: it is not leaving.
+  /// The peer has had its time. A frame of which a part has come by then is waited for: a request that takes longer to send than
+  /// the notice would else be sent again and again. `frames` that have come whole so far; `is_within_frame`: one has come in part.
+  bool has_left(base::TimePoint now, std::uint64_t frames, bool is_within_frame) {
+    if (state_ != State::leaving) return false;
+    if (awaited_frame_ != 0) return frames >= awaited_frame_;
+    if (now < leave_until_) return false;
+    if (!is_within_frame) return true;
+    awaited_frame_ = frames + 1;
+    leave_until_ = base::TimePoint::max();
+    return false;
+  }
+  /// max: it is not leaving, or waits for a frame.
   base::TimePoint leave_until() const { return state_ == State::leaving ? leave_until_ : base::TimePoint::max(); }
 
   /// The server closes. What has arrived already is answered, too: rpc_draining says that it did not run.
@@ -92,6 +103,7 @@ class Drain {
   State state_ = State::serving;
   InputBacklog backlog_;
   base::TimePoint leave_until_ = base::TimePoint::max();
+  std::uint64_t awaited_frame_ = 0;  // 0: none
   base::TimePoint linger_until_ = base::TimePoint::max();
 };
 

@@ -5,24 +5,26 @@
 
 namespace razor::stream {
 
-wire::ByteSink& RequestWriter::begin(const wire::Action& action, bool goes_out) {
+wire::ByteSink& RequestWriter::begin(const wire::Action& action, bool goes_out, base::ByteView extension) {
   draft_.action = wire::action_field(action);
   draft_.name_bytes = action.name().size();
+  draft_.prefix_bytes = draft_.name_bytes + extension.size();
   draft_.is_ping = false;
-  draft_.memory_refused = false;
+  draft_.fault = DraftFault::none;
   draft_.goes_out = goes_out;
   if (goes_out) {
     try {
       out_.begin_frame();
-      wire::begin_request(out_, action);
+      wire::begin_request(out_, action, extension);
       return out_;
     } catch (const std::bad_alloc&) {
       abandon();
-      draft_.memory_refused = true;
+      draft_.fault = DraftFault::memory;
     }
   }
   scratch_.clear();
-  if (!base::catching_bad_alloc([&] { wire::begin_request(scratch_, action); })) draft_.memory_refused = true;
+  if (!base::catching_bad_alloc([&] { wire::begin_request(scratch_, action, extension); }))
+    draft_.fault = DraftFault::memory;
   return scratch_;
 }
 

@@ -19,14 +19,25 @@ class RequestWriter {
 
   // --- One draft at a time: `begin`, the message into the sink, then `send` if it goes out, or `frame` to a queue; or `abandon`
 
-  /// The message goes into what this returns. Memory that is refused for the draft is told by `memory_was_refused`.
-  wire::ByteSink& begin(const wire::Action& action, bool goes_out);
+  /// Why a draft may not be sent, beside its sizes.
+  enum class DraftFault : std::uint8_t {
+    none,
+    memory,  ///< it was refused for the draft
+    metadata_too_large,
+    metadata_keys,  ///< one is empty, or stands twice
+    unsupported,  ///< the peer does not take metadata
+  };
+
+  /// The message goes into what this returns. `extension`: the block that stands before it (wire/extension.h).
+  wire::ByteSink& begin(const wire::Action& action, bool goes_out, base::ByteView extension = {});
   wire::ByteSink& begin_ping(bool goes_out);
   /// The draft stands in the output. A draft that was to go out does not if memory was refused for it.
   bool goes_out() const { return draft_.goes_out; }
   bool is_ping() const { return draft_.is_ping; }
   std::uint32_t action() const { return draft_.action; }
-  bool memory_was_refused() const { return draft_.memory_refused; }
+  DraftFault fault() const { return draft_.fault; }
+  /// The draft may not be sent.
+  void set_fault(DraftFault fault) { draft_.fault = fault; }
   /// 0 is the ping, and a number that has the bit of names would be read as the length of one.
   bool action_is_valid() const {
     return (draft_.action != 0 || draft_.is_ping) &&
@@ -34,10 +45,10 @@ class RequestWriter {
                draft_.name_bytes;
   }
   wire::FrameSizes sizes(base::ByteCount blob_bytes) {
-    return {draft_.name_bytes, frame_bytes() - wire::kRequestHeadBytes - draft_.name_bytes, blob_bytes};
+    return {draft_.name_bytes, frame_bytes() - wire::kRequestHeadBytes - draft_.prefix_bytes, blob_bytes};
   }
   bool is_valid(const wire::FrameSizes& sizes) const {
-    return !draft_.memory_refused && action_is_valid() && sizes.fit(limits_);
+    return draft_.fault == DraftFault::none && action_is_valid() && sizes.fit(limits_);
   }
   /// Of a draft that does not go out, with the place of its head in front.
   base::ByteView frame() const { return scratch_.view(); }
@@ -82,9 +93,10 @@ class RequestWriter {
   struct Draft {
     bool goes_out = false;
     bool is_ping = false;
-    bool memory_refused = false;
+    DraftFault fault = DraftFault::none;
     std::uint32_t action = 0;
     std::size_t name_bytes = 0;
+    std::size_t prefix_bytes = 0;  // of the extension block and the name
   };
 
   std::size_t frame_bytes() { return draft_.goes_out ? out_.frame().size() : scratch_.size(); }
@@ -113,7 +125,8 @@ class RequestWriter {
     head.format |= wire::kCallWordBit;
     head.client_id = wire::to_client_id(exchange.word_);
   }
-  head.msg_bytes = static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes());
+  head.msg_bytes =
+      static_cast<std::uint32_t>(frame_bytes - wire::kRequestHeadBytes - head.name_bytes() - exchange.word_.extension_bytes);
   head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   exchange.sent_from_ = out_.appended();
   std::byte* at = nullptr;

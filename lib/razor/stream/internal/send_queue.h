@@ -34,6 +34,11 @@ class SendQueue {
   }
   /// Only while it is not empty.
   Exchange& front() { return queue_.front(); }
+  /// `visit(Exchange&)` may take the one it is given.
+  template <class Visit>
+  void for_each(Visit&& visit) {
+    queue_.for_each(visit);
+  }
   /// `exchange` waits no more, and is idle. Gives its frame.
   std::unique_ptr<Exchange::QueuedFrame> take(Exchange& exchange, Exchange::Reason why) {
     exchange.transition(Exchange::State::idle, why);

@@ -6,6 +6,7 @@
 #include "razor/runtime/frame_pool.h"
 #include "razor/stream/cancel_listener.h"
 #include "razor/wire/frame.h"
+#include "razor/wire/owned_extension.h"
 
 namespace razor::stream {
 
@@ -16,6 +17,7 @@ struct ServerCall {
   base::TimePoint deadline = base::TimePoint::max();
   /// Its handler is asked to stop: so much later that the caller, whose clock may be the slower one, has given up before.
   base::TimePoint stop_at = base::TimePoint::max();
+  std::unique_ptr<const wire::OwnedExtension> extension;  ///< null: it came without
   bool is_cancelled = false;  ///< by its caller
   CancelListeners listeners;
 };

@@ -6,6 +6,7 @@
 namespace razor::stream {
 
 std::unique_ptr<CallObservation> ServerCallObserver::on_request(const wire::RequestFrame& frame,
+                                                                std::span<const wire::MetadataItem> metadata,
                                                                 std::optional<Refusal>& refusal) {
   auto call = std::make_unique<CallObservation>();
   const wire::Action& action = frame.action;
@@ -20,7 +21,9 @@ std::unique_ptr<CallObservation> ServerCallObserver::on_request(const wire::Requ
   if (hook_ == nullptr) return call;
   call->is_hooked = true;
   refusal.emplace(base::Errc::internal);  // unless the hook says otherwise: one that throws has not let the request pass
-  run_hook(runtime_.log(), [&] { refusal = hook_->on_start({call->method, peer_, call->request_bytes}); });
+  CallInfo info{call->method, peer_, call->request_bytes};
+  info.metadata = metadata;
+  run_hook(runtime_.log(), [&] { refusal = hook_->on_start(info); });
   if (refusal) call->was_started = false;
   return call;
 }

@@ -23,6 +23,7 @@ class ServerCallObserver {
 
   /// A request has come that would be dispatched. `refusal` is set where the hook refuses it.
   [[gnu::cold]] std::unique_ptr<CallObservation> on_request(const wire::RequestFrame& frame,
+                                                            std::span<const wire::MetadataItem> metadata,
                                                             std::optional<Refusal>& refusal);
   /// Its response is queued; or, where the connection is gone, dropped. `outcome_text`: for the trace, a word or two.
   [[gnu::cold]] void on_end(const CallObservation& call, std::string_view outcome_text, CallOutcome outcome,

@@ -53,6 +53,7 @@ void ServerConnection::on_bytes(std::size_t count, TimePoint arrived) {
 }
 
 ServerConnection::Progress ServerConnection::process(TimePoint now) {
+  seen_ = now;
   while (reads_requests()) {
     if (!request_waits_) {
       if (admission_.must_pause(backlog())) return Progress::paused;
@@ -63,6 +64,7 @@ ServerConnection::Progress ServerConnection::process(TimePoint now) {
         break;
       }
       ++read_frames_;
+      ++frames_;
     }
     const wire::RequestFrame& frame = reader_.frame();
     const auto control = wire::control_kind(frame.head);
@@ -84,7 +86,6 @@ ServerConnection::Progress ServerConnection::process(TimePoint now) {
     } else {
       on_request(frame, verdict);
     }
-    has_frames_ = true;
   }
   request_waits_ = false;
   return Progress::done;
@@ -154,11 +155,17 @@ void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Ve
   dispatch(frame, format);
 }
 
-// What this server does not use, it does not keep; but it reads all of it. False: it does not understand it, which it has answered.
+// False: it is not understood, which is answered.
 bool ServerConnection::takes_extension(const wire::RequestFrame& frame) {
   wire::Extension extension;
   wire::ExtensionFault fault = wire::ExtensionFault::none;
-  if (!base::catching_bad_alloc([&] { fault = wire::decode_extension(frame.extension, extension); })) {
+  const bool has_memory = base::catching_bad_alloc([&] {
+    fault = wire::decode_extension(frame.extension, extension);
+    if (fault != wire::ExtensionFault::none || extension.empty()) return;
+    extension_ =
+        std::make_unique<const wire::OwnedExtension>(extension.trace ? &*extension.trace : nullptr, extension.metadata);
+  });
+  if (!has_memory) {
     answer_failed(frame.head.seq, Failure(Errc::overloaded, Ran::no));
     return false;
   }
@@ -175,8 +182,19 @@ bool ServerConnection::takes_extension(const wire::RequestFrame& frame) {
   return false;
 }
 
+// False: there is no memory.
+bool ServerConnection::begin_call(wire::Seq seq) {
+  return base::catching_bad_alloc([&] {
+    auto call = std::make_unique<ServerCall>();
+    call->deadline = deadline_;
+    call->stop_at = stop_at_;
+    call->extension = std::move(extension_);
+    running_.begin_call(seq, std::move(call));
+  });
+}
+
 void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::WireFormat* format) {
-  if (is_extended_ && !base::catching_bad_alloc([&] { running_.begin_call(frame.head.seq, deadline_, stop_at_); })) {
+  if (is_extended_ && !begin_call(frame.head.seq)) {
     return answer_failed(frame.head.seq, Failure(Errc::overloaded, Ran::no));
   }
   if (observer_ != nullptr && observer_->looks()) [[unlikely]] {
@@ -193,7 +211,9 @@ void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::Wir
 // False: the hook refuses it, and it is answered.
 bool ServerConnection::observe(const wire::RequestFrame& frame, const wire::WireFormat* format) {
   std::optional<Refusal> refusal;
-  std::unique_ptr<CallObservation> call = observer_->on_request(frame, refusal);
+  const wire::OwnedExtension* said = extension(frame.head.seq);
+  std::unique_ptr<CallObservation> call =
+      observer_->on_request(frame, said == nullptr ? std::span<const wire::MetadataItem>() : said->metadata(), refusal);
   if (!refusal) {
     running_.begin(frame.head.seq, std::move(call));
     return true;
@@ -260,6 +280,7 @@ bool ServerConnection::note_call(const wire::RequestFrame& frame) {
     last_seq_ = frame.head.seq;
   }
   deadline_ = stop_at_ = TimePoint::max();
+  extension_.reset();
   if (!frame.head.has_call_word()) return true;
   const std::optional<base::Duration> left = wire::call_word_of(frame.head.client_id).time_left();
   if (!left) return true;
@@ -286,7 +307,7 @@ void ServerConnection::on_broken_order(wire::Seq seq, std::string_view what) {
 
 void ServerConnection::on_control(const wire::RequestFrame& frame, wire::ControlKind kind) {
   const wire::Seq seq = frame.head.seq;
-  if (kind == wire::ControlKind::hello && !has_frames_ && server_.config.hello != HelloMode::off) return on_hello(frame);
+  if (kind == wire::ControlKind::hello && frames_ == 1 && server_.config.hello != HelloMode::off) return on_hello(frame);
   if (is_extended_) {
     switch (kind) {
       case wire::ControlKind::cancel: return on_cancel(seq);
@@ -340,6 +361,21 @@ TimePoint ServerConnection::stop_at(wire::Seq seq) const {
   return call == nullptr ? TimePoint::max() : call->stop_at;
 }
 
+const wire::OwnedExtension* ServerConnection::extension(wire::Seq seq) const {
+  const ServerCall* call = running_.find(seq);
+  return call == nullptr ? nullptr : call->extension.get();
+}
+
+// What a request is answered instead, of which the caller has said that it waits no more, or has given up, as far as the time
+// is known: the response would be sent for nobody.
+std::optional<Errc> ServerConnection::errc_of_unwanted(wire::Seq seq) const {
+  const ServerCall* call = running_.find(seq);
+  if (call == nullptr) return std::nullopt;
+  if (call->is_cancelled) return Errc::cancelled;
+  if (call->stop_at <= seen_) return Errc::deadline_exceeded;
+  return std::nullopt;
+}
+
 bool ServerConnection::is_cancelled(wire::Seq seq) const {
   if (is_closed()) return true;
   const ServerCall* call = running_.find(seq);
@@ -388,7 +424,12 @@ void ServerConnection::commit(wire::Seq seq, wire::ResponseFlag flag, base::Blob
     ++server_.stats.responses_dropped;
   } else {
     bytes = writer_.draft_bytes() + blob.size();
-    instead = commit_draft(seq, flag, std::move(blob));
+    instead = errc_of_unwanted(seq);
+    if (instead) [[unlikely]] {
+      writer_.abandon();
+    } else {
+      instead = commit_draft(seq, flag, std::move(blob));
+    }
     if (instead) [[unlikely]]
       answer_failed(seq, Failure(*instead, Ran::yes));
   }
@@ -504,6 +545,7 @@ void ServerConnection::end_observation(wire::Seq seq, std::string_view text, con
 // --- Writing and time ------------------------------------------------------------------------------------------------
 
 void ServerConnection::on_written(std::size_t count, TimePoint now) {
+  seen_ = now;
   writer_.consume(count);
   stats_.bytes_sent += count;
   server_.stats.bytes_sent += count;
@@ -531,6 +573,7 @@ void ServerConnection::on_acknowledged(TimePoint now, const std::optional<runtim
 }
 
 ServerConnection::Overdue ServerConnection::check(TimePoint now) {
+  seen_ = now;
   const bool has_lingered = now >= drain_.linger_until();
   const ServerTimeouts::Overdue overdue = timeouts_.check(now);
   if (!has_lingered && overdue == ServerTimeouts::Overdue::nothing) {

@@ -87,6 +87,8 @@ class ServerConnection {
   bool is_cancelled(wire::Seq seq) const;
   /// `listener`, which is in no list, is told when its caller says that it waits no more, or the connection is closed.
   void listen(wire::Seq seq, CancelListener& listener);
+  /// Null: it came without.
+  const wire::OwnedExtension* extension(wire::Seq seq) const;
   /// It began with a hello.
   bool is_extended() const { return is_extended_; }
   bool is_leaving() const { return state() != Drain::State::serving; }
@@ -118,8 +120,9 @@ class ServerConnection {
   /// passed. False: it does not understand, and `drain` is to be called.
   bool leave(base::TimePoint now, base::Duration notice, wire::ServerControl::Reason reason);
   /// The peer has said so, or its time is over: `drain` is to be called.
-  bool has_left(base::TimePoint now) const {
-    return state() == Drain::State::leaving && (peer_sends_no_more_ || now >= drain_.leave_until());
+  bool has_left(base::TimePoint now) {
+    if (peer_sends_no_more_) return state() == Drain::State::leaving;
+    return drain_.has_left(now, frames_, reader_.partial_bytes() > 0);
   }
   /// Dispatches nothing more. `input_pending` as ByteStream::input_pending.
   void drain(bool input_pending);
@@ -148,6 +151,8 @@ class ServerConnection {
   [[gnu::cold]] void answer_expired(wire::Seq seq);
   bool note_call(const wire::RequestFrame& frame);
   [[gnu::cold]] bool takes_extension(const wire::RequestFrame& frame);
+  bool begin_call(wire::Seq seq);
+  std::optional<base::Errc> errc_of_unwanted(wire::Seq seq) const;
   ResponseWriter::FailureForm failure_form() const;
   void release_pongs(wire::Seq answered);
   [[gnu::cold]] void answer_unknown_format(const wire::RequestFrame& frame);
@@ -182,12 +187,14 @@ class ServerConnection {
   std::size_t read_bytes_ = 0;  // by the read that is being processed
   std::size_t read_frames_ = 0;
   base::TimePoint arrived_;  // of what is being processed
-  bool has_frames_ = false;  // one has come: what follows is no hello
+  std::uint64_t frames_ = 0;  // that have come; only the first may be a hello
   bool is_extended_ = false;  // the connection began with a hello
   bool peer_sends_no_more_ = false;  // it said so
   wire::Seq last_seq_ = 0;  // of a connection that began with a hello
   base::TimePoint deadline_ = base::TimePoint::max();  // of the request that is being looked at
   base::TimePoint stop_at_ = base::TimePoint::max();
+  std::unique_ptr<const wire::OwnedExtension> extension_;
+  base::TimePoint seen_ = base::TimePoint::min();  // the time, when it was last told
   wire::Hello hello_;  // the peer's; of one that sent none, it has no feature
   bool takes_details_ = false;  // the peer is one of ours: it has sent what others do not
 

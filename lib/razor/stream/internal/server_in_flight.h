@@ -41,10 +41,7 @@ class ServerInFlight {
   void begin() { ++count_; }
   /// Before that, on a connection that began with a hello. `seq` is above all before.
   /// Errors: throws std::bad_alloc.
-  void begin_call(wire::Seq seq, base::TimePoint deadline, base::TimePoint stop_at) {
-    auto call = std::make_unique<ServerCall>();
-    call->deadline = deadline;
-    call->stop_at = stop_at;
+  void begin_call(wire::Seq seq, std::unique_ptr<ServerCall> call) {
     calls_->insert(seq, *call);
     (void)call.release();
   }

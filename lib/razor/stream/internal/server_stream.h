@@ -42,6 +42,7 @@ class ServerStream final : public ResponseOutlet, public base::ListLink<>, priva
   bool is_cancelled(wire::Seq seq) const override { return connection_.is_cancelled(seq); }
   void listen(wire::Seq seq, CancelListener& listener) override { connection_.listen(seq, listener); }
   bool is_draining() const override { return connection_.is_leaving(); }
+  const wire::OwnedExtension* extension(wire::Seq seq) const override { return connection_.extension(seq); }
   const runtime::Address& peer() const override { return peer_; }
   runtime::Runtime& runtime() const override { return server_->runtime; }
   runtime::TaskScope& handlers() const override { return server_->handlers; }
