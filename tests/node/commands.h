@@ -67,7 +67,7 @@ struct LoadOptions {
   unsigned connections = 1;
   bool pool = false;        // one pool over all addresses, instead of connections that know nothing of each other
   std::string balance = "round_robin";
-  std::string hello = "off";
+  std::string hello = "auto";
   bool idempotent = false;  // a pool may send a call again that may have run
   std::size_t payload = 64;
   std::optional<double> rate;          // calls a second; without, as many as may be in flight

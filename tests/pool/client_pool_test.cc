@@ -160,6 +160,23 @@ TEST_F(ClientPoolTest, AServerThatHungUpIsUsedOnceItServes) {
   EXPECT_EQ(call.text(), "done by server 0");
 }
 
+// Its hanging up was taken for what a peer does that does not know hellos, and it was spoken to plainly for ten minutes.
+TEST_F(ClientPoolTest, AServerThatHungUpIsGreetedAgainOnceItServes) {
+  server().start(TestServer::Manner::hangs_up);
+  const Asked call = often(0, {.timeout = 10min});
+  run_for(20s);
+  server().start(TestServer::Manner::serves);
+  run_for(2s);
+  EXPECT_EQ(call.text(), "done by server 0");
+  run_for(10s);
+  server().kill();
+  server().start();
+  const std::vector<MetadataItem> needs_hello = {{"tenant", "acme"}};
+  const Asked next = often(0, {.metadata = needs_hello});
+  finish(next);
+  EXPECT_EQ(next.text(), "done by server 0") << next.message();
+}
+
 TEST_F(ClientPoolTest, AServerThatDoesNotAnswerTheProbeIsNotUsed) {
   server().kill();
   const Asked call = once(0, {.timeout = 1min});

@@ -372,6 +372,28 @@ TEST(ClientConnectionExtended, AskedForNoMoreCallsItSaysThatItSendsNone) {
   EXPECT_TRUE(one.connection.is_drained());
 }
 
+// Else the server would wait for its word until the notice is over.
+TEST(ClientConnectionExtended, OneThatDrainsOfItsOwnSaysSoToo) {
+  ClientStreamConfig config = with_hello();
+  config.window = 1;
+  NotedCall goes_on, waits;
+  Connected one(config);
+  get_acquainted(one);
+  one.submit(goes_on);
+  one.submit(waits);
+  one.end_batch();
+  one.connection.drain("closed by its owner");
+  one.receive(test::server_control(1, 0, 1000));
+  one.connection.deliver_failures();
+  expect_failed(waits, Errc::draining);
+  one.take();
+  ASSERT_EQ(of_format(one, test::kDrained).size(), 1u);
+  EXPECT_EQ(one.seen.back().client_id, 2u);
+  EXPECT_EQ(one.connection.end_reason(), "closed by its owner");
+  one.receive(test::answer(2));
+  EXPECT_TRUE(one.connection.is_drained());
+}
+
 TEST(ClientConnectionExtended, CallsBehindTheLastThatWasTakenDidNotRun) {
   for (const bool is_asked_before : {false, true}) {
     std::deque<NotedCall> calls(4);

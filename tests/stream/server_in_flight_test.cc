@@ -26,15 +26,8 @@ struct Ear final : CancelListener {
   int told = 0;
 };
 
-std::unique_ptr<ServerCall> call_until(TimePoint deadline, TimePoint stop_at) {
-  auto call = std::make_unique<ServerCall>();
-  call->deadline = deadline;
-  call->stop_at = stop_at;
-  return call;
-}
-
 void begin(ServerInFlight& running, Seq seq, TimePoint deadline = TimePoint::max()) {
-  running.begin_call(seq, call_until(deadline, stop_time(deadline, 0ns)));
+  running.begin_call(seq, deadline, stop_time(deadline, 0ns));
   running.begin();
 }
 
@@ -52,7 +45,7 @@ TEST(ServerInFlight, OfAPlainConnectionItOnlyCounts) {
 TEST(ServerInFlight, ACallIsFoundFromItsBeginningToItsEnd) {
   ServerInFlight running;
   running.extend();
-  running.begin_call(2, call_until(kStart + 1s, kStart + 2s));
+  running.begin_call(2, kStart + 1s, kStart + 2s);
   running.begin();
   ASSERT_NE(running.find(2), nullptr);
   EXPECT_EQ(running.find(2)->deadline, kStart + 1s);
@@ -69,7 +62,7 @@ TEST(ServerInFlight, ACallIsFoundFromItsBeginningToItsEnd) {
 TEST(ServerInFlight, OneThatIsNotDispatchedAfterAllIsForgotten) {
   ServerInFlight running;
   running.extend();
-  running.begin_call(2, std::make_unique<ServerCall>());
+  running.begin_call(2, TimePoint::max(), TimePoint::max());
   running.forget_call(2);
   running.forget_call(2);
   EXPECT_EQ(running.find(2), nullptr);
@@ -84,12 +77,12 @@ TEST(ServerInFlight, ListenersAreToldOnceAndOnlyOfTheirOwnCall) {
   Ear first, second, others, connections;
   begin(running, 2);
   begin(running, 3);
-  running.find(2)->listeners.push_back(first);
-  running.find(2)->listeners.push_back(second);
-  running.find(3)->listeners.push_back(others);
-  running.listeners_of_connection().push_back(connections);
-  tell_cancelled(running.find(2)->listeners);
-  tell_cancelled(running.find(2)->listeners);
+  running.listen(2, first);
+  running.listen(2, second);
+  running.listen(3, others);
+  running.listen(99, connections);
+  running.find(2)->cancel();
+  running.find(2)->cancel();
   EXPECT_EQ(first.told, 1);
   EXPECT_EQ(second.told, 1);
   EXPECT_EQ(others.told, 0);
@@ -110,8 +103,8 @@ TEST(ServerInFlight, OneThatListensNoMoreIsNotTold) {
   Ear stays;
   {
     Ear gone;
-    running.find(2)->listeners.push_back(gone);
-    running.find(2)->listeners.push_back(stays);
+    running.listen(2, gone);
+    running.listen(2, stays);
   }
   running.cancel_all();
   EXPECT_EQ(stays.told, 1);
@@ -122,7 +115,7 @@ TEST(ServerInFlight, AListenerOfACallThatEndsIsInNoListAnyMore) {
   ServerInFlight running;
   running.extend();
   begin(running, 2);
-  running.find(2)->listeners.push_back(ear);
+  running.listen(2, ear);
   running.end(2);
   EXPECT_FALSE(ear.is_linked());
   running.cancel_all();
@@ -136,7 +129,7 @@ TEST(ServerInFlight, ItMayEndWhileCallsRun) {
     running.extend();
     for (Seq i = 0; i < ears.size(); ++i) {
       begin(running, 1 + i * 1000);
-      running.find(1 + i * 1000)->listeners.push_back(ears[i]);
+      running.listen(1 + i * 1000, ears[i]);
     }
   }
   for (const Ear& ear : ears) {
@@ -154,8 +147,8 @@ TEST(ServerInFlight, SeqsMayJumpAsFarAsTheyCan) {
   begin(running, far + 2);  // the same place in the table
   begin(running, far + 3);
   begin(running, ~Seq{0});
-  running.find(2)->listeners.push_back(low);
-  running.find(~Seq{0})->listeners.push_back(high);
+  running.listen(2, low);
+  running.listen(~Seq{0}, high);
   EXPECT_NE(running.find(far + 2), running.find(2));
   ASSERT_NE(running.find(far + 3), nullptr);
   running.cancel_all();
@@ -214,7 +207,7 @@ RC_GTEST_PROP(ServerInFlight, AgreesWithAMap, ()) {
         const TimePoint deadline = kStart + test::pick(0, 100) * 1ms;
         begin(running, last, deadline);
         ears.emplace_back();
-        running.find(last)->listeners.push_back(ears.back());
+        running.listen(last, ears.back());
         model[last] = {deadline, &ears.back()};
       }
     }

@@ -12,6 +12,7 @@ using base::TimePoint;
 
 // How long an address is spoken to in plain version 1 that closed a connection on which nothing but a hello had been sent.
 static constexpr base::Duration kPlainFor = std::chrono::minutes(10);
+static constexpr base::Duration kPlainForAMoment = std::chrono::seconds(10);  // … and where it closed others, too
 
 Endpoint::Endpoint(runtime::Runtime& runtime, EndpointOwner& owner, AddressId id, runtime::Address address,
                    const FailoverPoolConfig& config, PoolStats& stats)
@@ -57,10 +58,7 @@ void Endpoint::on_connection_over(Connection& connection) {
   misses_connection_ = connection.was_used;
   const TimePoint now = clock_.now();
   if (connection.stream.was_asked_to_leave()) return owner_.on_endpoint_changed();  // the address is well, and says so
-  if (connection.stream.was_closed_on_hello() && config_.pool.stream.hello == stream::HelloMode::automatic) {
-    plain_until_ = base::saturating_add(now, kPlainFor);  // it may be a peer that closes on what it does not know
-    if (connection.attempts == 0) return owner_.on_endpoint_changed();
-  }
+  if (speaks_plain_next(connection.stream, now) && connection.attempts == 0) return owner_.on_endpoint_changed();
   // A server that accepts and closes at once cannot serve; one that closes an unused connection later can.
   const bool was_useless =
       connection.stream.stats().bytes_received == 0 && now - connection.idle_since < config_.pool.connect_timeout;
@@ -68,6 +66,23 @@ void Endpoint::on_connection_over(Connection& connection) {
     note_lost(connection, now);
   }
   owner_.on_endpoint_changed();
+}
+
+// The address may be that of a peer which closes on what it does not know: then the next connection begins without a hello. One
+// that does, and fares no better, shows that the hello may not be to blame: then it is soon tried again.
+bool Endpoint::speaks_plain_next(const stream::ClientStream& ended, TimePoint now) {
+  if (config_.pool.stream.hello != stream::HelloMode::automatic) return false;
+  if (ended.was_closed_on_hello()) {
+    plain_until_ = base::saturating_add(now, plain_fares_no_better_ ? kPlainForAMoment : kPlainFor);
+    return true;
+  }
+  if (ended.hello() == stream::HelloState::off && ended.stats().bytes_received == 0) {
+    plain_until_ = TimePoint::min();
+    plain_fares_no_better_ = true;
+  } else if (ended.hello() == stream::HelloState::extended) {
+    plain_fares_no_better_ = false;
+  }
+  return false;
 }
 
 void Endpoint::note_lost(const Connection& connection, TimePoint now) {
@@ -217,6 +232,7 @@ runtime::Task<void> Endpoint::connect() {
   if (begun < plain_until_) config.hello = stream::HelloMode::off;
   auto connected = co_await stream::ClientStream::connect(runtime_, address_, config);
   if (!connected) {
+    plain_until_ = TimePoint::min();  // whoever is there next may be another
     ++stats_.connects_failed;
     on_work_failed(begun, base::format("connect: {}", connected.message()));
     co_return;
@@ -226,6 +242,7 @@ runtime::Task<void> Endpoint::connect() {
     if (health_.state() != HealthState::probing) health_.on_probe_started(clock_.now());
     const bool answers = co_await answers_ping(clock_, stream, config_.pool.probe_timeout);
     if (!answers) {
+      speaks_plain_next(stream, clock_.now());
       const std::string why = stream.is_open() ? base::format("connected, and no answer to a ping within {}",
                                                               base::span_text(config_.pool.probe_timeout))
                                                : stream.end_reason();

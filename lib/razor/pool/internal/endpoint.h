@@ -102,6 +102,7 @@ class Endpoint {
   // Told by its connections.
   void on_room() { owner_.on_room(); }
   void on_connection_over(Connection& connection);
+  bool speaks_plain_next(const stream::ClientStream& ended, base::TimePoint now);
   void note_lost(const Connection& connection, base::TimePoint now);
   void on_connection_silent(const Connection& connection);
   void on_connection_heard();
@@ -133,6 +134,7 @@ class Endpoint {
   Health health_;
   ConnectPolicy policy_;
   base::TimePoint plain_until_ = base::TimePoint::min();  // connections to it send no hello
+  bool plain_fares_no_better_ = false;
   base::TimePoint sleeps_until_ = base::TimePoint::min();  // the back-off that it waits for
   std::string why_;
   bool demanded_ = false;

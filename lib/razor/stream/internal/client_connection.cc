@@ -381,7 +381,7 @@ void ClientConnection::on_control(const wire::ResponseFrame& frame) {
       sent_.for_each([&](Exchange& exchange) {
         if (exchange.seq_ <= control->seq) return;
         sent_.remove(exchange, Reason::refused);
-        fail(exchange, Reason::refused, CallError(Errc::draining, Ran::no, end_reason_));
+        fail(exchange, Reason::refused, CallError(Errc::draining, Ran::no, base::format("{} takes no more calls", peer_)));
       });
       return;
     }
@@ -390,10 +390,9 @@ void ClientConnection::on_control(const wire::ResponseFrame& frame) {
 
 // The peer is to end: no call goes out any more, and what waits goes elsewhere.
 void ClientConnection::leave(std::string why) {
-  if (state_ != State::open) return;
-  was_asked_to_leave_ = true;
-  transition(State::draining, std::move(why));
-  fail_queued(Reason::refused, Errc::draining, end_reason_, true);
+  if (has_ended() || std::exchange(was_asked_to_leave_, true)) return;
+  if (state_ == State::open) transition(State::draining, why);
+  fail_queued(Reason::refused, Errc::draining, why, true);
   // Behind all that was written before.
   if (can_write_) writer_.send_control(wire::drained_head(sent_.next_seq() - 1));
   batch_is_open_ = true;

@@ -47,6 +47,7 @@ bool RequestWriter::send(Exchange& exchange, Exchange::QueuedFrame& queued, Sent
 }
 
 bool RequestWriter::send_ping(SentCalls& sent) {
+  if (!base::catching_bad_alloc([&] { sent.make_room(); })) return false;
   return send_control(wire::ping_head(client_id_, sent.send_ping(), ping_format_));
 }
 

@@ -130,7 +130,11 @@ class RequestWriter {
   head.blob_bytes = static_cast<std::uint32_t>(blob.size());
   exchange.sent_from_ = out_.appended();
   std::byte* at = nullptr;
-  if (!base::catching_bad_alloc([&] { at = out_.end_frame(std::move(blob)); })) [[unlikely]] {
+  const bool has_memory = base::catching_bad_alloc([&] {
+    sent.make_room();
+    at = out_.end_frame(std::move(blob));
+  });
+  if (!has_memory) [[unlikely]] {
     out_.abandon_frame();
     return false;
   }

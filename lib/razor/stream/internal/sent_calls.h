@@ -21,6 +21,9 @@ class SentCalls {
   bool has_seqs() const { return next_seq_ < kSeqEnd; }
   bool has_room() const { return window_.has_room(); }
 
+  /// Before `send` and `send_ping`, which take no memory then.
+  /// Errors: throws std::bad_alloc.
+  void make_room() { in_flight_.skip(next_seq_); }
   /// The call goes out now, with the seq that is returned. Only while there are seqs and room.
   wire::Seq send(Exchange& exchange) {
     window_.acquire();

@@ -1,25 +1,42 @@
 #pragma once
-// ServerCall: a request whose handler runs, on a connection that began with a hello: until when its caller waits, and who wants
-// to know that it waits no more.
+// ServerCall: a request whose handler runs, on a connection that began with a hello: until when its caller waits, and, of the few
+// that have it, who wants to know that it waits no more, and what came beside the message.
+
+#include <memory>
 
 #include "razor/base/time.h"
-#include "razor/runtime/frame_pool.h"
 #include "razor/stream/cancel_listener.h"
-#include "razor/wire/frame.h"
 #include "razor/wire/owned_extension.h"
 
 namespace razor::stream {
 
 struct ServerCall {
-  static void* operator new(std::size_t bytes) { return runtime::FramePool::allocate(bytes); }
-  static void operator delete(void* call, std::size_t bytes) noexcept { runtime::FramePool::deallocate(call, bytes); }
+  // Most calls have none of this.
+  struct More {
+    std::unique_ptr<const wire::OwnedExtension> extension;  ///< null: it came without
+    CancelListeners listeners;
+  };
+
+  /// False: nothing, as a place of a SeqTable that is free.
+  explicit operator bool() const { return is_running; }
+
+  /// Errors: throws std::bad_alloc.
+  More& with_more() {
+    if (more == nullptr) more = std::make_unique<More>();
+    return *more;
+  }
+  /// Its caller, or all of them, wait no more.
+  void cancel() {
+    is_cancelled = true;
+    if (more != nullptr) tell_cancelled(more->listeners);
+  }
 
   base::TimePoint deadline = base::TimePoint::max();
   /// Its handler is asked to stop: so much later that the caller, whose clock may be the slower one, has given up before.
   base::TimePoint stop_at = base::TimePoint::max();
-  std::unique_ptr<const wire::OwnedExtension> extension;  ///< null: it came without
-  bool is_cancelled = false;  ///< by its caller
-  CancelListeners listeners;
+  bool is_running = false;
+  bool is_cancelled = false;
+  std::unique_ptr<More> more;
 };
 
 /// `left` of its time when it arrived.

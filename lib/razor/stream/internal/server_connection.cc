@@ -184,13 +184,7 @@ bool ServerConnection::takes_extension(const wire::RequestFrame& frame) {
 
 // False: there is no memory.
 bool ServerConnection::begin_call(wire::Seq seq) {
-  return base::catching_bad_alloc([&] {
-    auto call = std::make_unique<ServerCall>();
-    call->deadline = deadline_;
-    call->stop_at = stop_at_;
-    call->extension = std::move(extension_);
-    running_.begin_call(seq, std::move(call));
-  });
+  return base::catching_bad_alloc([&] { running_.begin_call(seq, deadline_, stop_at_, std::move(extension_)); });
 }
 
 void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::WireFormat* format) {
@@ -347,8 +341,7 @@ void ServerConnection::on_cancel(wire::Seq seq) {
   ++server_.stats.cancels;
   ServerCall* call = running_.find(seq);
   if (call == nullptr || call->is_cancelled) return;  // it is answered already
-  call->is_cancelled = true;
-  tell_cancelled(call->listeners);
+  call->cancel();
 }
 
 TimePoint ServerConnection::deadline(wire::Seq seq) const {
@@ -363,7 +356,7 @@ TimePoint ServerConnection::stop_at(wire::Seq seq) const {
 
 const wire::OwnedExtension* ServerConnection::extension(wire::Seq seq) const {
   const ServerCall* call = running_.find(seq);
-  return call == nullptr ? nullptr : call->extension.get();
+  return call == nullptr || call->more == nullptr ? nullptr : call->more->extension.get();
 }
 
 // What a request is answered instead, of which the caller has said that it waits no more, or has given up, as far as the time
@@ -384,8 +377,7 @@ bool ServerConnection::is_cancelled(wire::Seq seq) const {
 
 void ServerConnection::listen(wire::Seq seq, CancelListener& listener) {
   if (is_cancelled(seq)) return listener.on_cancelled();
-  ServerCall* call = running_.find(seq);
-  (call == nullptr ? running_.listeners_of_connection() : call->listeners).push_back(listener);
+  running_.listen(seq, listener);
 }
 
 // --- Pings -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 
 #include "razor/base/check.h"
 #include "razor/stream/call_observation.h"
-#include "razor/stream/internal/in_flight.h"
+#include "razor/stream/internal/seq_table.h"
 #include "razor/stream/internal/server_call.h"
 #include "razor/wire/frame.h"
 
@@ -20,9 +20,6 @@ class ServerInFlight {
  public:
   ServerInFlight() = default;
   ServerInFlight(const ServerInFlight&) = delete;
-  ~ServerInFlight() {
-    for_each_call([](ServerCall& call) { delete &call; });
-  }
 
   /// The connection began with a hello.
   /// Errors: throws std::bad_alloc.
@@ -41,16 +38,27 @@ class ServerInFlight {
   void begin() { ++count_; }
   /// Before that, on a connection that began with a hello. `seq` is above all before.
   /// Errors: throws std::bad_alloc.
-  void begin_call(wire::Seq seq, std::unique_ptr<ServerCall> call) {
-    calls_->insert(seq, *call);
-    (void)call.release();
+  void begin_call(wire::Seq seq, base::TimePoint deadline, base::TimePoint stop_at,
+                  std::unique_ptr<const wire::OwnedExtension> extension = nullptr) {
+    std::unique_ptr<ServerCall::More> more;
+    if (extension != nullptr) [[unlikely]] {
+      more = std::make_unique<ServerCall::More>();
+      more->extension = std::move(extension);
+    }
+    ServerCall& call = calls_->insert(seq);
+    call.is_running = true;
+    call.deadline = deadline;
+    call.stop_at = stop_at;
+    if (more != nullptr) [[unlikely]]
+      call.more = std::move(more);
   }
   /// It is not dispatched after all.
   void forget_call(wire::Seq seq) {
-    if (calls_ != nullptr) delete calls_->take(seq);
+    if (calls_ != nullptr) calls_->take(seq);
   }
-  /// Null: its handler does not run, or the connection did not begin with a hello.
-  ServerCall* find(wire::Seq seq) const { return calls_ == nullptr ? nullptr : calls_->find(seq); }
+  /// Null: its handler does not run, or the connection did not begin with a hello. Until the next begins.
+  ServerCall* find(wire::Seq seq) { return calls_ == nullptr ? nullptr : calls_->find(seq); }
+  const ServerCall* find(wire::Seq seq) const { return calls_ == nullptr ? nullptr : calls_->find(seq); }
 
   /// The observation of a request that runs; null where there is none. It is kept here no more.
   std::unique_ptr<CallObservation> take_observation(wire::Seq seq) {
@@ -70,24 +78,22 @@ class ServerInFlight {
     forget_call(seq);
   }
 
-  /// Is told that the connection is closed, where the request has no ServerCall.
-  CancelListeners& listeners_of_connection() { return listeners_; }
+  /// `listener` is told when nobody waits for the request any more; where it has no ServerCall, or there is no memory, when the
+  /// connection is closed.
+  void listen(wire::Seq seq, CancelListener& listener) {
+    ServerCall* call = find(seq);
+    const bool is_noted =
+        call != nullptr && base::catching_bad_alloc([&] { call->with_more().listeners.push_back(listener); });
+    if (!is_noted) listeners_.push_back(listener);
+  }
   /// Nobody waits for any of them any more.
   void cancel_all() {
-    for_each_call([](ServerCall& call) {
-      call.is_cancelled = true;
-      tell_cancelled(call.listeners);
-    });
+    if (calls_ != nullptr) calls_->for_each([](ServerCall& call) { call.cancel(); });
     tell_cancelled(listeners_);
   }
 
  private:
   static constexpr std::uint32_t kCallsExpected = 1024;
-
-  template <class Visit>
-  void for_each_call(Visit&& visit) {
-    if (calls_ != nullptr) calls_->for_each(visit);
-  }
 
   std::uint32_t count_ = 0;
   std::unique_ptr<SeqTable<ServerCall>> calls_;  // null: the connection did not begin with a hello
