@@ -105,7 +105,10 @@ TEST_P(Overload, WithoutDeadlinesHardlyAnybodyIsServed) {
 TEST_P(Overload, CancellationAloneComesTooLate) {
   const double in_time = figures_of(GetParam(), {.looks = Looks::at_deadline}).good();
   for (const Looks looks : {Looks::never, Looks::at_cancelled, Looks::is_destroyed}) {
-    EXPECT_GE(in_time, 2 * printed_figures_of(GetParam(), {.looks = looks}).good()) << name_of(looks);
+    for (const int calls_again : {0, 2}) {
+      const Figures figures = printed_figures_of(GetParam(), {.looks = looks, .calls_again = calls_again});
+      EXPECT_GE(in_time, 2 * figures.good()) << name_of(looks);
+    }
   }
 }
 
