@@ -95,6 +95,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["load", "--connect", NOBODY, "--balance", "leader"], "--balance requires --pool"),
     (["load", "--connect", NOBODY, "--idempotent"], "--idempotent requires --pool"),
     (["load", "--connect", NOBODY, "--direction", "up"], "--direction: requires --interface stream"),
+    (["load", "--connect", NOBODY, "--interface", "worker", "--payload", "1"], "worker has neither --handler nor --payload"),
+    (["load", "--connect", NOBODY, "--interface", "worker", "--history", "h"], "--history: requires --interface api"),
     (["load", "--connect", NOBODY, "--report-every", "1"], "--report-every requires --json"),
 ]
 
@@ -117,7 +119,7 @@ def test_help_is_no_error(nodes: Nodes, command: list[str]) -> None:
 
 def test_help_names_every_option(nodes: Nodes) -> None:
     expected = {
-        "serve": ["--listen", "--close-limit"],
+        "serve": ["--listen", "--close-limit", "--handlers-max", "--work-us"],
         "call": ["address", "action", "arguments", "--timeout"],
         "load": ["--connect", "--interface", "--handler", "--in-flight", "--window", "--connections", "--payload"]
         + ["--seconds", "--timeout", "--json", "--report-every", "--pool", "--balance", "--idempotent"]

@@ -134,6 +134,22 @@ TEST_F(CallKnowledge, WhatIsReadTooLateDoesNotRun) {
   EXPECT_TRUE(fresh.reply->ok()) << text_of(*fresh.reply);
 }
 
+// What is read behind a stall may be as old as the stall, or fresh, as here. Then it has all of its time: before its deadline its caller
+// hears of no failure of what ran.
+TEST_F(CallKnowledge, AFreshCallBehindAStallHasAllOfItsTime) {
+  get_acquainted();
+  servers[0].host.pause();
+  world.run_for(1500ms);
+  Ended<bool> fresh;
+  client({.timeout = 2s}).ended.start(note(fresh), 1900);
+  world.run_for(2 * kOneWay);
+  servers[0].host.resume();
+  world.run_for(2s);
+  ASSERT_TRUE(fresh.reply);
+  EXPECT_TRUE(fresh.reply->ok()) << text_of(*fresh.reply);
+  EXPECT_EQ(servers[0].notes.finished, 1);
+}
+
 // A server that had nothing to do for long has not stood still.
 TEST_F(CallKnowledge, AFreshCallToAnIdleServerRuns) {
   get_acquainted();

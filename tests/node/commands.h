@@ -10,6 +10,7 @@
 
 #include "razor/base/time.h"
 #include "razor/stream/hello_mode.h"
+#include "razor/stream/server_config.h"
 #include "tests/node/spdlog_sink.h"
 
 namespace razor::node {
@@ -24,6 +25,8 @@ struct ServeOptions {
   std::vector<std::string> listen;
   double close_limit_seconds = 5;
   unsigned spin_us = 0;
+  unsigned handlers_max = ServerConfig{}.handlers_max;
+  unsigned work_us = 1000;  // for each call of WorkerService.work
   std::string history;  // a file; empty: none
   std::string restart_on;  // the name of a signal; empty: none
   double restart_ready_timeout_seconds = 10;

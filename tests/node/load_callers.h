@@ -5,7 +5,7 @@
 // With a rate each of them waits for its turn in between (Pace), so calls begin whether or not others are answered.
 //
 // Four ways to call: the api or the stream interface, each with callbacks (no coroutine frame anywhere) or with coroutines
-// at both ends.
+// at both ends. And WorkerService.work, for tests of overload.
 
 #include <fmt/format.h>
 
@@ -13,6 +13,7 @@
 #include "tests/node/calculator.h"
 #include "tests/node/file_actions.h"
 #include "tests/node/load.h"
+#include "tests/node/worker.h"
 
 namespace razor::node {
 
@@ -52,6 +53,7 @@ class Callers {
       : load_(load),
         through_(through),
         calculator_(Client<CalculatorService>(through).with(load.call_options)),
+        worker_(Client<WorkerService>(through).with(load.call_options)),
         callers_(load.runtime.executor()),
         finished_(load.runtime.executor()) {}
 
@@ -69,6 +71,7 @@ class Callers {
   bool goes_on() const { return load_.goes_on() && is_open(through_); }
 
   void start_caller() {
+    if (load_.options.interface == "worker") return worker_call();
     const bool coroutine = load_.options.handler == "coroutine";
     if (load_.options.interface == "api") {
       if (coroutine) return callers_.spawn("api caller", api_caller());
@@ -163,6 +166,17 @@ class Callers {
         text_of(id));
   }
 
+  void worker_call() { call_in_turn(&Callers::begin_worker_call); }
+  void begin_worker_call(base::TimePoint begun) {
+    const base::TimePoint until = load_.runtime.clock().now() + *load_.call_options.timeout;
+    worker_.work.start(
+        [this, begun](const Reply<std::int64_t>& reply) {
+          reply.ok() ? succeeded(begun) : load_.end_failed(begun, kind_of(reply), is_expired(reply));
+          worker_call();
+        },
+        until.time_since_epoch().count());
+  }
+
   bool goes_up() const { return load_.options.direction == "up"; }
   std::uint32_t io_action() const { return goes_up() ? kWrite : kRead; }
   IoRequest io_request() const { return IoRequest(1, 0, load_.options.payload); }
@@ -203,6 +217,7 @@ class Callers {
   Load& load_;
   Through& through_;
   Client<CalculatorService> calculator_;
+  Client<WorkerService> worker_;
   unsigned callers_left_ = 0;
   bool has_answered_ = false;
   runtime::TaskScope callers_;

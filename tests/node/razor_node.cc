@@ -54,6 +54,12 @@ int main(int argc, char** argv) {
       ->check(kSeconds);
   serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
+  serve_command->add_option("--handlers-max", serve_options.handlers_max, "Calls at a time, above which others are refused")
+      ->check(CLI::Range(1u, 1'000'000u));
+  serve_command
+      ->add_option("--work-us", serve_options.work_us,
+                   "Microseconds that WorkerService.work works for each call, one after the other")
+      ->check(CLI::Range(1u, 1'000'000u));
   CLI::Option* restart_on =
       serve_command
           ->add_option("--restart-on", serve_options.restart_on,
@@ -83,10 +89,13 @@ int main(int argc, char** argv) {
       load_command->add_option("--addresses", load_options.addresses_file,
                                "A file with a line for each address, instead of --connect; read again at each SIGHUP");
   addresses->excludes(connect);
-  load_command->add_option("--interface", load_options.interface, "What is measured")
-      ->check(CLI::IsMember({"stream", "api"}));
-  load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
-      ->check(CLI::IsMember({"plain", "coroutine"}));
+  load_command
+      ->add_option("--interface", load_options.interface,
+                   "What is measured; worker: calls of WorkerService.work, whose capacity is fixed")
+      ->check(CLI::IsMember({"stream", "api", "worker"}));
+  const CLI::Option* handler =
+      load_command->add_option("--handler", load_options.handler, "Callbacks and plain handlers, or coroutines at both ends")
+          ->check(CLI::IsMember({"plain", "coroutine"}));
   load_command
       ->add_option("--in-flight", load_options.in_flight, "Calls under way on each connection; with --pool: in total")
       ->check(CLI::Range(1u, 1'000'000u));
@@ -113,11 +122,12 @@ int main(int argc, char** argv) {
       ->add_flag("--idempotent", load_options.idempotent,
                  "Calls that may have run may be sent again, to another address; with --pool")
       ->needs(pool);
-  load_command
-      ->add_option("--payload", load_options.payload,
-                   "Bytes that each call carries: with --interface api both ways, as an argument and its result, up "
-                   "to 16 MiB; with stream one way, as a blob, up to 64 MiB")
-      ->check(CLI::Range(std::size_t{0}, kBlobBytesMax));
+  const CLI::Option* payload =
+      load_command
+          ->add_option("--payload", load_options.payload,
+                       "Bytes that each call carries: with --interface api both ways, as an argument and its result, up "
+                       "to 16 MiB; with stream one way, as a blob, up to 64 MiB")
+          ->check(CLI::Range(std::size_t{0}, kBlobBytesMax));
   const CLI::Option* direction =
       load_command->add_option("--direction", load_options.direction, "Which way the payload goes; with --interface stream")
           ->check(CLI::IsMember({"up", "down"}));
@@ -143,10 +153,13 @@ int main(int argc, char** argv) {
 
   load_command->parse_complete_callback([&] {
     if (connect->count() + addresses->count() == 0) throw CLI::RequiredError("--connect");
-    if (load_options.interface == "stream") {
-      if (!load_options.history.empty()) throw CLI::ValidationError("--history", "requires --interface api");
-      return;
+    if (load_options.interface == "worker" && handler->count() + payload->count() > 0) {
+      throw CLI::ValidationError("--interface", "worker has neither --handler nor --payload");
     }
+    if (load_options.interface != "api" && !load_options.history.empty()) {
+      throw CLI::ValidationError("--history", "requires --interface api");
+    }
+    if (load_options.interface == "stream") return;
     if (direction->count() > 0) throw CLI::ValidationError("--direction", "requires --interface stream");
     if (load_options.payload > kArgumentBytesMax) {
       throw CLI::ValidationError("--payload", fmt::format("{} bytes: above {} requires --interface stream",

@@ -11,6 +11,7 @@
 #include "tests/node/commands.h"
 #include "tests/node/file_actions.h"
 #include "tests/node/history_file.h"
+#include "tests/node/worker.h"
 
 namespace razor::node {
 namespace {
@@ -32,12 +33,15 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   if (!open_history(options.history, log, history)) return kFrameworkError;
 
   AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log, .restart = &restart});
-  Server server(runtime);
+  ServerConfig config;
+  config.handlers_max = options.handlers_max;
+  Server server(runtime, config);
   FileActions files;
   std::function<void(std::string_view)> on_echo;
   // The texts of a load with a history begin with the ids of their calls.
   if (history) on_echo = [&history](std::string_view text) { history->ran(text.substr(0, text.find(' '))); };
   server.add(std::make_shared<Calculator>(runtime.clock(), on_echo));
+  server.add(std::make_shared<Worker>(runtime, std::chrono::microseconds(options.work_us)));
   server.set_fallback(files);
   server.accept_format(json_format());
 

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -32,12 +31,12 @@ class Served {
   explicit Served(const ServerConfig& config = {}) : common(config, log), connection(common, peer_, handler, test::kStart) {}
   Served(const Served&) = delete;
 
-  /// What a read loop does with bytes, which had come by `arrived`, or now. True while it may read on.
-  bool receive(base::ByteView bytes, std::optional<base::TimePoint> arrived = std::nullopt) {
+  /// What a read loop does with bytes, which may have come up to `late_by` before now. True while it may read on.
+  bool receive(base::ByteView bytes, base::Duration late_by = {}) {
     const base::MutableBytes room = connection.prepare();
     RAZOR_CHECK(room.size() >= bytes.size(), "the test's frames are small");
     std::ranges::copy(bytes, room.begin());
-    connection.on_bytes(bytes.size(), arrived.value_or(now));
+    connection.on_bytes(bytes.size(), now, late_by);
     return go_on();
   }
   bool go_on() {

@@ -42,8 +42,9 @@ ServerConnection::ServerConnection(ServerCommon& server, const runtime::Address&
 
 // --- Reading ---------------------------------------------------------------------------------------------------------
 
-void ServerConnection::on_bytes(std::size_t count, TimePoint arrived) {
+void ServerConnection::on_bytes(std::size_t count, TimePoint arrived, base::Duration late_by) {
   arrived_ = arrived;
+  late_by_ = late_by;
   stats_.bytes_received += count;
   server_.stats.bytes_received += count;
   if (!reads_requests()) return;  // what comes next goes into the same room: it is dropped
@@ -70,7 +71,8 @@ ServerConnection::Progress ServerConnection::process(TimePoint now) {
     const auto control = wire::control_kind(frame.head);
     if (!control && is_extended_) {
       if (!note_call(frame)) break;
-      if (deadline_ <= now) {
+      // It may be younger than that: so it is refused, which says that it did not run, and else has all of its time.
+      if (deadline_ != TimePoint::max() && deadline_ - late_by_ <= now) {
         answer_expired(frame.head.seq);
         request_waits_ = false;
         continue;

@@ -52,8 +52,9 @@ class ServerConnection {
   // --- Reading
   /// Errors: throws std::bad_alloc.
   base::MutableBytes prepare() { return reader_.prepare(); }
-  /// `count` bytes were put there, which had come by `arrived`. Followed by `process`, if it reads requests.
-  void on_bytes(std::size_t count, base::TimePoint arrived);
+  /// `count` bytes were put there, read at `arrived`; they may have come up to `late_by` earlier. Followed by `process`, if it reads
+  /// requests.
+  void on_bytes(std::size_t count, base::TimePoint arrived, base::Duration late_by = {});
   bool reads_requests() const { return drain_.reads_requests(); }
   enum class Progress : std::uint8_t {
     done,  ///< everything that has arrived is looked at: `end_read`
@@ -187,6 +188,7 @@ class ServerConnection {
   std::size_t read_bytes_ = 0;  // by the read that is being processed
   std::size_t read_frames_ = 0;
   base::TimePoint arrived_;  // of what is being processed
+  base::Duration late_by_{};  // … and how much earlier that may have been
   std::uint64_t frames_ = 0;  // that have come; only the first may be a hello
   bool is_extended_ = false;  // the connection began with a hello
   bool peer_sends_no_more_ = false;  // it said so

@@ -66,7 +66,7 @@ runtime::Task<void> ServerStream::read_loop(Ref<ServerStream> self) {
       co_return;
     }
     const TimePoint arrived = self->clock_.now();
-    connection.on_bytes(*count, arrived - self->server_->stall.lateness(arrived));
+    connection.on_bytes(*count, arrived, self->server_->stall.lateness(arrived));
     if (!connection.reads_requests()) continue;
     self->server_->common.handler_log.begin_turn(arrived);
     TimePoint now = arrived;
