@@ -18,6 +18,8 @@ from razor_testing.node import APPLICATION_ERROR, FRAMEWORK_ERROR, OK, Finished,
 from razor_testing.raw_server import Peer, RawServer, Script
 
 StartServer = Callable[[Script], RawServer]
+# As the reference speaks.
+PLAIN = ("--hello", "off")
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def test_a_call_sends_and_understands_the_captured_bytes(nodes: Nodes, raw_serve
 
     server = raw_server(script)
     action, arguments = parsed(case.request)
-    finished = nodes.call(server.address, action, *arguments)
+    finished = nodes.call(server.address, action, *arguments, *PLAIN)
     expected = CALLS[case.name]
     assert (finished.status, printed_by(finished)) == (expected.status, expected.printed)
     server.close()
@@ -145,7 +147,7 @@ def test_the_ping_of_a_waiting_client_is_the_captured_one(nodes: Nodes, raw_serv
         peer.wait_for_end()
 
     server = raw_server(script)
-    finished = nodes.call(server.address, *parsed_command(call))
+    finished = nodes.call(server.address, *parsed_command(call), *PLAIN)
     assert finished.result == 30
     assert limits.PING_INTERVAL <= finished.seconds < limits.at_most(limits.PING_INTERVAL)
     # The reference ignores the format of a request; ours asks by it for an answer ahead of others (protocol.md).
@@ -173,7 +175,7 @@ def test_a_request_with_a_blob_is_laid_out_as_the_captured_one(nodes: Nodes, raw
 
     server = raw_server(script)
     blob_bytes = len(b"hello blob!\n")
-    finished = nodes.load(server.address, interface="stream", in_flight=1, payload=blob_bytes, seconds=0.2)
+    finished = nodes.load(server.address, interface="stream", in_flight=1, payload=blob_bytes, seconds=0.2, hello="off")
     assert finished.status == OK
     assert finished.report["errors"] == {}
     assert finished.report["calls"] > 0

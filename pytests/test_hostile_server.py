@@ -35,7 +35,7 @@ def name_of(script: Script) -> str:
 
 def call(nodes: Nodes, server: RawServer, *command: str, timeout: float = 10.0) -> Finished:
     """The default is a call of add, with a timeout that it must not need."""
-    finished = nodes.call(server.address, *(command or ADD_CALL), "--timeout", str(timeout))
+    finished = nodes.call(server.address, *(command or ADD_CALL), "--timeout", str(timeout), "--hello", "off")
     assert finished.seconds < limits.at_most(timeout)
     return finished
 

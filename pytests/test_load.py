@@ -187,7 +187,8 @@ def test_never_more_than_the_window_is_unanswered(nodes: Nodes, raw_server: Star
         peer.succeed(request.seq, result)
 
     server = raw_server(script)
-    report = checked(nodes.load(server.address, interface=interface, in_flight=3 * window, window=window, seconds=0.4))
+    options = {"interface": interface, "in_flight": 3 * window, "window": window, "hello": "off"}
+    report = checked(nodes.load(server.address, **options, seconds=0.4))
     server.close()
     assert unanswered_peak == window
     assert report["errors"] == {}

@@ -129,9 +129,7 @@ class OverloadWorld {
       const CallContext context = co_await razor::context();
       const OneAtATime::Turn turn = co_await worker_.turn();  // calls grow old here
       // The work takes time, and both ways do: the caller's clock ran already while the request was on its way.
-      const base::Duration needed = kWork + 2 * kWay;
-      const std::optional<base::TimePoint> deadline = context.deadline();
-      if (deadline && *deadline < clock_.now() + needed) co_return Errc::deadline_exceeded;
+      if (!context.has_time_for(kWork + 2 * kWay)) co_return Errc::deadline_exceeded;
       // [/quote]
       co_await clock_.sleep_for(kWork);
       co_return note(until);

@@ -128,10 +128,11 @@ int report(const Response& answer, const Action& action, const KnownMethod* know
 }
 
 Task<int> call_once(AsioRuntime& runtime, Address address, Action action, ByteView message, base::Duration timeout,
-                    const KnownMethod* known) {
+                    HelloMode hello, const KnownMethod* known) {
   const base::TimePoint deadline = runtime.clock().now() + timeout;
   ClientStreamConfig config;
   config.connect_timeout = timeout;
+  config.hello = hello;
   auto stream = co_await ClientStream::connect(runtime, address, config);
   if (!stream) {
     print_call_error(CallError(Errc::unreachable, Ran::no, fmt::format("connect {}: {}", address, stream.message())));
@@ -186,7 +187,7 @@ int call(const CallCommandOptions& options, SpdlogSink& log) {
   return runtime.block_on(
       call_once(runtime, addresses->front(), action, std::as_bytes(std::span(message)),
                 std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(options.timeout_seconds)),
-                known == known_methods.end() ? nullptr : &known->second));
+                hello_named(options.hello), known == known_methods.end() ? nullptr : &known->second));
 }
 
 }  // namespace razor::node

@@ -53,6 +53,7 @@ struct CallCommandOptions {
   std::string address;
   std::string action;
   std::string arguments;
+  std::string hello = "auto";
   double timeout_seconds = 20;
 };
 /// Makes one call; prints its result to stdout, its error to stderr, both as JSON.

@@ -70,6 +70,7 @@ int main(int argc, char** argv) {
                    "Seconds until a successor that is not ready is killed")
       ->check(kSeconds)
       ->needs(restart_on);
+  const char* const hello_text = "Speak more than plain version 1: deadlines travel, and a server that closes is heard";
   const char* const history_text = "Append the calls to this file, for checkers; it names the process";
   serve_command->add_option("--history", serve_options.history, history_text);
 
@@ -79,6 +80,7 @@ int main(int argc, char** argv) {
   call_command->add_option("action", call_options.action, "Service.method, or the number of a stream action")->required();
   call_command->add_option("arguments", call_options.arguments,
                            "JSON: the value of a single parameter, an array of several; nothing for none");
+  call_command->add_option("--hello", call_options.hello, hello_text)->check(CLI::IsMember({"off", "auto", "require"}));
   call_command->add_option("--timeout", call_options.timeout_seconds, "Seconds, connecting included")->check(kSeconds);
 
   LoadOptions load_options;
@@ -111,10 +113,7 @@ int main(int argc, char** argv) {
                              "ends takes its calls along, and is made anew");
   addresses->needs(pool);
   load_command->add_option("--history", load_options.history, history_text);
-  load_command
-      ->add_option("--hello", load_options.hello,
-                   "Speak more than plain version 1: deadlines travel, and a server that closes is heard")
-      ->check(CLI::IsMember({"off", "auto", "require"}));
+  load_command->add_option("--hello", load_options.hello, hello_text)->check(CLI::IsMember({"off", "auto", "require"}));
   load_command->add_option("--balance", load_options.balance, "Which address gets a call; with --pool")
       ->check(CLI::IsMember({"round_robin", "leader", "least_in_flight"}))
       ->needs(pool);

@@ -14,7 +14,8 @@
 // for which a coroutine waits.
 //
 // `Call<void>` has no result, `Call<T, razor::Unit>` an error without content. A coroutine of `Call<void, E>` ends with
-// `co_return {};`. A handler may also return a `razor::Errc`, which its caller sees as a failure of the framework.
+// `co_return {};`. A handler may also return a `razor::Errc`, which its caller sees as a failure of the framework; not a coroutine of
+// `Call<>`, which has `co_return;` only.
 // Awaited in-process, a Call gives a Reply<T, E>.
 
 #include <optional>

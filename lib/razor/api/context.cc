@@ -20,6 +20,11 @@ std::optional<base::TimePoint> CallContext::deadline() const {
   return deadline;
 }
 
+bool CallContext::has_time_for(base::Duration work) const {
+  const std::optional<base::TimePoint> until = deadline();
+  return !until || base::saturating_add(responder_->runtime().clock().now(), work) <= *until;
+}
+
 std::span<const wire::MetadataItem> CallContext::metadata() const {
   return responder_ != nullptr ? responder_->metadata() : std::span<const wire::MetadataItem>();
 }

@@ -29,6 +29,9 @@ class CallContext {
   std::string_view method() const { return method_; }
   /// Until when the caller waits, on the server's clock, when it is known: callers on plain protocol version 1 do not say.
   std::optional<base::TimePoint> deadline() const;
+  /// False where `work`, begun now, would end after the deadline: a handler that has waited for its turn looks at this before it
+  /// works for nobody. The way back takes its time, too.
+  bool has_time_for(base::Duration work) const;
   /// True once nobody waits for the answer any more: the caller dropped the call, its deadline has passed by a little (1/64 of the
   /// time it had, and 50 ms: clocks differ), or the connection is gone. The handler runs on all the same, unless its method is
   /// RAZOR_CANCELLABLE.
