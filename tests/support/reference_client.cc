@@ -39,10 +39,26 @@ Task<std::unique_ptr<ReferenceClient>> ReferenceClient::connect(Runtime& runtime
 }
 
 ReferenceClient::ReferenceClient(Runtime& runtime, std::unique_ptr<ByteStream> stream)
-    : runtime_(runtime), stream_(std::move(stream)), has_frames_(runtime.executor()), loops_(runtime.executor()) {
+    : runtime_(runtime),
+      client_id_(runtime.random().seed_for("reference client")),
+      stream_(std::move(stream)),
+      has_frames_(runtime.executor()),
+      loops_(runtime.executor()) {
   loops_.spawn("the reader of a reference client", read_all(*this));
   loops_.spawn("the writer of a reference client", write_all(*this));
   loops_.spawn("the timer of a reference client", ping_each_second(*this));
+}
+
+// It has what it likes in `format` and in client_id.
+base::Bytes ReferenceClient::request(std::uint64_t seq, std::string_view action, base::ByteView message) const {
+  RequestBytes frame;
+  frame.seq = seq;
+  frame.format = (client_id_ & 1) != 0 ? 0x40 : 0;
+  frame.client_id = client_id_;
+  frame.action = 0x8000'0000u | static_cast<std::uint32_t>(action.size());
+  frame.msg_length = static_cast<std::uint32_t>(message.size());
+  frame.body = joined(bytes_of(action), message);
+  return frame.bytes();
 }
 
 void ReferenceClient::put(base::Bytes frame) {
@@ -55,7 +71,7 @@ Task<ReferenceReply> ReferenceClient::call(std::string action, base::Bytes messa
   Waiting waiting(runtime_.executor());
   const std::uint64_t seq = ++seq_;
   waiting_.emplace(seq, &waiting);
-  put(named_request(seq, action, base::as_text(message)));
+  put(request(seq, action, message));
   runtime::Clock& clock = runtime_.clock();
   (void)co_await runtime::with_deadline(clock, clock.now() + kTimeout, runtime::until_set(waiting.ended));
   waiting_.erase(seq);

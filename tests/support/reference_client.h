@@ -36,6 +36,7 @@ class ReferenceClient {
  private:
   struct Waiting;
 
+  base::Bytes request(std::uint64_t seq, std::string_view action, base::ByteView message) const;
   void put(base::Bytes frame);
   void end_all();
   static runtime::Task<void> read_all(ReferenceClient& self);
@@ -44,6 +45,7 @@ class ReferenceClient {
   void on_answer(const SeenAnswer& answer);
 
   Runtime& runtime_;
+  const std::uint64_t client_id_;
   std::unique_ptr<runtime::ByteStream> stream_;
   std::uint64_t seq_ = 0;
   std::map<std::uint64_t, Waiting*> waiting_;  // calls, by seq
