@@ -119,9 +119,9 @@ class Ended:
 
 
 def run_call(command: list[str], memory_max: int | None) -> Ended:
-    """One `razor_node call`, to its end. With `memory_max` it cannot take more: a call that tries ends otherwise."""
+    """One `razor_node call` on plain version 1, to its end: the rows answer the first frame. With `memory_max` it cannot take more: a call that tries ends otherwise."""
     call = subprocess.Popen(
-        [str(node.binary()), "call", *command, "--timeout", str(HANG_SECONDS)],
+        [str(node.binary()), "call", *command, "--timeout", str(HANG_SECONDS), "--hello", "off"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -64,6 +64,7 @@ TEST_F(Metadata, NeedAServerOfOurs) {
   EXPECT_EQ(call.reply.call_error().errc(), Errc::unsupported) << text_of(call.reply);
   EXPECT_EQ(call.reply.call_error().ran(), base::Ran::no);
   EXPECT_LE(call.took, 100ms) << "it is not tried again and again";
+  EXPECT_EQ(pool().state().addresses.at(0).plain, 1u) << pool().state().to_string();
   EXPECT_TRUE(run(back().describe()).reply.ok());
 }
 

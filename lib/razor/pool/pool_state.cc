@@ -20,6 +20,7 @@ std::string AddressState::to_string() const {
   if (from_redirect) text += ", named by an error";
   text += base::format(", {} connection{}{}, {} in flight", connections, connections == 1 ? "" : "s",
                        connecting && next_attempt_in == base::Duration::zero() ? " and one on its way" : "", in_flight);
+  if (plain > 0) text += base::format(", {} of plain version 1", plain);
   if (silent > 0) text += base::format(", {} silent", silent);
   if (leaving > 0) text += base::format(", {} more that end", leaving);
   if (!why.empty()) text += base::format("; last trouble: {}", why);

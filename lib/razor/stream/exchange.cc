@@ -13,7 +13,7 @@ class Exchange::CallerWatch final : private CancelListener, private runtime::Run
   CallerWatch(const Caller& caller, runtime::Executor& executor, Exchange& exchange)
       : Runnable([](Runnable& self) {
           Exchange& exchange = *static_cast<CallerWatch&>(self).exchange_;
-          if (exchange.under_way()) exchange.end_cancelled();  // and this with it, perhaps
+          if (exchange.under_way()) exchange.end_cancelled();  // and this with it
         }),
         executor_(executor),
         exchange_(&exchange) {
@@ -63,6 +63,7 @@ Exchange::Exchange(Exchange&& other) noexcept
 Exchange::~Exchange() { cancel(); }
 
 void Exchange::cancel() {
+  caller_watch_.reset();  // whoever keeps its place in the window does not follow anybody
   if (under_way() && channel_ != nullptr) channel_->cancel(*this);
 }
 

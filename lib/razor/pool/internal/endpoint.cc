@@ -327,6 +327,14 @@ void Endpoint::note_ejection() {
 
 // --- Telling ---------------------------------------------------------------------------------------------------------
 
+std::uint32_t Endpoint::plain_count() const {
+  if (config_.pool.stream.hello == stream::HelloMode::off) return 0;
+  return static_cast<std::uint32_t>(std::ranges::count_if(connections_.open(), [](const auto& one) {
+    const stream::HelloState spoken = one->stream.hello();
+    return spoken == stream::HelloState::plain || spoken == stream::HelloState::off;
+  }));
+}
+
 AddressState Endpoint::state(TimePoint now) const {
   AddressState state;
   state.address = address_;
@@ -335,6 +343,7 @@ AddressState Endpoint::state(TimePoint now) const {
   state.why = why_;
   state.share = health_.weight(now);
   state.connections = static_cast<std::uint32_t>(connections_.open().size());
+  state.plain = plain_count();
   state.leaving = static_cast<std::uint32_t>(connections_.leaving().size());
   state.silent = connections_.silent_count();
   state.connecting = working_;

@@ -104,6 +104,7 @@ class Endpoint {
   void on_connection_over(Connection& connection);
   bool speaks_plain_next(const stream::ClientStream& ended, base::TimePoint now);
   void note_lost(const Connection& connection, base::TimePoint now);
+  std::uint32_t plain_count() const;
   void on_connection_silent(const Connection& connection);
   void on_connection_heard();
   void use_again(base::TimePoint now);
