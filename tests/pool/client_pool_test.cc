@@ -171,6 +171,7 @@ TEST_F(ClientPoolTest, AServerThatHungUpIsGreetedAgainOnceItServes) {
   run_for(10s);
   server().kill();
   server().start();
+  run_for(100ms);  // the plain connection is lost
   const std::vector<MetadataItem> needs_hello = {{"tenant", "acme"}};
   const Asked next = often(0, {.metadata = needs_hello});
   finish(next);
