@@ -195,7 +195,7 @@ def test_calls_to_a_healthy_server_do_not_notice_a_hostile_one(
     with node.running_nodes(tmp_path) as nodes:
         healthy = nodes.serve(place(transport, sockets, "healthy"))
         server = RawServer(script, place(transport, sockets, "breaking"))
-        load: dict[str, object] = {"pool": True, "idempotent": True, "in_flight": 8, "rate": 500, "seconds": 1.5}
+        load: dict[str, object] = {"pool": True, "idempotent": True, "in_flight": 8, "rate": 500, "seconds": 1.5, "hello": "off"}
         process = nodes.start_load(healthy.address, server.address, **load)
         resident_most = descriptors_most = 0
         while process.is_running:

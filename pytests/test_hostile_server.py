@@ -201,7 +201,7 @@ def test_a_call_ends_in_time_however_the_server_stalls(nodes: Nodes, raw_server:
     """Contract 2 and 26. All at once, since each takes seconds."""
 
     def run(wait: Wait) -> Finished:
-        return nodes.call(raw_server(wait.script).address, *ADD_CALL, "--timeout", str(wait.timeout))
+        return nodes.call(raw_server(wait.script).address, *ADD_CALL, "--timeout", str(wait.timeout), "--hello", "off")
 
     with ThreadPoolExecutor(max_workers=len(WAITS)) as threads:
         ended = list(threads.map(run, WAITS))

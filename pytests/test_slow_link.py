@@ -47,6 +47,7 @@ class Transfer:
 
     direction: str
     size: int
+    hello: str = "auto"
 
     @property
     def seconds(self) -> float:
@@ -70,6 +71,7 @@ class Transfer:
             calls=1,
             in_flight=1,
             balance="leader",
+            hello=self.hello,
             **settings,
         )
 
@@ -167,7 +169,7 @@ def test_a_server_that_closes_sends_its_answer_to_the_end(nodes: Nodes, size: in
 def test_an_upload_to_a_server_that_closes_goes_to_another(nodes: Nodes, size: int, is_beside: bool) -> None:
     """Contract 31: what was not dispatched did not run, so it may be sent again, though it is not idempotent. Regression: a
     part of it had left, and that it may have run was said of it, and the call was lost."""
-    transfer = Transfer("up", size)
+    transfer = Transfer("up", size, hello="off")
     closing, other = nodes.serve(options=LOG_REQUESTS), nodes.serve(options=LOG_REQUESTS)
     with slow_link(closing.address) as proxy, slow_link(other.address) as other_proxy:
         large, small = start_both(nodes, transfer, is_beside, proxy, other_proxy.address)
@@ -185,9 +187,24 @@ def test_an_upload_to_a_server_that_closes_goes_to_another(nodes: Nodes, size: i
         assert dispatched(closing) > 0
 
 
+def test_a_server_that_closes_takes_the_upload_that_has_begun(nodes: Nodes) -> None:
+    """Between two of ours: what would have to be sent again is waited for, within the limit for closing."""
+    transfer = Transfer("up", 5 * MIB)
+    closing, other = nodes.serve(options=LOG_REQUESTS), nodes.serve(options=LOG_REQUESTS)
+    with slow_link(closing.address) as proxy, slow_link(other.address) as other_proxy:
+        large, _ = start_both(nodes, transfer, False, proxy, other_proxy.address)
+        closing.send_signal(signal.SIGTERM)
+        report = transfer.wait(large)
+        assert closing.wait(limits.at_most(limits.CLOSE_LIMIT)).status == OK
+        totals = report["pool"]["totals"]
+        assert (totals["moves"], totals["retries"], totals["attempts"]) == (0, 0, 1), report
+    assert other.stop().status == OK
+    assert (dispatched(closing), dispatched(other)) == (1, 0)
+
+
 def test_an_upload_that_no_server_takes_did_not_run(nodes: Nodes) -> None:
     """The same without another server: it waits for one until its deadline, and says that it did not run."""
-    transfer = Transfer("up", 5 * MIB)
+    transfer = Transfer("up", 5 * MIB, hello="off")
     server = nodes.serve(options=LOG_REQUESTS)
     with slow_link(server.address) as proxy:
         large = transfer.start(nodes, proxy.address, timeout=3)

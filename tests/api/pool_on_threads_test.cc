@@ -198,6 +198,32 @@ TEST_F(PoolOnThreadsTest, WhoStopsWaitingHearsNoMore) {
   home.block_on([&, this] { return Giver::up(home.runtime(), *pool); });
 }
 
+// A call that was dropped on one thread ran to its end on the pool's.
+TEST_F(PoolOnThreadsTest, AServerHearsOfACallThatWasDroppedOnAnotherThread) {
+  struct Giver {
+    static Task<void> up(AsioRuntime& home, FailoverPool& pool) {
+      RemoteChannel remote(home, pool.channel());
+      const Client<Store> store(remote);
+      CO_ASSERT_TRUE((co_await store.add(1, 2)).ok());
+      auto dropped = store.slow(60'000, "nobody hears this");
+      co_await home.clock().sleep_for(50ms);
+      dropped.reset();
+      (void)co_await std::move(dropped);
+    }
+    static Task<bool> is_heard_of(runtime::Clock& clock, std::array<std::unique_ptr<Server>, 2>& servers) {
+      const base::TimePoint until = clock.now() + 10s;
+      while (servers[0]->stats().cancels + servers[1]->stats().cancels == 0) {
+        if (clock.now() > until) co_return false;
+        co_await clock.sleep_for(1ms);
+      }
+      co_return true;
+    }
+  };
+  AsioThread home;
+  home.block_on([&, this] { return Giver::up(home.runtime(), *pool); });
+  EXPECT_TRUE(server_thread.block_on([this] { return Giver::is_heard_of(server_thread.runtime().clock(), servers); }));
+}
+
 TEST_F(PoolOnThreadsTest, ARemoteChannelThatGoesFailsItsCalls) {
   struct Goer {
     static Task<void> go(AsioRuntime& home, FailoverPool& pool) {
