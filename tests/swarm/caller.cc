@@ -228,6 +228,10 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
   call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store && !must_succeed_;
   const auto takes = random.between(0ns, settings.handler_max);
   call.order.milliseconds = random.one_in(2) ? 0 : static_cast<std::uint32_t>(takes / 1ms);
+  // The response comes about when the time is over, by one of two clocks.
+  if (call.order.milliseconds > 0 && random.one_in(10)) {
+    call.timeout = std::chrono::milliseconds(std::max<std::int64_t>(call.order.milliseconds + random.below(30), 10));
+  }
   call.order.answer_bytes = static_cast<std::uint32_t>(random.below(most + 1));
   const std::size_t payload = random.below(most + 1);
   call.order.payload = bytes_of(random.bits(), random.one_in(4) ? payload : payload / 20);

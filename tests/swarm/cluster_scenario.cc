@@ -190,6 +190,7 @@ struct Cluster {
     for (const auto& one : servers) {
       bounds.add(20, one->name(), [&server = *one] { return server.wrong_handlers(); });
       bounds.add(24, one->name(), [&server = *one] { return server.wrong_queues(); });
+      bounds.add(8, one->name(), [&server = *one] { return server.wrong_frames(); });
       bounds.add(24, one->name() + " stalls", [&server = *one] { return server.wrong_stalls(); });
     }
     bounds.add(23, "memory", [this] {

@@ -228,6 +228,14 @@ std::string SwarmServer::wrong_handlers() const {
   return {};
 }
 
+std::string SwarmServer::wrong_frames() const {
+  if (serving_ == nullptr || !host().is_up()) return {};
+  const Settings& settings = scene_.settings;
+  if (settings.attacker || settings.has_small_frames() || scene_.run.injector().touched_by("corrupt", name_, 24h)) return {};
+  const std::uint64_t faulty = serving_->stats().connections_faulty;
+  return faulty == 0 ? "" : fmt::format("{} has refused {} frames, which nobody broke", name_, faulty);
+}
+
 std::string SwarmServer::wrong_queues() const {
   if (serving_ == nullptr || !host().is_up()) return {};
   const Settings& settings = scene_.settings;

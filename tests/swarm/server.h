@@ -24,6 +24,8 @@ class SwarmServer {
   /// empty: nothing.
   std::string wrong_handlers() const;
   std::string wrong_queues() const;
+  /// What it takes for a broken frame, and nobody has broken.
+  std::string wrong_frames() const;
   /// What is wrong with the time that a peer has to take its answers, CONTRACT 24; empty: nothing.
   std::string wrong_stalls();
 
