@@ -119,7 +119,9 @@ class Ended:
 
 
 def run_call(command: list[str], memory_max: int | None) -> Ended:
-    """One `razor_node call` on plain version 1, to its end: the rows answer the first frame. With `memory_max` it cannot take more: a call that tries ends otherwise."""
+    """One `razor_node call` on plain version 1, to its end: the rows answer the first frame.
+
+    With `memory_max` it cannot take more: a call that tries ends otherwise."""
     call = subprocess.Popen(
         [str(node.binary()), "call", *command, "--timeout", str(HANG_SECONDS), "--hello", "off"],
         stdout=subprocess.PIPE,
@@ -195,7 +197,14 @@ def test_calls_to_a_healthy_server_do_not_notice_a_hostile_one(
     with node.running_nodes(tmp_path) as nodes:
         healthy = nodes.serve(place(transport, sockets, "healthy"))
         server = RawServer(script, place(transport, sockets, "breaking"))
-        load: dict[str, object] = {"pool": True, "idempotent": True, "in_flight": 8, "rate": 500, "seconds": 1.5, "hello": "off"}
+        load: dict[str, object] = {
+            "pool": True,
+            "idempotent": True,
+            "in_flight": 8,
+            "rate": 500,
+            "seconds": 1.5,
+            "hello": "off",
+        }
         process = nodes.start_load(healthy.address, server.address, **load)
         resident_most = descriptors_most = 0
         while process.is_running:

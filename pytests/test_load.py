@@ -337,8 +337,9 @@ def test_calls_succeed_again_after_a_restart(nodes: Nodes) -> None:
 
 
 def test_a_server_that_closes_gracefully_costs_no_call_that_it_took(nodes: Nodes) -> None:
-    """Contract 31: what was dispatched is answered; the rest may be told that it was not, on plain version 1 (test_restart.py has
-    clients that are asked first)."""
+    """Contract 31: what was dispatched is answered; the rest may be told that it was not.
+
+    On plain version 1: test_restart.py has clients that are asked first."""
     server = nodes.serve(options=LOG_REQUESTS)
     load = nodes.start_load(server.address, in_flight=IN_FLIGHT, connections=CONNECTIONS, seconds=0.7, hello="off")
     time.sleep(0.4)

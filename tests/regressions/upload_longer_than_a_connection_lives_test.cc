@@ -21,10 +21,10 @@ TEST(UploadLongerThanAConnectionLives, ArrivesAtItsFirstAttempt) {
   ClientPoolConfig config;
   ClientPool pool(world.host("client").runtime(), server.address(), config);
   std::string ended;
-  pool.submit(
-      ClientTask(Action(kEcho), std::string("large"), [&ended](const Response& response) { ended = response.ok() ? "ok" : response.message(); })
-          .with_blob(base::Blob::copy_of(base::Bytes(2'000'000)))
-          .with_options({.timeout = 30s}));
+  pool.submit(ClientTask(Action(kEcho), std::string("large"),
+                         [&ended](const Response& response) { ended = response.ok() ? "ok" : response.message(); })
+                  .with_blob(base::Blob::copy_of(base::Bytes(2'000'000)))
+                  .with_options({.timeout = 30s}));
   world.run_for(20s);
   EXPECT_EQ(ended, "ok");
   EXPECT_EQ(pool.state().stats.attempts, 1u) << pool.state().to_string();

@@ -46,7 +46,8 @@ struct AddressState {
   std::string why;  ///< what went wrong last; empty: nothing yet
   std::uint32_t share = 0;  ///< of the calls, in hundredths; 0 while not healthy
   std::uint32_t connections = 0;  ///< that take calls
-  std::uint32_t plain = 0;  ///< of those: on which deadlines, cancellation and metadata do not travel, though `hello` is not off
+  std::uint32_t plain =
+      0;  ///< of those: on which deadlines, cancellation and metadata do not travel, though `hello` is not off
   std::uint32_t silent = 0;  ///< of all: whose process answers no pings, though its machine is alive
   std::uint32_t leaving = 0;  ///< that take none any more, until those that they carry have ended
   bool connecting = false;  ///< or being probed, now or after a back-off
