@@ -33,11 +33,14 @@ struct SwarmServer::Serving {
   SwarmServer& server;
 };
 
-void SwarmServer::begin(const Order& order, const runtime::Address& peer, bool may_be_sent_again) {
+void SwarmServer::begin(const Order& order, const runtime::Address& peer, base::TimePoint deadline, bool may_be_sent_again) {
   // CONTRACT 18. Retries come later than they were made; and while there are faults, what was never sent may move.
-  // Connections that grow old are left while calls wait for them, and what was refused for certain is sent again.
-  const bool may_move = scene_.settings.server.max_connection_age != base::Duration::max() ||
-                        scene_.settings.pool.pool.stream.hello != HelloMode::off;
+  // Connections that grow old are left while calls wait for them, and what was refused for certain is sent again: where few
+  // handlers may run, or the time of a call is about over.
+  const Settings& settings = scene_.settings;
+  const bool may_be_refused = settings.server.handlers_max < 1000 || deadline - host().clock_now() < 2s;
+  const bool may_move = settings.server.max_connection_age != base::Duration::max() ||
+                        (settings.pool.pool.stream.hello != HelloMode::off && may_be_refused);
   if (order.serial >= scene_.first_calm_call && !may_be_sent_again && !may_move) {
     std::uint64_t& last = last_of_[peer.to_string()];
     RAZOR_RULE(18, order.serial > last, "{}, the {}th that was made, comes to {} behind the {}th of {}",
@@ -48,6 +51,10 @@ void SwarmServer::begin(const Order& order, const runtime::Address& peer, bool m
   ++dispatched_;
 }
 
+static base::TimePoint deadline_of(const CallContext& context) {
+  return context.deadline().value_or(base::TimePoint::max());
+}
+
 class SwarmServer::WorkService final : public Work {
  public:
   WorkService(Runtime& runtime, SwarmServer& server) : runtime_(runtime), server_(server) {}
@@ -55,7 +62,7 @@ class SwarmServer::WorkService final : public Work {
   Call<Product, std::string> once(Order order) override { return begin(std::move(order), false); }
   Call<Product, std::string> often(Order order) override { return begin(std::move(order), true); }
   Call<Product, std::string> begin(Order order, bool may_be_sent_again) {
-    server_.begin(order, current_context().peer(), may_be_sent_again);
+    server_.begin(order, current_context().peer(), deadline_of(current_context()), may_be_sent_again);
     // The plain kind of handler, which has no coroutine.
     if (order.milliseconds == 0) {
       if (order.throws) throws(order);
@@ -65,7 +72,7 @@ class SwarmServer::WorkService final : public Work {
   }
 
   Call<Product, Elsewhere> led(Order order) override {
-    server_.begin(order, current_context().peer(), true);
+    server_.begin(order, current_context().peer(), deadline_of(current_context()), true);
     const Scene& scene = server_.scene_;
     if (scene.leader != server_.name_) {
       server_.scene_.ledger.answered(order.id, HandlerAnswer::refused);
@@ -130,7 +137,7 @@ class SwarmServer::StoreDispatch final : public Dispatch {
   void dispatch(const Request& request, Responder respond) override {
     Order order;
     if (request.action != Action(kStore) || !request.decode(order)) return respond.fail(base::Errc::decode);
-    server_.begin(order, request.peer, false);
+    server_.begin(order, request.peer, request.deadline, false);
     faults::Ledger& ledger = server_.scene_.ledger;
     if (order.drops) {
       ledger.answered(order.id, HandlerAnswer::dropped);

@@ -43,7 +43,7 @@ class SwarmServer {
   };
 
   runtime::Task<void> serve(Runtime& runtime);
-  void begin(const Order& order, const runtime::Address& peer, bool may_be_sent_again);
+  void begin(const Order& order, const runtime::Address& peer, base::TimePoint deadline, bool may_be_sent_again);
 
   Scene& scene_;
   std::string name_;
