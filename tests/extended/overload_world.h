@@ -119,11 +119,7 @@ class OverloadWorld {
       co_await clock_.sleep_for(kWork);
       co_return note(until);
     }
-    Call<int> while_wanted(std::int64_t until) override {
-      const OneAtATime::Turn turn = co_await worker_.turn();
-      co_await clock_.sleep_for(kWork);
-      co_return note(until);
-    }
+    Call<int> while_wanted(std::int64_t until) override { return blindly(until); }
     Call<int> in_time(std::int64_t until) override {
       // [quote:in_time]
       const CallContext context = co_await razor::context();

@@ -39,8 +39,8 @@ class CallContext {
   /// `co_await context.cancellation()` ends once `cancelled()` is true; without a caller, never.
   /// Cancel: destroying the Task stops waiting. It must not outlive the handler.
   runtime::Task<void> cancellation() const;
-  /// What the caller says beside the arguments, who it acts for, say (CallOptions::metadata): no key twice. Lives until the handler
-  /// has ended.
+  /// The metadata that the caller has sent with the call (CallOptions::metadata); no key stands twice. The span lives until the
+  /// handler has ended.
   std::span<const wire::MetadataItem> metadata() const;
   /// The value of one key, as text or bytes; none: the caller did not say.
   std::optional<std::string_view> metadata(std::string_view key) const;

@@ -18,7 +18,7 @@ struct StubTarget {
   std::shared_ptr<const stream::Caller> caller;  // likewise
 };
 
-/// What the options of `target` borrow is copied, and belongs to it from then on.
+/// `target` copies the metadata and the trace that its options borrow, and owns the copies.
 inline void keep_borrowed(StubTarget& target) { target.extension = stream::keep_extension(target.options); }
 
 }  // namespace razor::api::detail

@@ -51,11 +51,11 @@ struct CallOptions {
   bool is_hedge = false;
   /// The format of the call's message and of its answer; null: the client's, or msgpack. The format outlives the call.
   const wire::WireFormat* format = nullptr;
-  /// What the caller tells the handler beside the arguments, who it acts for, say: at most 128 pairs and 8 KiB, and no key twice.
-  /// A call to a server of plain version 1 fails then: unsupported, ran: no. Read by CallContext::metadata.
+  /// Metadata of the call, which the handler reads by CallContext::metadata: a token, or whom the caller acts for. At most 128
+  /// pairs and 8 KiB, and no key twice. A call that has some fails at a server of plain version 1: unsupported, ran: no.
   MetadataView metadata = {};
-  /// Where the call belongs in a trace; null: nowhere. Servers of plain version 1 are not told. Both are copied when the call is
-  /// submitted, or a client made with these options.
+  /// The trace context of the call; null: none. Servers of plain version 1 do not get it. The channel copies metadata and trace
+  /// when the call is submitted, and a client that is made with these options, at once.
   const wire::TraceContext* trace = nullptr;
 
   /// The call that a handler answers, and this one is made for (Client::with); null: none. On the same thread; it outlives the

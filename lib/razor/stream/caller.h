@@ -12,7 +12,8 @@ class Caller {
  public:
   Caller(base::Ref<ResponseOutlet> outlet, wire::Seq seq) : outlet_(std::move(outlet)), seq_(seq) {}
 
-  /// `listener`, which is in no list, is told when nobody waits for the call: perhaps at once. Time passes by itself.
+  /// The connection tells `listener`, which is in no list, when nobody waits for the call: perhaps at once. It does not tell that
+  /// the deadline has passed.
   void listen(CancelListener& listener) const { outlet_->listen(seq_, listener); }
 
  private:

@@ -34,7 +34,7 @@ class Exchange::CallerWatch final : private CancelListener, private runtime::Run
 void Exchange::EndWatch::operator()(CallerWatch* watch) const { delete watch; }
 
 void Exchange::follow(const Caller& caller, runtime::Executor& executor) {
-  // Without memory it goes on until its deadline, which is its caller's at the latest.
+  // A call that has no memory for its watch goes on until its deadline, which is its caller's at the latest.
   (void)base::catching_bad_alloc([&] { caller_watch_.reset(new CallerWatch(caller, executor, *this)); });
 }
 

@@ -110,6 +110,10 @@ bool read_metadata(base::ByteView bytes, std::vector<MetadataItem>& items) {
 
 }  // namespace
 
+base::Errc errc_of(MetadataFault fault) {
+  return fault == MetadataFault::too_large ? base::Errc::too_large : base::Errc::encode;
+}
+
 std::string_view text_of(MetadataFault fault) {
   switch (fault) {
     case MetadataFault::none: return "its metadata can be sent";

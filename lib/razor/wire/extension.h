@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "razor/base/bytes.h"
+#include "razor/base/error.h"
 #include "razor/wire/byte_sink.h"
 
 namespace razor::wire {
@@ -58,6 +59,8 @@ enum class MetadataFault : std::uint8_t {
   keys,  ///< one is empty, or stands twice
 };
 
+/// What a call with such metadata fails with: too_large, or encode.
+base::Errc errc_of(MetadataFault fault);
 /// For a person.
 std::string_view text_of(MetadataFault fault);
 

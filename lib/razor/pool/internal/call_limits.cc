@@ -29,8 +29,7 @@ std::optional<CallError> refusal_of(std::span<const wire::MetadataItem> metadata
     return base::out_of_memory(Ran::no);
   }
   if (fault == wire::MetadataFault::none) return std::nullopt;
-  const Errc errc = fault == wire::MetadataFault::too_large ? Errc::too_large : Errc::encode;
-  return CallError(errc, Ran::no, std::string(wire::text_of(fault)));
+  return CallError(wire::errc_of(fault), Ran::no, std::string(wire::text_of(fault)));
 }
 
 }  // namespace razor::pool

@@ -3,8 +3,8 @@
 //
 // Parent and child share a pair of connected sockets. The child says kReady once, when it serves. The parent that no longer
 // waits says kGivenUp and shuts its side for reading, in this order: then the child's kReady fails, and it knows that
-// the parent goes on. So both agree on who serves, whatever happens in the last moment. A socket that ends without a word tells the
-// parent that the child is gone, and the child that the parent is.
+// the parent goes on. So both agree on who serves, whatever happens in the last moment. A parent whose socket ends without a word
+// knows that the child is gone, and a child, that the parent is.
 // Private to runtime/asio.
 
 #include <sys/types.h>

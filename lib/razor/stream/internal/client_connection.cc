@@ -75,8 +75,9 @@ wire::ByteSink& ClientConnection::begin_ping(Exchange& exchange, const CallOptio
 }
 
 // Why the call of the draft may not be sent, however much room there is. It is one of these.
-CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const {
-  if (writer_.fault() != RequestWriter::DraftFault::none) return refusal_of_draft(exchange);
+CallError ClientConnection::refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) {
+  if (writer_.fault() == RequestWriter::DraftFault::memory) return base::out_of_memory(Ran::no);
+  if (writer_.fault() == RequestWriter::DraftFault::refused) return *std::exchange(draft_refusal_, std::nullopt);
   if (!writer_.action_is_valid()) {
     return CallError(Errc::encode, Ran::no,
                      base::format("call on {}: {:#x} is not the number of an action", peer_, writer_.action()));

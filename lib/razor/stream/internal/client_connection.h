@@ -129,7 +129,7 @@ class ClientConnection {
   }
   bool goes_out_at_once() const { return state_ == State::open && queue_.empty() && can_send(); }
 
-  base::CallError refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes) const;
+  base::CallError refusal_of(const Exchange& exchange, const wire::FrameSizes& sizes);
   std::optional<base::CallError> refusal_of_waiting(const Exchange& exchange, base::ByteCount bytes) const;
   void enqueue(Exchange& exchange, const wire::FrameSizes& sizes, base::Blob&& blob);
   void start_queued(base::TimePoint now);
@@ -145,8 +145,8 @@ class ClientConnection {
   // It has metadata, and it is not known yet whether the peer takes them.
   bool waits_for_hello(const Exchange& exchange) const { return hello_.is_asked() && exchange.word_.extension_bytes != 0; }
   void fail_queued_with_metadata();
-  base::CallError refusal_of_draft(const Exchange& exchange) const;
-  std::string unsupported_text(const Exchange& exchange) const;
+  base::CallError refusal_for_extension(const Exchange& exchange, base::Errc errc, std::string_view why) const;
+  base::CallError refusal_of_metadata(const Exchange& exchange) const;
   // Its frame is written now.
   void note_time_left(Exchange& exchange, base::TimePoint now) const {
     if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
@@ -177,6 +177,7 @@ class ClientConnection {
   RequestWriter writer_;
   wire::ResponseReader reader_;
   ClientHello hello_;
+  std::optional<base::CallError> draft_refusal_;  // of the draft that is refused for its metadata
   std::vector<wire::Seq> cancels_held_;  // while it is not known whether the peer understands them
 
   SentCalls sent_;

@@ -1,5 +1,5 @@
-// What a client's end of a connection does beyond plain version 1: its hello, metadata and traces, cancels, and leaving when the
-// server asks for it. Source: wire/protocol.md, "Between two of ours".
+// ClientConnection beyond plain version 1: it sends a hello, metadata, traces and cancels, and leaves when the server asks for
+// that. Source: wire/protocol.md, "Between two of ours".
 
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
@@ -33,43 +33,31 @@ wire::ByteSink& ClientConnection::begin_extended(Exchange& exchange, const wire:
   wire::MetadataFault metadata = wire::MetadataFault::none;
   const bool has_memory =
       base::catching_bad_alloc([&] { metadata = wire::encode_extension(block, trace, options.metadata); });
-  wire::ByteSink& sink = writer_.begin(action, goes_out_at_once() && !(has_metadata && hello_.is_asked()), block.view());
   exchange.word_.extension_bytes = static_cast<std::uint16_t>(block.size());
+  wire::ByteSink& sink = writer_.begin(action, goes_out_at_once() && !waits_for_hello(exchange), block.view());
+  draft_refusal_.reset();
   if (!has_memory) {
-    writer_.set_fault(RequestWriter::DraftFault::memory);
-  } else if (metadata == wire::MetadataFault::too_large) {
-    writer_.set_fault(RequestWriter::DraftFault::metadata_too_large);
-  } else if (metadata == wire::MetadataFault::keys) {
-    writer_.set_fault(RequestWriter::DraftFault::metadata_keys);
+    draft_refusal_ = base::out_of_memory(Ran::no);
+  } else if (metadata != wire::MetadataFault::none) {
+    draft_refusal_ = refusal_for_extension(exchange, wire::errc_of(metadata), wire::text_of(metadata));
   } else if (has_metadata && !hello_.is_asked() && !hello_.has(wire::Feature::metadata)) {
-    writer_.set_fault(RequestWriter::DraftFault::unsupported);
+    draft_refusal_ = refusal_of_metadata(exchange);
   }
+  if (draft_refusal_) writer_.refuse_draft();
   return sink;
 }
 
-std::string ClientConnection::unsupported_text(const Exchange& exchange) const {
-  return base::text_or_empty([&] {
-    return base::format("call {} on {}: {}", exchange.describe(), peer_,
-                        hello_.state() == HelloState::off
-                            ? "it has metadata, and `hello` of this ClientStreamConfig is off"
-                            : "it has metadata, and the server takes none: it speaks plain version 1");
-  });
+CallError ClientConnection::refusal_for_extension(const Exchange& exchange, Errc errc, std::string_view why) const {
+  return CallError(errc, Ran::no,
+                   base::text_or_empty([&] { return base::format("call {} on {}: {}", exchange.describe(), peer_, why); }));
 }
 
-CallError ClientConnection::refusal_of_draft(const Exchange& exchange) const {
-  const auto text = [&](std::string_view what) {
-    return base::text_or_empty([&] { return base::format("call {} on {}: {}", exchange.describe(), peer_, what); });
-  };
-  switch (writer_.fault()) {
-    case RequestWriter::DraftFault::metadata_too_large:
-      return CallError(Errc::too_large, Ran::no, text(wire::text_of(wire::MetadataFault::too_large)));
-    case RequestWriter::DraftFault::metadata_keys:
-      return CallError(Errc::encode, Ran::no, text(wire::text_of(wire::MetadataFault::keys)));
-    case RequestWriter::DraftFault::unsupported: return CallError(Errc::unsupported, Ran::no, unsupported_text(exchange));
-    case RequestWriter::DraftFault::memory:
-    case RequestWriter::DraftFault::none: break;
-  }
-  return base::out_of_memory(Ran::no);
+// By a peer that takes none.
+CallError ClientConnection::refusal_of_metadata(const Exchange& exchange) const {
+  return refusal_for_extension(exchange, Errc::unsupported,
+                               hello_.state() == HelloState::off
+                                   ? "it has metadata, and `hello` of this ClientStreamConfig is off"
+                                   : "it has metadata, and the server takes none: it speaks plain version 1");
 }
 
 // False when the connection has ended.
@@ -93,7 +81,7 @@ void ClientConnection::fail_queued_with_metadata() {
   queue_.for_each([&](Exchange& exchange) {
     if (exchange.word_.extension_bytes == 0) return;
     queue_.take(exchange, Reason::refused);
-    fail(exchange, Reason::refused, CallError(Errc::unsupported, Ran::no, unsupported_text(exchange)));
+    fail(exchange, Reason::refused, refusal_of_metadata(exchange));
   });
 }
 
@@ -118,11 +106,12 @@ void ClientConnection::on_control(const wire::ResponseFrame& frame) {
   switch (static_cast<wire::ServerControl::Kind>(control->kind)) {
     case wire::ServerControl::Kind::drain_soon: return leave(base::format("{} asks for no more calls", peer_));
     case wire::ServerControl::Kind::drain_now: {
-      leave(base::format("{} takes no more calls", peer_));
+      const std::string why = base::format("{} takes no more calls", peer_);
+      leave(why);
       sent_.for_each([&](Exchange& exchange) {
         if (exchange.seq_ <= control->seq) return;
         sent_.remove(exchange, Reason::refused);
-        fail(exchange, Reason::refused, CallError(Errc::draining, Ran::no, base::format("{} takes no more calls", peer_)));
+        fail(exchange, Reason::refused, CallError(Errc::draining, Ran::no, why));
       });
       return;
     }

@@ -23,9 +23,7 @@ class RequestWriter {
   enum class DraftFault : std::uint8_t {
     none,
     memory,  ///< it was refused for the draft
-    metadata_too_large,
-    metadata_keys,  ///< one is empty, or stands twice
-    unsupported,  ///< the peer does not take metadata
+    refused,  ///< by the writer's owner, who knows why
   };
 
   /// The message goes into what this returns. `extension`: the block that stands before it (wire/extension.h).
@@ -37,7 +35,7 @@ class RequestWriter {
   std::uint32_t action() const { return draft_.action; }
   DraftFault fault() const { return draft_.fault; }
   /// The draft may not be sent.
-  void set_fault(DraftFault fault) { draft_.fault = fault; }
+  void refuse_draft() { draft_.fault = DraftFault::refused; }
   /// 0 is the ping, and a number that has the bit of names would be read as the length of one.
   bool action_is_valid() const {
     return (draft_.action != 0 || draft_.is_ping) &&

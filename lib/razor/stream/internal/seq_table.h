@@ -100,8 +100,8 @@ class SeqTable {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-// Those in the ring are less than its size apart, for the place of every seq is looked at when that is given away; those in
-// the overflow were the oldest of the ring, one after the other.
+// The seqs in the ring are less than its size apart, for insert and skip look at the place of every seq; the entries in the overflow
+// were the oldest of the ring, one after the other.
 template <class Entry>
 template <class Visit>
 void SeqTable<Entry>::for_each(Visit&& visit) {

@@ -1,5 +1,5 @@
-// What a server's end of a connection does beyond plain version 1: hellos, extension blocks, cancels, the notice that it leaves, and
-// what handlers may know of their calls. Source: wire/protocol.md, "Between two of ours".
+// ServerConnection beyond plain version 1: it answers hellos, reads extension blocks and cancels, gives notice that it leaves, and
+// tells handlers what it knows of their calls. Source: wire/protocol.md, "Between two of ours".
 
 #include "razor/base/out_of_memory.h"
 #include "razor/stream/internal/own_hello.h"
