@@ -269,9 +269,7 @@ bool Direction::deliver(const SentSegment& segment) {
       const Segment arrived = segment_at(arrived_ - count, count);
       for (Rule* rule : link_.rules()) rule->on_arrived(arrived);
     }
-    if (connection_.socket(from_).writer_waits() && !acknowledgement_.scheduled()) {
-      engine.schedule_after(acknowledgement_, connection_.from(1 - from_).link().latency());
-    }
+    if (connection_.socket(from_).writer_waits()) schedule_acknowledgement();
   }
   const bool is_whole = arrived_ == segment.end;
   window_is_closed_ = !is_whole;
@@ -283,6 +281,22 @@ bool Direction::deliver(const SentSegment& segment) {
   }
   if (count > 0 || end_arrived_) receiver.bytes_arrived();
   return is_whole;
+}
+
+// Each arrival is acknowledged, and one acknowledgement covers all that arrived: the earliest tells the writer of its room.
+// Where none comes in time, the writer's system sends again what has arrived, which is acknowledged anew.
+void Direction::schedule_acknowledgement() {
+  Link& back = connection_.from(1 - from_).link();
+  base::Duration comes_after = back.latency();
+  base::Duration sent_again_after{};
+  for (int attempts = 1; attempts <= kAttemptsMax; ++attempts) {
+    sent_again_after += retransmission_after(attempts);
+    if (sent_again_after >= comes_after) break;
+    comes_after = std::min(comes_after, sent_again_after + link_.latency() + back.latency());
+  }
+  const base::TimePoint comes_at = base::saturating_add(connection_.engine().now(), comes_after);
+  if (acknowledgement_.scheduled() && acknowledgement_.at() <= comes_at) return;
+  connection_.engine().schedule_after(acknowledgement_, comes_after);
 }
 
 bool Direction::acknowledgements_pass() const {

@@ -81,6 +81,7 @@ class Direction {
   void send_again(SentSegment& segment);
   bool deliver(const SentSegment& segment);
   void acknowledge();
+  void schedule_acknowledgement();
   bool acknowledgements_pass() const;
   bool has_segments() const { return segments_begin_ < segments_.size(); }
   void pop_segment();

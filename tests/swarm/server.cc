@@ -6,8 +6,7 @@ namespace razor::swarm {
 
 using faults::HandlerAnswer;
 
-// A server checks now and then, also at what the peer's machine acknowledges still, and its clock may be slower than the
-// world's by a third.
+// A server checks now and then, also at what the peer's machine acknowledges still.
 static constexpr base::Duration kStallSlack = 5s;
 // Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
 static constexpr base::Duration kDelayedAnswers = 90s;
@@ -268,18 +267,19 @@ std::string SwarmServer::wrong_stalls() {
     return {};
   }
   const base::TimePoint now = scene_.world.now();
+  const base::TimePoint clock_now = host().clock_now();
   std::map<std::string, Stall> stalled;
   std::string wrong;
   for (const ConnectionStats& connection : serving_->connections()) {
     if (connection.bytes_queued == 0) continue;
     const std::string peer = connection.peer.to_string();
     const auto before = stalled_.find(peer);
-    Stall stall{connection.bytes_sent, now};
-    if (before != stalled_.end() && before->second.bytes_sent == connection.bytes_sent) stall.since = before->second.since;
+    Stall stall{connection.bytes_sent, now, clock_now};
+    if (before != stalled_.end() && before->second.bytes_sent == connection.bytes_sent) stall = before->second;
     const base::Duration most = scene_.settings.server.write_stall_timeout + kStallSlack;
-    if (now - stall.since > most && scene_.ran_since(host(), stall.since)) {
-      wrong = fmt::format("{} waits for {}, which takes no byte of its answers, since {} s", name_, peer,
-                          (now - stall.since) / 1s);
+    const base::Duration stalled_for = clock_now - stall.since_by_clock;
+    if (stalled_for > most && scene_.ran_since(host(), stall.since)) {
+      wrong = fmt::format("{} waits for {}, which takes no byte of its answers, since {} s", name_, peer, stalled_for / 1s);
     }
     stalled.emplace(peer, stall);
   }

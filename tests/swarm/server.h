@@ -40,6 +40,7 @@ class SwarmServer {
   struct Stall {
     base::ByteCount bytes_sent;
     base::TimePoint since;
+    base::TimePoint since_by_clock;  // of the server's host, which may drift
   };
 
   runtime::Task<void> serve(Runtime& runtime);
