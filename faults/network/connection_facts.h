@@ -60,6 +60,7 @@ struct ConnectionFacts {
   base::TimePoint owed_since{};            ///< of the client's clock: since then at least one call waits
   base::TimePoint heard_at{};              ///< likewise: bytes came
   base::TimePoint acknowledged_at{};       ///< likewise: the server's system had bytes, and could say so
+  base::TimePoint asked_at{};              ///< likewise: the server's system had bytes, whether or not it could say so
   base::TimePoint nothing_under_way_at{};  ///< likewise: the client's system had nothing that could be acknowledged
   std::optional<base::TimePoint> took_call_at{};  ///< the last time
   std::vector<std::uint64_t> said_no{};  ///< numbers of calls whose callers were told that they did not run

@@ -287,6 +287,7 @@ void ConnectionTracker::bytes_arrived(ConnectionFacts& connection, bool by_serve
     connection.heard_at = connection.client.clock_now();
     return server_is_alive(connection);
   }
+  connection.asked_at = connection.client.clock_now();
   if (world_.fabric().link(connection.server, connection.client).is_cut()) return;
   connection.acknowledged_at = connection.client.clock_now();
   // While a client uploads, its pings wait behind the upload: the server's acknowledgements are all that it hears.

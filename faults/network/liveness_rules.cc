@@ -51,7 +51,8 @@ bool LivenessRules::check_silence(const ConnectionFacts& connection) const {
   const sim::Connection* made = tracker_.real(connection);
   const auto unacknowledged = made == nullptr ? std::nullopt : made->socket(0).unacknowledged();
   const bool is_not_asked = unacknowledged && unacknowledged->bytes == 0 &&
-                            now - asked_since > 2 * (limits_.ping_interval + limits_.ping_timeout) + limits_.at_once;
+                            now - std::max(asked_since, connection.asked_at) >
+                                2 * (limits_.ping_interval + limits_.ping_timeout) + limits_.at_once;
   RAZOR_RULE(26, !is_not_asked, "{}: {} calls wait, nothing came for {}, and nothing was asked", connection.name(),
              connection.asks_open, to_rounded_text(now - connection.heard_at));
   return is_dead || is_not_asked;

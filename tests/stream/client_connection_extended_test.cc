@@ -216,6 +216,48 @@ TEST(ClientConnectionExtended, AFrameworkErrorOfAPlainPeerIsABrokenHead) {
   EXPECT_FALSE(one.connection.has_ended());
 }
 
+// Found by the swarm: a server whose clock was a third faster ended a cancellable handler, and its caller was told that the time was
+// over 0.4 s before it was.
+TEST(ClientConnectionExtended, ACallThatTheServerEndedForLackOfTimeFailsAtItsOwnDeadline) {
+  constexpr std::uint8_t kRan = 2;
+  NotedCall call, dropped, lost, timeless;
+  Connected one(with_hello());
+  get_acquainted(one);
+  for (NotedCall* each : {&call, &lost}) one.submit(*each, {}, {.timeout = each == &call ? 1s : 10s});
+  {
+    NotedCall goes(std::move(dropped));
+    one.submit(goes, {}, {.timeout = 1s});
+    one.submit(timeless, {}, {.timeout = base::Duration::max()});
+    one.end_batch();
+    one.take();
+    one.now += 700ms;
+    for (const std::uint64_t seq : {2, 3, 4, 5}) one.receive(test::framework_error(seq, 9, kRan, "its time was over"));
+    one.connection.deliver_failures();
+    EXPECT_EQ(goes.answers + goes.failures, 0);
+  }
+  EXPECT_EQ(call.answers + call.failures + lost.answers + lost.failures, 0);
+  EXPECT_EQ(timeless.answers, 1) << "there is nothing to wait for";
+  EXPECT_EQ(one.connection.stats().in_flight, 0u) << "the places in the window are free";
+  one.connection.drain("the test ends it");
+  EXPECT_FALSE(one.connection.is_drained());
+
+  const base::TimePoint tick = one.connection.next_timer(one.now);
+  EXPECT_GE(tick, kStart + 1s);
+  EXPECT_LE(tick, kStart + 1s + 125ms + 1ms);
+  one.now = tick;
+  one.connection.check_deadlines(one.now, false);
+  one.connection.deliver_failures();
+  ASSERT_EQ(call.failures, 1);
+  EXPECT_EQ(call.error->errc(), Errc::deadline_exceeded);
+  EXPECT_EQ(call.error->ran(), Ran::yes);
+  EXPECT_EQ(lost.failures, 0);
+  one.connection.terminate(Errc::connection_lost, "the peer is gone");
+  one.connection.deliver_failures();
+  ASSERT_EQ(lost.failures, 1);
+  EXPECT_EQ(lost.error->errc(), Errc::connection_lost);
+  EXPECT_EQ(lost.error->ran(), Ran::yes);
+}
+
 TEST(ClientConnectionExtended, WhereMoreIsRequiredCallsWaitAndFailAtAPlainPeer) {
   NotedCall call, second;
   Connected one(with_hello(HelloMode::required));

@@ -38,7 +38,7 @@ struct SwarmCaller::Shown {
 
 // One call, as drawn.
 struct SwarmCaller::CallDraw {
-  enum class Kind { once, often, led, store };
+  enum class Kind { once, often, led, store, watch };
   Kind kind = Kind::once;
   base::Duration timeout{};
   base::Duration abandon_after{};  // zero: waits for its end
@@ -53,7 +53,7 @@ struct SwarmCaller::CallDraw {
 namespace {
 
 std::string_view name_of(int kind) {
-  constexpr std::array<std::string_view, 4> kNames{"Work.once", "Work.often", "Work.led", "store"};
+  constexpr std::array<std::string_view, 5> kNames{"Work.once", "Work.often", "Work.led", "store", "Watch.watch"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -221,13 +221,21 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
   if (settings.is_patient() && (must_succeed_ || random.one_in(2))) call.timeout = random.between(40s, 60s) / 1ms * 1ms;
   if (random.one_in(10)) call.timeout = random.between(10ms, 1s) / 1ms * 1ms;
   call.abandon_after = random.one_in(40) ? random.between(1ms, 2s) : 0ns;
+  if (random.one_in(12)) {
+    call.kind = CallDraw::Kind::watch;
+    if (random.one_in(2)) call.abandon_after = random.between(1ms, 2s);
+  }
   call.completion_throws = random.one_in(100);
   const auto most = static_cast<std::uint64_t>(settings.payload_max);
-  call.order.fails = random.one_in(20) && call.kind != CallDraw::Kind::led;
-  call.order.throws = random.one_in(60) && call.kind != CallDraw::Kind::led && !must_succeed_;
+  const bool may_fail = call.kind != CallDraw::Kind::led && call.kind != CallDraw::Kind::watch;
+  call.order.fails = random.one_in(20) && may_fail;
+  call.order.throws = random.one_in(60) && may_fail && !must_succeed_;
   call.order.drops = random.one_in(60) && call.kind == CallDraw::Kind::store && !must_succeed_;
-  const auto takes = random.between(0ns, settings.handler_max);
-  call.order.milliseconds = random.one_in(2) ? 0 : static_cast<std::uint32_t>(takes / 1ms);
+  // A watch that lasts is there to be cancelled. In the calm, or where few handlers may run, it would keep others waiting.
+  const bool has_others_wait = scene_.is_calm() || settings.server.handlers_max < 1000;
+  const bool lasts = call.kind == CallDraw::Kind::watch && !has_others_wait && random.one_in(2);
+  const auto takes = random.between(0ns, lasts ? 4s : settings.handler_max);
+  call.order.milliseconds = random.one_in(2) && !lasts ? 0 : static_cast<std::uint32_t>(takes / 1ms);
   // The response comes about when the time is over, by one of two clocks.
   if (call.order.milliseconds > 0 && random.one_in(10)) {
     call.timeout = std::chrono::milliseconds(std::max<std::int64_t>(call.order.milliseconds + random.below(30), 10));
@@ -243,7 +251,9 @@ SwarmCaller::CallDraw SwarmCaller::draw_call(sim::RandomStream& random) const {
 // comes first, since then each has to succeed.
 void SwarmCaller::make_it_special(CallDraw& call, sim::RandomStream& random) {
   const Settings& settings = scene_.settings;
-  if (!settings.is_patient() || large_is_under_way_ || call.kind == CallDraw::Kind::led || by_ == By::stream) return;
+  if (!settings.is_patient() || large_is_under_way_ || call.kind == CallDraw::Kind::led ||
+      call.kind == CallDraw::Kind::watch || by_ == By::stream)
+    return;
   int special = 0;
   if (calm_specials_ > 0) {
     special = calm_specials_--;
@@ -289,8 +299,9 @@ std::uint64_t SwarmCaller::submitted(const CallDraw& call) {
   terms.may_end_unsent = may_be_refused;
   terms.peers_trusted = peers_trusted_;
   terms.servers_know_deadlines = pool.stream.hello != HelloMode::off;
-  // A reference server knows nothing of tasks of the stream interface: it answers rpc_decode.
-  const bool is_known_everywhere = call.kind != CallDraw::Kind::store || !settings.reference_server;
+  // A reference server serves Work, and no more: it answers rpc_decode to the rest.
+  const bool is_known_everywhere =
+      (call.kind != CallDraw::Kind::store && call.kind != CallDraw::Kind::watch) || !settings.reference_server;
   // Nor does it know of limits: an answer above them ends the connection, with all calls that are under way on it.
   const bool may_be_cut_off = settings.reference_server && settings.has_small_frames();
   // One that meets a connection on which a system is still about to send again what a fault lost has a second try.
@@ -328,6 +339,7 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
     if (throws) throw std::runtime_error("a completion of the swarm throws");
   };
   const Client<Work> client = Client<Work>(channel).with({.timeout = call.timeout});
+  const Client<Watch> watcher = Client<Watch>(channel).with({.timeout = call.timeout});
   if (call.kind == CallDraw::Kind::store) {
     auto completion = [this, &ledger, id, under_way, is_large = call.is_large,
                        throws = call.completion_throws](const Response& answer) {
@@ -351,16 +363,19 @@ void SwarmCaller::make_call(Runtime& runtime, stream::Channel& channel, sim::Ran
   }
   if (call.abandon_after > 0ns && call.kind != CallDraw::Kind::led) {
     --under_way->count;
-    impatient.run_inline("an impatient caller",
-                         call.idempotent()
-                             ? abandon(runtime.clock(), ledger, id, client.often(call.order), call.abandon_after)
-                             : abandon(runtime.clock(), ledger, id, client.once(call.order), call.abandon_after));
-    return;
+    const auto leave = [&](auto under_way_call) {
+      impatient.run_inline("an impatient caller",
+                           abandon(runtime.clock(), ledger, id, std::move(under_way_call), call.abandon_after));
+    };
+    if (call.kind == CallDraw::Kind::watch) return leave(watcher.watch(call.order));
+    if (call.idempotent()) return leave(client.often(call.order));
+    return leave(client.once(call.order));
   }
   switch (call.kind) {
     case CallDraw::Kind::once: return client.once.start(done, call.order);
     case CallDraw::Kind::often: return client.often.start(done, call.order);
     case CallDraw::Kind::led: return client.led.start(done, call.order);
+    case CallDraw::Kind::watch: return watcher.watch.start(done, call.order);
     case CallDraw::Kind::store: return;
   }
 }

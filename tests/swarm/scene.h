@@ -75,10 +75,16 @@ struct Scene {
   /// When a host last was paused, or went on; by its number.
   std::map<std::uint64_t, base::TimePoint> stood_still{};
 
+  bool is_calm() const { return calls_made >= first_calm_call; }
   /// It ran all the time since then.
   bool ran_since(const sim::Host& host, base::TimePoint since) const {
     const auto found = stood_still.find(host.number());
     return !host.is_paused() && (found == stood_still.end() || found->second < since);
+  }
+
+  /// One of our callers, which keep to their window, not one of the peers that are hostile or have another.
+  static bool is_own_caller(std::string_view host) {
+    return host.starts_with("caller") || host == "streamer" || host == "victim";
   }
 
   static Address address_of(std::string_view host) { return Address::tcp(std::string(host), kPort); }

@@ -2,21 +2,30 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
+#include "razor/base/out_of_memory.h"
+
 namespace razor::swarm {
 
 using faults::HandlerAnswer;
 
 // A server checks now and then, also at what the peer's machine acknowledges still.
 static constexpr base::Duration kStallSlack = 5s;
+// Longer than a request is under way where nothing is wrong.
+static constexpr base::Duration kOneWay = 20ms;
 // Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
 static constexpr base::Duration kDelayedAnswers = 90s;
 
 // Counts the handlers that run; in a coroutine's frame, so that those that are destroyed count, too.
 struct SwarmServer::Running {
-  explicit Running(SwarmServer& owner) : server(owner) { ++server.running_; }
+  Running(SwarmServer& owner, const runtime::Address& peer, base::TimePoint deadline)
+      : server(owner), here(server.running_.emplace(server.running_.end(), peer, deadline)) {}
   Running(const Running&) = delete;
-  ~Running() { --server.running_; }
+  ~Running() { server.running_.erase(here); }
   SwarmServer& server;
+  std::list<RunningHandler>::iterator here;
 };
 
 // While it serves.
@@ -33,12 +42,16 @@ struct SwarmServer::Serving {
 };
 
 void SwarmServer::begin(const Order& order, const runtime::Address& peer, base::TimePoint deadline, bool may_be_sent_again) {
+  // Before anything that a fault may leave no memory for: the handler has been entered.
+  scene_.ledger.dispatched(order.id, name_, hash_of(order));
+  ++dispatched_;
   // CONTRACT 18. Retries come later than they were made; and while there are faults, what was never sent may move.
   // Connections that grow old are left while calls wait for them, and what was refused for certain is sent again: where few
   // handlers may run, or the time of a call is about over.
   const Settings& settings = scene_.settings;
   const bool may_be_refused = settings.server.handlers_max < 1000 || deadline - host().clock_now() < 2s;
-  const bool may_move = settings.server.max_connection_age != base::Duration::max() ||
+  // A victim has an impostor among its addresses in the calm, too.
+  const bool may_move = settings.server.max_connection_age != base::Duration::max() || peer.host() == "victim" ||
                         (settings.pool.pool.stream.hello != HelloMode::off && may_be_refused);
   if (order.serial >= scene_.first_calm_call && !may_be_sent_again && !may_move) {
     std::uint64_t& last = last_of_[peer.to_string()];
@@ -46,12 +59,19 @@ void SwarmServer::begin(const Order& order, const runtime::Address& peer, base::
                faults::Ledger::name_of_call(order.id), order.serial, name_, last, peer);
     last = std::max(last, order.serial);
   }
-  scene_.ledger.dispatched(order.id, name_, hash_of(order));
-  ++dispatched_;
 }
 
 static base::TimePoint deadline_of(const CallContext& context) {
   return context.deadline().value_or(base::TimePoint::max());
+}
+
+static base::Duration time_of(const Order& order) { return std::chrono::milliseconds(order.milliseconds); }
+
+// The answer of a handler that has done its work.
+Product SwarmServer::product_for(const SwarmServer& server, const Order& order) {
+  Product product(order.id, bytes_of(order.id, order.answer_bytes));
+  server.scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
+  return product;
 }
 
 class SwarmServer::WorkService final : public Work {
@@ -86,18 +106,13 @@ class SwarmServer::WorkService final : public Work {
   }
 
  private:
-  static base::Duration time_of(const Order& order) { return std::chrono::milliseconds(order.milliseconds); }
-  static Product product_of(const Order& order) { return Product(order.id, bytes_of(order.id, order.answer_bytes)); }
-
   std::variant<Product, std::string> outcome(const Order& order) {
     if (order.fails) {
       std::string error = fmt::format("order {} is refused", order.id);
       server_.scene_.ledger.answered(order.id, HandlerAnswer::error, hash_of(error));
       return error;
     }
-    Product product = product_of(order);
-    server_.scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
-    return product;
+    return product_for(server_, order);
   }
   Call<Product, std::string> finished(const Order& order) {
     std::variant<Product, std::string> ended = outcome(order);
@@ -109,7 +124,8 @@ class SwarmServer::WorkService final : public Work {
     throw std::runtime_error("a handler of the swarm throws");
   }
   Call<Product, std::string> work(Runtime& runtime, SwarmServer& server, Order order) {
-    const Running running(server);
+    const CallContext context = co_await razor::context();
+    const Running running(server, context.peer(), deadline_of(context));
     co_await runtime.clock().sleep_for(time_of(order));
     if (order.throws) throws(order);
     std::variant<Product, std::string> ended = outcome(order);
@@ -117,11 +133,10 @@ class SwarmServer::WorkService final : public Work {
     co_return std::get<0>(std::move(ended));
   }
   static Call<Product, Elsewhere> lead(Runtime& runtime, SwarmServer& server, Order order) {
-    const Running running(server);
+    const CallContext context = co_await razor::context();
+    const Running running(server, context.peer(), deadline_of(context));
     co_await runtime.clock().sleep_for(time_of(order));
-    Product product = product_of(order);
-    server.scene_.ledger.answered(order.id, HandlerAnswer::value, hash_of(product.payload));
-    co_return product;
+    co_return product_for(server, order);
   }
 
   Runtime& runtime_;
@@ -135,7 +150,11 @@ class SwarmServer::StoreDispatch final : public Dispatch {
 
   void dispatch(const Request& request, Responder respond) override {
     Order order;
-    if (request.action != Action(kStore) || !request.decode(order)) return respond.fail(base::Errc::decode);
+    bool is_known = false;
+    const bool has_memory =
+        base::catching_bad_alloc([&] { is_known = request.action == Action(kStore) && request.decode(order); });
+    if (!has_memory) return respond.fail(stream::Failure(base::Errc::overloaded, base::Ran::no));
+    if (!is_known) return respond.fail(base::Errc::decode);
     server_.begin(order, request.peer, request.deadline, false);
     faults::Ledger& ledger = server_.scene_.ledger;
     if (order.drops) {
@@ -149,14 +168,14 @@ class SwarmServer::StoreDispatch final : public Dispatch {
     base::Bytes blob(request.blob.begin(), request.blob.end());
     const base::Duration takes = std::chrono::milliseconds(order.milliseconds);
     runtime::TaskScope& handlers = respond.handlers();
-    handlers.run_inline("a handler of the swarm",
-                        answer(server_, std::move(order), std::move(blob), takes, std::move(respond)));
+    handlers.run_inline("a handler of the swarm", answer(server_, std::move(order), std::move(blob), takes, request.peer,
+                                                         request.deadline, std::move(respond)));
   }
 
  private:
   static runtime::Task<void> answer(SwarmServer& server, Order order, base::Bytes blob, base::Duration takes,
-                                    Responder respond) {
-    const Running running(server);
+                                    runtime::Address peer, base::TimePoint deadline, Responder respond) {
+    const Running running(server, peer, deadline);
     if (takes > 0ns) co_await respond.runtime().clock().sleep_for(takes);
     faults::Ledger& ledger = server.scene_.ledger;
     if (order.fails) {
@@ -173,6 +192,28 @@ class SwarmServer::StoreDispatch final : public Dispatch {
   SwarmServer& server_;
 };
 
+class SwarmServer::WatchService final : public Watch {
+ public:
+  WatchService(Runtime& runtime, SwarmServer& server) : runtime_(runtime), server_(server) {}
+
+  Call<Product, std::string> watch(Order order) override {
+    server_.begin(order, current_context().peer(), deadline_of(current_context()), false);
+    return run(runtime_, server_, std::move(order));
+  }
+
+ private:
+  static Call<Product, std::string> run(Runtime& runtime, SwarmServer& server, Order order) {
+    const CallContext context = co_await razor::context();
+    const Running running(server, context.peer(), deadline_of(context));
+    const WatchedHandlers::Watched watched(server.watched_, context);
+    co_await runtime.clock().sleep_for(time_of(order));
+    co_return product_for(server, order);
+  }
+
+  Runtime& runtime_;
+  SwarmServer& server_;
+};
+
 class SwarmServer::WasteService final : public Waste {
  public:
   Call<std::string> make(std::uint32_t bytes) override {
@@ -185,13 +226,14 @@ SwarmServer::SwarmServer(Scene& scene, std::string name) : scene_(scene), name_(
 }
 
 runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
-  running_ = 0;
+  running_.clear();
   last_of_.clear();
   while (!stopped_) {
     runtime::Event changed(runtime.executor());
     StoreDispatch store(*this);
     Server server(runtime, scene_.settings.server);
     server.add(std::make_shared<WorkService>(runtime, *this));
+    server.add(std::make_shared<WatchService>(runtime, *this));
     server.add(std::make_shared<WasteService>());
     server.set_fallback(store);
     const auto bound = server.listen(Address::tcp("0.0.0.0", kPort));
@@ -219,19 +261,51 @@ void SwarmServer::stop() {
   restart_gracefully(10s);
 }
 
+// Those of calls that hold a place in their caller's window: a call that it drops does, one whose time is over does not. When that
+// is, the server knows only while requests come at once and two clocks agree.
+std::size_t SwarmServer::handlers_wanted_by(const runtime::Address& peer) const {
+  const base::Duration span = scene_.settings.timeout_max();
+  const faults::Injector& injector = scene_.run.injector();
+  const bool is_troubled =
+      injector.touched(name_, span) || injector.touched(peer.host(), span) || scene_.settings.bytes_per_second > 0;
+  if (is_troubled || !Scene::is_own_caller(peer.host())) return 0;
+  const base::TimePoint now = host().clock_now();
+  return static_cast<std::size_t>(std::ranges::count_if(running_, [&](const RunningHandler& handler) {
+    return handler.deadline != base::TimePoint::max() && handler.deadline > now + kOneWay && handler.peer == peer;
+  }));
+}
+
 std::string SwarmServer::wrong_handlers() const {
   if (serving_ == nullptr || !host().is_up()) return {};
   const ServerConfig& config = scene_.settings.server;
-  if (running_ > static_cast<int>(config.handlers_max)) {
-    return fmt::format("{} runs {} handlers at a time, and may {}", name_, running_, config.handlers_max);
+  if (running_.size() > config.handlers_max) {
+    return fmt::format("{} runs {} handlers at a time, and may {}", name_, running_.size(), config.handlers_max);
   }
   for (const ConnectionStats& connection : serving_->connections()) {
     if (connection.handlers > config.handlers_per_connection_max) {
       return fmt::format("{} runs {} handlers for {}, and may {}", name_, connection.handlers, connection.peer,
                          config.handlers_per_connection_max);
     }
+    if (const std::size_t wanted = handlers_wanted_by(connection.peer); wanted > scene_.settings.pool.pool.stream.window) {
+      return fmt::format("{} runs {} handlers for {}, whose window is {}", name_, wanted, connection.peer,
+                         scene_.settings.pool.pool.stream.window);
+    }
   }
   return {};
+}
+
+std::string SwarmServer::wrong_watches() {
+  if (serving_ == nullptr || !host().is_up()) return {};
+  std::set<std::string> connected;
+  for (const ConnectionStats& connection : serving_->connections()) connected.insert(connection.peer.to_string());
+  return watched_.wrong(scene_, host(), [&](const std::string& peer) { return connected.contains(peer); });
+}
+
+bool SwarmServer::may_leave_unread(const std::string& peer) const {
+  if (serving_ == nullptr || !host().is_up()) return true;
+  return std::ranges::any_of(serving_->connections(), [&](const ConnectionStats& connection) {
+    return connection.paused && connection.peer.to_string() == peer;
+  });
 }
 
 std::string SwarmServer::wrong_frames() const {

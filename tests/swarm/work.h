@@ -20,6 +20,13 @@ inline constexpr std::uint16_t kPort = 7000;
 /// A task of the stream interface: an Order with a blob, answered with a number and the blob. It belongs to no service.
 inline constexpr std::uint32_t kStore = 17;
 
+/// A handler that ends where it is suspended, once nobody waits for it.
+struct Watch {
+  virtual Call<Product, std::string> watch(Order order) = 0;
+  RAZOR_SERVICE(Watch, watch)
+  RAZOR_CANCELLABLE(watch)
+};
+
 /// What untrusted peers may ask for: an answer of so many bytes.
 struct Waste {
   virtual Call<std::string> make(std::uint32_t bytes) = 0;

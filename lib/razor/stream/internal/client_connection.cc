@@ -228,7 +228,7 @@ void ClientConnection::on_bytes(std::size_t count, TimePoint now) {
     const wire::ResponseReader::Found found = reader_.next();
     if (found == wire::ResponseReader::Found::need_more) break;
     if (found == wire::ResponseReader::Found::fault) return on_faulty_head(reader_.faulty_head());
-    if (!on_response(reader_.frame())) return;
+    if (!on_response(reader_.frame(), now)) return;
   }
   start_queued(now);
 }
@@ -241,7 +241,7 @@ void ClientConnection::on_faulty_head(const wire::ResponseHead& head) {
 }
 
 // False when the connection has ended: a completion may have ended it, too.
-bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
+bool ClientConnection::on_response(const wire::ResponseFrame& frame, TimePoint now) {
   if (hello_.is_asked() && !on_first_response(frame)) [[unlikely]]
     return false;
   Exchange* exchange = nullptr;
@@ -253,7 +253,7 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
              CallError(Errc::bad_frame, Ran::no, base::format("{} answered before it was asked", peer_)));
         break;
       }
-      deliver(*exchange, frame);
+      deliver(*exchange, frame, now);
       return !has_ended() && (can_write_ || !is_drained());
     case SentCalls::Found::prompt_pong:
       keepalive_.on_known();  // a later silence is not that of one who answers in order
@@ -272,7 +272,10 @@ bool ClientConnection::on_response(const wire::ResponseFrame& frame) {
   return false;
 }
 
-void ClientConnection::deliver(Exchange& exchange, const wire::ResponseFrame& frame) {
+void ClientConnection::deliver(Exchange& exchange, const wire::ResponseFrame& frame, TimePoint now) {
+  if (static_cast<wire::ResponseFlag>(frame.head.flag) == wire::ResponseFlag::framework_error) [[unlikely]] {
+    if (hold_until_deadline(exchange, frame, now)) return;
+  }
   DeadlineCheck::remove(exchange);
   ++stats_.calls_answered;
   if (exchange.observation_) [[unlikely]]
@@ -295,7 +298,7 @@ void ClientConnection::note_bytes(TimePoint now) {
 
 TimePoint ClientConnection::next_timer(TimePoint now) {
   TimePoint next = keepalive_.next_check();
-  if (sent_.any() || !queue_.empty()) next = std::min(next, deadlines_.next_tick(now));
+  if (sent_.any() || !queue_.empty() || !held_.empty()) next = std::min(next, deadlines_.next_tick(now));
   return next;
 }
 
@@ -307,6 +310,10 @@ void ClientConnection::check_deadlines(TimePoint now, bool input_pending) {
 }
 
 void ClientConnection::expire(Exchange& exchange) {
+  if (exchange.state_ == Exchange::State::failing) {
+    static_cast<base::ListLink<CallQueueTag>&>(exchange).unlink();
+    return failures_.push(exchange);
+  }
   const bool was_in_flight = exchange.state_ == Exchange::State::in_flight;
   std::string why = base::format("call {} on {}: no {} within {}", exchange.describe(), peer_,
                                  was_in_flight ? "answer" : "room in the window", base::seconds_text(exchange.timeout()));
@@ -433,6 +440,7 @@ void ClientConnection::terminate(Errc errc, std::string why) {
          CallError(errc, is_whole ? Ran::maybe : Ran::no, base::format("call {}: {}", exchange.describe(), why)));
   });
   fail_queued(Reason::lost, errc, why, true);
+  end_held(errc, why);
 }
 
 ClientStats ClientConnection::stats() const {

@@ -99,7 +99,7 @@ class ClientConnection {
   /// Takes no more calls.
   void drain(std::string why);
   /// It drains, and nothing is owed any more.
-  bool is_drained() const { return state_ == State::draining && !sent_.any() && queue_.empty(); }
+  bool is_drained() const { return state_ == State::draining && !sent_.any() && queue_.empty() && held_.empty(); }
   /// All calls fail with `errc`, those that were not sent whole with ran: no.
   void terminate(base::Errc errc, std::string why);
   bool has_failures() const { return !failures_.empty(); }
@@ -135,7 +135,7 @@ class ClientConnection {
   void start_queued(base::TimePoint now);
   bool is_observed() const { return observer_ != nullptr && observer_->looks(); }
 
-  bool on_response(const wire::ResponseFrame& frame);
+  bool on_response(const wire::ResponseFrame& frame, base::TimePoint now);
   [[gnu::cold]] bool on_first_response(const wire::ResponseFrame& frame);
   [[gnu::cold]] void on_control(const wire::ResponseFrame& frame);
   void leave(std::string why);
@@ -151,7 +151,9 @@ class ClientConnection {
   void note_time_left(Exchange& exchange, base::TimePoint now) const {
     if (hello_.writes_words()) exchange.word_.left = wire::time_left_field(exchange.time_left(now));
   }
-  void deliver(Exchange& exchange, const wire::ResponseFrame& frame);
+  void deliver(Exchange& exchange, const wire::ResponseFrame& frame, base::TimePoint now);
+  [[gnu::cold]] bool hold_until_deadline(Exchange& exchange, const wire::ResponseFrame& frame, base::TimePoint now);
+  void end_held(base::Errc errc, const std::string& why);
   void on_faulty_head(const wire::ResponseHead& head);
   void note_bytes(base::TimePoint now);
   void end_nothing_owed() {
@@ -185,6 +187,8 @@ class ClientConnection {
   DeadlineCheck deadlines_;
   Keepalive keepalive_;
   DeferredFailures<Exchange, CallQueueTag> failures_;
+  base::IntrusiveList<Exchange, CallQueueTag>
+      held_;  // failed for lack of time, says the peer, and their deadline is still to come
 
   bool was_asked_to_leave_ = false;
   bool batch_is_open_ = false;

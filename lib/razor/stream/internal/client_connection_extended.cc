@@ -5,6 +5,7 @@
 #include "razor/base/out_of_memory.h"
 #include "razor/stream/internal/client_connection.h"
 #include "razor/stream/internal/own_hello.h"
+#include "razor/wire/framework_error.h"
 
 namespace razor::stream {
 
@@ -83,6 +84,36 @@ void ClientConnection::fail_queued_with_metadata() {
     queue_.take(exchange, Reason::refused);
     fail(exchange, Reason::refused, refusal_of_metadata(exchange));
   });
+}
+
+// A server that says that the time of a call is over, and has run it, may have a clock that is ahead of ours. No caller hears so
+// before its deadline: until then the failure is kept. False: the response is to be delivered.
+bool ClientConnection::hold_until_deadline(Exchange& exchange, const wire::ResponseFrame& frame, base::TimePoint now) {
+  const wire::FrameworkError error = wire::framework_error_of(frame);
+  const bool has_deadline = exchange.has_own_deadline() || exchange.timeout() != base::Duration::max();
+  if (error.errc != Errc::deadline_exceeded || error.ran == Ran::no) return false;
+  if (!has_deadline || exchange.deadline() <= now) return false;
+  const bool has_memory = base::catching_bad_alloc([&] {
+    exchange.failure_ =
+        std::make_unique<CallError>(Errc::deadline_exceeded, error.ran,
+                                    base::format("call {} on {}: no answer within {}: its server ended it",
+                                                 exchange.describe(), peer_, base::seconds_text(exchange.timeout())));
+  });
+  if (!has_memory) return false;
+  if (exchange.observation_) observer_->on_response(exchange, frame);
+  exchange.transition(Exchange::State::failing, Reason::deadline);
+  held_.push_back(exchange);
+  return true;
+}
+
+// The connection ends before the deadlines of these calls have come.
+void ClientConnection::end_held(Errc errc, const std::string& why) {
+  while (Exchange* exchange = held_.pop_front()) {
+    DeadlineCheck::remove(*exchange);
+    const Ran ran = exchange->failure_->ran();
+    *exchange->failure_ = CallError(errc, ran, base::format("call {}: {}", exchange->describe(), why));
+    failures_.push(*exchange);
+  }
 }
 
 void ClientConnection::tell_unwanted(Exchange& exchange) {

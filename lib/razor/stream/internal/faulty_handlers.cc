@@ -1,8 +1,11 @@
 #include "razor/stream/internal/faulty_handlers.h"
 
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "razor/base/out_of_memory.h"
 #include "razor/stream/internal/server_stream.h"
 
 namespace razor::stream {
@@ -54,8 +57,12 @@ runtime::Task<void> run_later(Ref<ResponseOutlet> outlet, Ref<ServerShared> serv
 void run(Ref<ResponseOutlet> outlet, Ref<ServerShared> server, const Request& request, Responder respond,
          const runtime::HandlerFault& fault) {
   if (fault.delay > base::Duration::zero()) {
+    std::optional<KeptRequest> kept;
+    if (!base::catching_bad_alloc([&] { kept.emplace(request); })) {
+      return respond.fail(Failure(base::Errc::overloaded, base::Ran::no));  // no handler was there either
+    }
     runtime::TaskScope& handlers = server->handlers;
-    auto later = run_later(std::move(outlet), std::move(server), KeptRequest(request), std::move(respond), fault);
+    auto later = run_later(std::move(outlet), std::move(server), *std::move(kept), std::move(respond), fault);
     return handlers.run_inline("a delayed handler", std::move(later));
   }
   if (fault.throws) {
