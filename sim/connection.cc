@@ -1,5 +1,7 @@
 #include "sim/connection.h"
 
+#include <utility>
+
 #include "sim/running.h"
 #include "sim/sim_runtime.h"
 
@@ -18,14 +20,37 @@ Connection::Connection(Engine& engine, const SocketConfig& config, End client, E
 
 namespace {
 
+// What a program holds of a socket.
+class Hold {
+ public:
+  explicit Hold(Socket& socket) : socket_(&socket) { socket.set_has_stream(true); }
+  Hold(Hold&& other) noexcept : socket_(std::exchange(other.socket_, nullptr)) {}
+  ~Hold() {
+    if (socket_ == nullptr) return;
+    const InSimulator in_simulator;
+    socket_->set_has_stream(false);
+    socket_->close();
+    socket_->connection().delete_if_unused();
+  }
+
+  Socket& socket() const { return *socket_; }
+
+ private:
+  Socket* socket_;
+};
+
+class DetachedSimStream final : public runtime::DetachedStream {
+ public:
+  explicit DetachedSimStream(Hold socket) : hold(std::move(socket)) {}
+  Hold hold;
+};
+
 class SimStream final : public ByteStream {
  public:
-  explicit SimStream(Socket& socket) : socket_(socket) { socket_.set_has_stream(true); }
-  ~SimStream() override {
-    const InSimulator in_simulator;
-    socket_.set_has_stream(false);
-    socket_.close();
-    socket_.connection().delete_if_unused();
+  explicit SimStream(Hold hold) : hold_(std::move(hold)), socket_(hold_.socket()) {}
+
+  std::unique_ptr<runtime::DetachedStream> detach() override {
+    return std::make_unique<DetachedSimStream>(std::move(hold_));
   }
 
   base::Result<void> shutdown_write() override {
@@ -55,6 +80,7 @@ class SimStream final : public ByteStream {
   void cancel(Write& write) override { socket_.cancel(write); }
 
  private:
+  Hold hold_;
   Socket& socket_;
 };
 
@@ -62,7 +88,15 @@ class SimStream final : public ByteStream {
 
 std::unique_ptr<ByteStream> Connection::open(int end, SimRuntime& runtime) {
   socket(end).set_runtime(runtime);
-  return std::make_unique<SimStream>(socket(end));
+  return std::make_unique<SimStream>(Hold(socket(end)));
+}
+
+base::Result<std::unique_ptr<ByteStream>> Connection::adopt(std::unique_ptr<runtime::DetachedStream> detached,
+                                                            SimRuntime& runtime) {
+  auto* stream = dynamic_cast<DetachedSimStream*>(detached.get());
+  if (stream == nullptr || &stream->hold.socket().host() != &runtime.host()) return std::errc::operation_not_supported;
+  stream->hold.socket().set_runtime(runtime);
+  return std::unique_ptr<ByteStream>(std::make_unique<SimStream>(std::move(stream->hold)));
 }
 
 void Connection::reset() {

@@ -53,6 +53,9 @@ class Connection : public base::ListLink<ConnectionListTag> {
 
   /// A stream for a program of `runtime`. Once for each end.
   std::unique_ptr<runtime::ByteStream> open(int end, SimRuntime& runtime);
+  /// As Network::adopt, for a program of `runtime`.
+  static base::Result<std::unique_ptr<runtime::ByteStream>> adopt(std::unique_ptr<runtime::DetachedStream> detached,
+                                                                  SimRuntime& runtime);
   void delete_if_unused();
 
  private:

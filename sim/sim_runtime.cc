@@ -233,4 +233,9 @@ base::Result<std::unique_ptr<runtime::Listener>> SimRuntime::listen(const runtim
   return host_.fabric().listen(*this, address, options);
 }
 
+base::Result<std::unique_ptr<runtime::ByteStream>> SimRuntime::adopt(std::unique_ptr<runtime::DetachedStream> detached) {
+  check_use("Network::adopt");
+  return Connection::adopt(std::move(detached), *this);
+}
+
 }  // namespace razor::sim

@@ -92,6 +92,7 @@ class SimRuntime final : public runtime::Runtime,
   base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
                                                           runtime::ListenOptions options) override;
   std::uint32_t connections_max() const override { return 10'000; }
+  base::Result<std::unique_ptr<runtime::ByteStream>> adopt(std::unique_ptr<runtime::DetachedStream> detached) override;
 
   void withhold(bool& is_due);
   void run_turn();

@@ -65,6 +65,49 @@ Task<void> transfer_both_ways(Conformance& test) {
 
 TEST_P(RuntimeConformance, BytesArriveInOrderInBothDirectionsAtOnce) { run(transfer_both_ways(*this)); }
 
+// Only the Runtime's own streams move; what stands before another stream, or stays within the process, does not.
+Task<void> move_both_ends(Conformance& test) {
+  StreamPair pair = co_await test.connected_pair();
+  runtime::Network& network = test.maker().runtime().network();
+  const bool is_own = &test.maker().transport() == &network;
+  for (std::unique_ptr<ByteStream>* end : {&pair.server, &pair.client}) {
+    const runtime::Address peer = (*end)->peer_address();
+    std::unique_ptr<runtime::DetachedStream> detached = (*end)->detach();
+    CO_ASSERT_TRUE((detached != nullptr) == is_own);
+    if (!is_own) continue;
+    auto adopted = network.adopt(std::move(detached));
+    CO_ASSERT_TRUE(adopted.ok());
+    *end = *std::move(adopted);
+    EXPECT_EQ((*end)->peer_address(), peer);
+  }
+  co_await when_all(write_in_odd_pieces(*pair.client, kLargeTransfer), read_in_odd_pieces(*pair.client, kLargeTransfer),
+                    write_in_odd_pieces(*pair.server, kLargeTransfer), read_in_odd_pieces(*pair.server, kLargeTransfer));
+}
+
+TEST_P(RuntimeConformance, AConnectionThatIsDetachedAndAdoptedGoesOn) { run(move_both_ends(*this)); }
+
+Task<void> drop_what_is_detached(Conformance& test) {
+  StreamPair pair = co_await test.connected_pair();
+  std::unique_ptr<runtime::DetachedStream> detached = pair.server->detach();
+  if (detached == nullptr) co_return;
+  pair.server.reset();
+  detached.reset();
+  Bytes buffer(10);
+  const Result<std::size_t> got = co_await pair.client->read(buffer);
+  EXPECT_TRUE(got.ok() && *got == 0) << "its peer sees the end";
+}
+
+TEST_P(RuntimeConformance, AConnectionThatNobodyAdoptsIsClosed) { run(drop_what_is_detached(*this)); }
+
+Task<void> adopt_a_strangers(Conformance& test) {
+  struct Stranger final : runtime::DetachedStream {};
+  EXPECT_EQ(test.maker().runtime().network().adopt(std::make_unique<Stranger>()).error(),
+            std::errc::operation_not_supported);
+  co_return;
+}
+
+TEST_P(RuntimeConformance, AConnectionOfAnotherMakerIsNotAdopted) { run(adopt_a_strangers(*this)); }
+
 Task<void> read_less_than_is_there(Conformance& test) {
   const StreamPair pair = co_await test.connected_pair();
   const Result<void> written = co_await write_owned(*pair.client, Pattern::bytes(10));

@@ -26,6 +26,13 @@ struct Unacknowledged {
   std::uint64_t under_way = 0;
 };
 
+/// A connection that belongs to no Runtime: one of the same maker adopts it (Network::adopt). It closes the connection when it is
+/// destroyed. Threads: any, one at a time.
+class DetachedStream {
+ public:
+  virtual ~DetachedStream() = default;
+};
+
 class ByteStream {
  public:
   class Read;
@@ -71,6 +78,10 @@ class ByteStream {
 
   virtual const Address& local_address() const = 0;
   virtual const Address& peer_address() const = 0;
+
+  /// Takes the connection out, for another Runtime to adopt; null where it cannot move, and then the stream stays as it is. Only
+  /// while nothing was read or written. Afterwards the stream is only to be destroyed.
+  virtual std::unique_ptr<DetachedStream> detach() { return nullptr; }
 
  protected:
   /// Begins the operation. True when it finished at once (`finish` was called); false when it waits. Bytes are moved for

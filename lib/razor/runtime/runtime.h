@@ -114,6 +114,13 @@ class Network : public Transport {
  public:
   /// How many connections one server should hold at most: the smaller of 10,000 and what the system leaves us.
   virtual std::uint32_t connections_max() const = 0;
+  /// A connection that a Runtime of the same maker, on the same machine, has accepted and detached belongs to this one from now on.
+  /// On this Runtime's thread.
+  ///
+  /// Errors: operation_not_supported for one of another maker or machine; what the system says. The connection is closed then.
+  virtual base::Result<std::unique_ptr<ByteStream>> adopt(std::unique_ptr<DetachedStream>) {
+    return std::errc::operation_not_supported;
+  }
 };
 
 class Runtime {

@@ -60,6 +60,7 @@ class AsioCore final : public runtime::Clock,
   base::Result<std::unique_ptr<runtime::Listener>> listen(const runtime::Address& address,
                                                           runtime::ListenOptions options) override;
   std::uint32_t connections_max() const override;
+  base::Result<std::unique_ptr<runtime::ByteStream>> adopt(std::unique_ptr<runtime::DetachedStream> detached) override;
 
   AsioConnector& connector() { return *connector_; }
 

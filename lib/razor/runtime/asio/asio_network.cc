@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "razor/runtime/asio/asio_core.h"
+#include "razor/runtime/asio/asio_stream.h"
 
 namespace razor::asio {
 namespace {
@@ -20,6 +20,13 @@ std::uint32_t AsioCore::connections_max() const {
   if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return kConnectionsMax;
   const rlim_t left = descriptors.rlim_cur > kDescriptorsKept ? descriptors.rlim_cur - kDescriptorsKept : 1;
   return static_cast<std::uint32_t>(std::min(kConnectionsMax, left));
+}
+
+base::Result<std::unique_ptr<runtime::ByteStream>> AsioCore::adopt(std::unique_ptr<runtime::DetachedStream> detached) {
+  check_use("Network::adopt");
+  auto* socket = dynamic_cast<DetachedSocket*>(detached.get());
+  if (socket == nullptr) return std::errc::operation_not_supported;
+  return socket->attach(shared_from_this());
 }
 
 }  // namespace razor::asio

@@ -201,6 +201,27 @@ std::optional<runtime::Unacknowledged> AsioStream::unacknowledged() const {
   return runtime::Unacknowledged{bytes, bytes - waiting};
 }
 
+std::unique_ptr<runtime::DetachedStream> AsioStream::detach() {
+  RAZOR_CHECK(state_->reader == nullptr && state_->writer == nullptr, "detach of {} while it is used", peer_);
+  if (!state_->socket.is_open()) return nullptr;
+  error_code error;
+  const int family = family_of(state_->socket.local_endpoint(error));
+  if (error) return nullptr;
+  const int descriptor = state_->socket.release(error);
+  if (error) return nullptr;
+  return std::make_unique<DetachedSocket>(family, descriptor, local_, peer_);
+}
+
+DetachedSocket::~DetachedSocket() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+base::Result<std::unique_ptr<ByteStream>> DetachedSocket::attach(std::shared_ptr<AsioCore> core) {
+  auto state = std::make_shared<AsioStream::State>(std::move(core));
+  if (const std::error_code failed = state->adopt(family_, std::exchange(descriptor_, -1))) return failed;
+  return std::unique_ptr<ByteStream>(std::make_unique<AsioStream>(std::move(state), std::move(local_), std::move(peer_)));
+}
+
 base::Result<std::unique_ptr<ByteStream>> finish_stream(std::shared_ptr<AsioStream::State> state,
                                                         const std::string& unix_path) {
   error_code error;

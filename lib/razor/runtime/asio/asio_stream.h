@@ -56,6 +56,8 @@ class AsioStream final : public runtime::ByteStream {
     state_->close();
   }
 
+  std::unique_ptr<runtime::DetachedStream> detach() override;
+
   base::Result<void> shutdown_write() override;
   void reset() override;
   bool input_pending() const override;
@@ -75,6 +77,25 @@ class AsioStream final : public runtime::ByteStream {
 
  private:
   std::shared_ptr<State> state_;
+  runtime::Address local_;
+  runtime::Address peer_;
+};
+
+/// A connected socket that belongs to no io_context.
+class DetachedSocket final : public runtime::DetachedStream {
+ public:
+  /// Takes `descriptor` over.
+  DetachedSocket(int of_family, int descriptor, runtime::Address local, runtime::Address peer)
+      : family_(of_family), descriptor_(descriptor), local_(std::move(local)), peer_(std::move(peer)) {}
+  DetachedSocket(const DetachedSocket&) = delete;
+  ~DetachedSocket() override;
+
+  /// The stream on the Runtime of `core`, whose thread this is. Once.
+  base::Result<std::unique_ptr<runtime::ByteStream>> attach(std::shared_ptr<AsioCore> core);
+
+ private:
+  int family_;
+  int descriptor_;  // -1 once it is attached
   runtime::Address local_;
   runtime::Address peer_;
 };
