@@ -19,6 +19,7 @@
 #include "razor/api/client.h"
 #include "razor/api/refusal.h"
 #include "razor/api/server.h"
+#include "razor/api/server_group.h"
 #include "razor/api/service.h"
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"

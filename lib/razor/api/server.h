@@ -36,6 +36,8 @@ class Server {
   stream::ServerStats stats() const { return rpc_server_.stats(); }
   std::vector<stream::ConnectionStats> connections() const { return rpc_server_.connections(); }
 
+  /// What carries it.
+  stream::RpcServer& rpc_server() { return rpc_server_; }
   /// What is served: "CalculatorService.add" …, sorted.
   std::vector<std::string> methods() const { return dispatch_.methods(); }
 

@@ -66,13 +66,30 @@ void RpcServer::serve(std::unique_ptr<runtime::ByteStream> stream) {
   if (shared_->is_closing) served->drain();
 }
 
+void RpcServer::join(std::shared_ptr<GroupMember> member) {
+  check_use();
+  shared_->common.member = std::move(member);
+  const std::uint32_t connections_max = shared_->common.config.connections_max;
+  if (connections_max > 0) shared_->connections_max = connections_max;
+}
+
+void RpcServer::hand_over_to(std::shared_ptr<ConnectionTaker> taker) {
+  check_use();
+  shared_->taker = std::move(taker);
+}
+
+void RpcServer::accept_on() { shared_->connection_closed.set(); }
+
 runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Listener& listener) {
   runtime::Runtime& runtime = shared->runtime;
   const std::uint32_t connections_max = shared->common.config.connections_max > 0 ? shared->common.config.connections_max
                                                                                   : runtime.network().connections_max();
   shared->connections_max = connections_max;
   while (true) {
-    while (shared->common.stats.connections >= connections_max) {
+    const auto has_room = [&] {
+      return shared->taker != nullptr ? shared->taker->has_room() : shared->common.stats.connections < connections_max;
+    };
+    while (!has_room()) {
       shared->connection_closed.reset();
       co_await shared->connection_closed.wait();
     }
@@ -80,8 +97,12 @@ runtime::Task<void> RpcServer::accept_loop(Ref<ServerShared> shared, runtime::Li
     try {
       auto stream = co_await listener.accept();
       if (stream) {
-        ++shared->common.stats.connections_accepted;
-        base::make_ref<ServerStream>(shared, *std::move(stream))->start();
+        if (shared->taker != nullptr) {
+          shared->taker->take(*std::move(stream));
+        } else {
+          ++shared->common.stats.connections_accepted;
+          base::make_ref<ServerStream>(shared, *std::move(stream))->start();
+        }
         continue;
       }
       error = stream.error();

@@ -9,12 +9,22 @@
 
 #include "razor/base/ref.h"
 #include "razor/stream/dispatch.h"
+#include "razor/stream/group_member.h"
 #include "razor/stream/server_config.h"
 #include "razor/stream/server_stats.h"
 
 namespace razor::stream {
 
 struct ServerShared;
+
+/// Takes the connections that a server accepts, in place of the server. On the server's thread.
+class ConnectionTaker {
+ public:
+  virtual ~ConnectionTaker() = default;
+  /// One more may be accepted. While not, the server waits until `RpcServer::accept_on`.
+  virtual bool has_room() = 0;
+  virtual void take(std::unique_ptr<runtime::ByteStream> stream) = 0;
+};
 
 class RpcServer final : private runtime::RuntimeObject {
  public:
@@ -33,6 +43,14 @@ class RpcServer final : private runtime::RuntimeObject {
   /// over bounds them.
   /// Errors: throws std::bad_alloc; the connection is closed then.
   void serve(std::unique_ptr<runtime::ByteStream> stream);
+
+  /// This server is one of a group from now on: `member` knows its load, and limits its handlers. Before it serves anything. Who
+  /// gives it a connection calls `on_assigned`.
+  void join(std::shared_ptr<GroupMember> member);
+  /// What is accepted is `taker`'s from now on. Before `listen`.
+  void hand_over_to(std::shared_ptr<ConnectionTaker> taker);
+  /// The taker has room again.
+  void accept_on();
 
   /// Requests may be written in `format` too, and are answered in it. Those in a format that nobody told the server of are
   /// answered rpc_decode; ran: no. The program ends, with a line that says why, when the id is another format's or not 1 … 63.

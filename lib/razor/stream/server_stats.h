@@ -38,6 +38,9 @@ struct ServerStats {
   std::uint32_t handlers = 0;            ///< now: requests without an answer
   std::uint32_t handlers_peak = 0;
 
+  /// The sum of both; the peaks may have been at different times.
+  ServerStats& operator+=(const ServerStats& other);
+
   /// One line for a person.
   std::string to_string() const;
 };

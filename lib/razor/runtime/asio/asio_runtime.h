@@ -4,6 +4,7 @@
 //   razor::AsioRuntime runtime;                      // its own io_context, run by whoever calls run() or block_on()
 //   razor::AsioRuntime runtime(io_context);          // one that the user owns and runs, on one thread
 //   razor::AsioThread background;                    // its own io_context on a thread of its own, for blocking callers
+//   razor::AsioThreads threads(4);                   // asio_threads.h: several, for a ServerGroup
 //
 // To await razor calls in an asio::awaitable, or start them with a completion token: razor/asio.h.
 
@@ -72,6 +73,7 @@ class AsioRuntime final : public runtime::Runtime {
 
  private:
   friend class AsioThread;
+  friend class AsioThreads;
   friend class Restart;
   void run_until(const bool& finished);
   runtime::Task<int> wait_for_signals(std::vector<int> signals);

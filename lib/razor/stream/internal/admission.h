@@ -35,6 +35,7 @@ class Admission {
     bool is_serving = true;  ///< the connection takes requests, and the server is there
     std::uint32_t own_handlers = 0;  ///< of this connection
     std::uint64_t all_handlers = 0;  ///< of the server
+    bool group_has_room = true;  ///< more handlers may run in all servers of its group
   };
   enum class Verdict : std::uint8_t {
     dispatch,
@@ -47,7 +48,7 @@ class Admission {
       return Verdict::draining;
     if (load.own_handlers >= config_.handlers_per_connection_max) [[unlikely]]
       return Verdict::wait;
-    if (load.all_handlers >= config_.handlers_max) [[unlikely]]
+    if (load.all_handlers >= config_.handlers_max || !load.group_has_room) [[unlikely]]
       return Verdict::overloaded;
     return Verdict::dispatch;
   }

@@ -124,7 +124,10 @@ Admission::Backlog ServerConnection::backlog() const {
 }
 
 Admission::Load ServerConnection::load() const {
-  return {drain_.takes_requests() && server_.takes_requests, running_.count(), server_.stats.handlers};
+  return {.is_serving = drain_.takes_requests() && server_.takes_requests,
+          .own_handlers = running_.count(),
+          .all_handlers = server_.stats.handlers,
+          .group_has_room = server_.member == nullptr || server_.member->may_begin()};
 }
 
 void ServerConnection::on_request(const wire::RequestFrame& frame, Admission::Verdict verdict) {
@@ -169,9 +172,8 @@ void ServerConnection::dispatch(const wire::RequestFrame& frame, const wire::Wir
   } else {
     running_.begin();
   }
-  ServerStats& stats = server_.stats;
-  ++stats.dispatched;
-  stats.handlers_peak = std::max(stats.handlers_peak, ++stats.handlers);
+  ++server_.stats.dispatched;
+  server_.on_handler_begun();
   handler_.handle(frame, format, deadline_);
 }
 
@@ -407,7 +409,7 @@ void ServerConnection::count_response() {
 }
 
 void ServerConnection::handled(wire::Seq seq) {
-  --server_.stats.handlers;
+  server_.on_handler_ended();
   running_.end(seq);
   if (!held_pongs_.empty()) [[unlikely]]
     release_pongs(seq);

@@ -14,6 +14,7 @@
 
 namespace razor::stream {
 
+class ConnectionTaker;
 class ServerStream;
 
 /// Outlives the server while a Responder is kept.
@@ -33,6 +34,7 @@ struct ServerShared final : base::RefCounted {
   runtime::Event connection_closed;
   std::uint32_t connections_max = ~std::uint32_t{0};  // as known once the server listens
   bool crowded = false;
+  std::shared_ptr<ConnectionTaker> taker;  // of what is accepted; null: this server
   bool is_closing = false;  // since `RpcServer::close` was called
 
   StallWatch stall;

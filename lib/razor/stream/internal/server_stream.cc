@@ -166,6 +166,7 @@ void ServerStream::finish() {
   ServerStats& stats = server_->common.stats;
   --stats.connections;
   ++stats.connections_closed;
+  if (server_->common.member != nullptr) server_->common.member->on_closed();
   server_->note_connections();
   server_->connection_closed.set();
 }
