@@ -24,6 +24,7 @@
 #include "razor/pool/client_pool.h"
 #include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_runtime.h"
+#include "razor/runtime/asio/asio_threads.h"
 #include "razor/runtime/asio/restart.h"
 #include "razor/runtime/bounded_queue.h"
 #include "razor/runtime/event.h"

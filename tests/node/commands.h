@@ -27,6 +27,7 @@ struct ServeOptions {
   unsigned spin_us = 0;
   unsigned handlers_max = ServerConfig{}.handlers_max;
   unsigned work_us = 1000;  // for each call of WorkerService.work
+  unsigned threads = 1;
   std::string history;  // a file; empty: none
   std::string restart_on;  // the name of a signal; empty: none
   double restart_ready_timeout_seconds = 10;

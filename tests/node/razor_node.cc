@@ -54,6 +54,8 @@ int main(int argc, char** argv) {
       ->check(kSeconds);
   serve_command->add_option("--spin-us", serve_options.spin_us, "Microseconds to look for work before sleeping")
       ->check(kMicroseconds);
+  serve_command->add_option("--threads", serve_options.threads, "Threads that serve; each connection stays on one of them")
+      ->check(CLI::Range(1u, 256u));
   serve_command->add_option("--handlers-max", serve_options.handlers_max, "Calls at a time, above which others are refused")
       ->check(CLI::Range(1u, 1'000'000u));
   serve_command

@@ -16,10 +16,12 @@
 namespace razor::node {
 namespace {
 
-Task<void> close_gracefully(AsioRuntime& runtime, Server& server, base::Duration limit) {
-  runtime.log().log(LogLevel::info, "closing: {}", server.stats().to_string());
-  co_await server.close(limit);
-  runtime.log().log(LogLevel::info, "closed: {}", server.stats().to_string());
+Task<void> close_gracefully(AsioRuntime& runtime, ServerGroup& servers, base::Duration limit) {
+  const ServerStats before = co_await servers.stats();
+  runtime.log().log(LogLevel::info, "closing: {}", before.to_string());
+  co_await servers.close(limit);
+  const ServerStats after = co_await servers.stats();
+  runtime.log().log(LogLevel::info, "closed: {}", after.to_string());
 }
 
 }  // namespace
@@ -32,18 +34,27 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   std::unique_ptr<HistoryRecorder> history;
   if (!open_history(options.history, log, history)) return kFrameworkError;
 
-  AsioRuntime runtime(AsioConfig{.spin = std::chrono::microseconds(options.spin_us), .log = &log, .restart = &restart});
-  ServerConfig config;
-  config.handlers_max = options.handlers_max;
-  Server server(runtime, config);
-  FileActions files;
+  FileActions files;  // without state, so that all threads may use it; they end before it goes
+  const AsioConfig each{.spin = std::chrono::microseconds(options.spin_us), .log = &log};
+  AsioConfig first = each;
+  first.restart = &restart;
+  AsioRuntime runtime(first);
+  std::optional<AsioThreads> others;
+  if (options.threads > 1) others.emplace(options.threads - 1, AsioThreadsConfig{.runtime = each});
+  std::vector<Runtime*> runtimes{&runtime};
+  if (others) runtimes.insert(runtimes.end(), others->runtimes().begin(), others->runtimes().end());
+  ServerGroupConfig config;
+  config.server.handlers_max = options.handlers_max;
+  ServerGroup servers(runtimes, config);
   std::function<void(std::string_view)> on_echo;
   // The texts of a load with a history begin with the ids of their calls.
   if (history) on_echo = [&history](std::string_view text) { history->ran(text.substr(0, text.find(' '))); };
-  server.add(std::make_shared<Calculator>(runtime.clock(), on_echo));
-  server.add(std::make_shared<Worker>(runtime, std::chrono::microseconds(options.work_us)));
-  server.set_fallback(files);
-  server.accept_format(json_format());
+  servers.for_each_server([&, on_echo](Runtime& there, Server& server) {
+    server.add(std::make_shared<Calculator>(there.clock(), on_echo));
+    server.add(std::make_shared<Worker>(there, std::chrono::microseconds(options.work_us)));
+    server.set_fallback(files);
+    server.accept_format(json_format());
+  });
 
   // From here on a signal closes gracefully, also one that comes before the addresses are printed.
   RestartOptions restart_options;
@@ -51,9 +62,10 @@ int serve(const ServeOptions& options, SpdlogSink& log) {
   restart_options.ready_timeout = duration_of(options.restart_ready_timeout_seconds);
   const base::Duration close_limit = duration_of(options.close_limit_seconds);
   Task<void> serving = restart.close_when_told(
-      runtime, [&runtime, &server, close_limit] { return close_gracefully(runtime, server, close_limit); }, restart_options);
+      runtime, [&runtime, &servers, close_limit] { return close_gracefully(runtime, servers, close_limit); },
+      restart_options);
   for (const Address& address : *addresses) {
-    const auto listening = server.listen(address);
+    const auto listening = servers.listen(address);
     if (!listening) {
       fmt::print(stderr, "razor_node: listen on {}: {}\n", address, listening.message());
       return kFrameworkError;

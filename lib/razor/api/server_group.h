@@ -41,7 +41,8 @@ class ServerGroup {
   /// `runtimes`, of one maker and on one machine, outlive the group, and each is run by a thread of its own; one at least.
   explicit ServerGroup(std::span<runtime::Runtime* const> runtimes, const ServerGroupConfig& config = {});
   ServerGroup(ServerGroup&&) = delete;
-  /// Closes at once, as the destructor of a Server; on other threads than this one in a turn of theirs.
+  /// Closes at once, as the destructor of a Server; on other threads than this one in a turn of theirs, so that what handlers use
+  /// there has to live for longer, unless `close` was awaited.
   ~ServerGroup();
 
   /// Serves what `make(runtime)` gives, a shared pointer to an implementation, called once for each Runtime on its thread.
