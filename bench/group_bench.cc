@@ -35,25 +35,27 @@ Task<void> call_again_and_again(Client<Busy> client, int calls) {
   for (int i = 0; i < calls; ++i) benchmark::DoNotOptimize(co_await client.work(static_cast<std::uint64_t>(i)));
 }
 
-Task<void> call_on_all(Runtime& runtime, std::vector<ClientStream>& streams) {
-  runtime::TaskScope callers(runtime.executor());
+struct Round {
+  explicit Round(Runtime& runtime) : all_done(runtime.executor()) {}
   int running = 0;
-  Event one_done(runtime.executor());
-  const auto run = [](Client<Busy> client, int& left, Event& done) -> Task<void> {
-    co_await call_again_and_again(client, kCallsEach / kCallsAtATime);
-    --left;
-    done.set();
-  };
+  Event all_done;
+};
+
+Task<void> call_in_a_round(Client<Busy> client, Round& round) {
+  co_await call_again_and_again(client, kCallsEach / kCallsAtATime);
+  if (--round.running == 0) round.all_done.set();
+}
+
+Task<void> call_on_all(Runtime& runtime, std::vector<ClientStream>& streams) {
+  Round round(runtime);
+  runtime::TaskScope callers(runtime.executor());
   for (ClientStream& stream : streams) {
     for (int i = 0; i < kCallsAtATime; ++i) {
-      ++running;
-      callers.spawn("a caller", run(Client<Busy>(stream), running, one_done));
+      ++round.running;
+      callers.spawn("a caller", call_in_a_round(Client<Busy>(stream), round));
     }
   }
-  while (running > 0) {
-    one_done.reset();
-    co_await one_done.wait();
-  }
+  co_await round.all_done.wait();
 }
 
 Task<void> connect_all(Runtime& runtime, Address address, std::vector<ClientStream>& streams) {
@@ -78,7 +80,7 @@ Task<void> stop(std::unique_ptr<ServerGroup>& group) {
   group.reset();
 }
 
-void BM_HandlersThatWork(benchmark::State& state) {
+void handlers_that_work(benchmark::State& state) {
   AsioThreads threads(static_cast<std::size_t>(state.range(0)));
   std::unique_ptr<ServerGroup> group;
   const Address address = threads.block_on([&] { return serve(threads.runtimes(), group); });
@@ -90,7 +92,7 @@ void BM_HandlersThatWork(benchmark::State& state) {
   caller.block_on([&] { return drop_all(streams); });
   threads.block_on([&] { return stop(group); });
 }
-BENCHMARK(BM_HandlersThatWork)->ArgName("threads")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(handlers_that_work)->ArgName("threads")->Arg(1)->Arg(2)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace razor::bench
