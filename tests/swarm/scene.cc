@@ -74,6 +74,10 @@ Settings draw_settings(faults::Exploration& run) {
     pool.stream.limits.msg_bytes_max = 2048;
     server.limits.msg_bytes_max = 2048;
   }
+  if (run.one_in("server_threads", 3)) {
+    settings.server_threads = static_cast<int>(run.number("threads", 2, 4));
+    settings.acceptor_serves = run.one_in("acceptor_serves", 2);
+  }
   pool.stream.hello = run.one_in("hello", 2) ? HelloMode::automatic : HelloMode::off;
   if (run.one_in("hello_required", 8) && !settings.reference_server) pool.stream.hello = HelloMode::required;
   if (run.one_in("plain_servers", 4)) server.hello = HelloMode::off;

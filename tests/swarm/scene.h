@@ -20,6 +20,8 @@ struct Settings {
   int servers = 1;
   int callers = 1;
   ServerConfig server{};
+  int server_threads = 1;  ///< of each server
+  bool acceptor_serves = true;
   FailoverPoolConfig pool{};
   /// Calls that one caller makes at a time, most often and at most; and how long it waits in between.
   std::int64_t burst = 1;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "razor/base/out_of_memory.h"
@@ -30,12 +31,9 @@ struct SwarmServer::Running {
 
 // While it serves.
 struct SwarmServer::Serving {
-  Serving(SwarmServer& owner, Server& serving, runtime::Event& changed) : server(owner) {
-    server.serving_ = &serving;
-    server.changed_ = &changed;
-  }
+  Serving(SwarmServer& owner, runtime::Event& changed) : server(owner) { server.changed_ = &changed; }
   ~Serving() {
-    server.serving_ = nullptr;
+    server.serving_.clear();
     server.changed_ = nullptr;
   }
   SwarmServer& server;
@@ -228,26 +226,34 @@ SwarmServer::SwarmServer(Scene& scene, std::string name) : scene_(scene), name_(
 runtime::Task<void> SwarmServer::serve(Runtime& runtime) {
   running_.clear();
   last_of_.clear();
+  StoreDispatch store(*this);  // of all threads, which end with the host
+  std::vector<Runtime*> runtimes{&runtime};
+  while (static_cast<int>(runtimes.size()) < scene_.settings.server_threads) runtimes.push_back(&host().add_runtime());
   while (!stopped_) {
     runtime::Event changed(runtime.executor());
-    StoreDispatch store(*this);
-    Server server(runtime, scene_.settings.server);
-    server.add(std::make_shared<WorkService>(runtime, *this));
-    server.add(std::make_shared<WatchService>(runtime, *this));
-    server.add(std::make_shared<WasteService>());
-    server.set_fallback(store);
-    const auto bound = server.listen(Address::tcp("0.0.0.0", kPort));
+    ServerGroup group(runtimes, {.server = scene_.settings.server, .acceptor_serves = scene_.settings.acceptor_serves});
+    const Serving serving(*this, changed);
+    group.for_each_server([this, &store](Runtime& there, Server& server) {
+      server.add(std::make_shared<WorkService>(there, *this));
+      server.add(std::make_shared<WatchService>(there, *this));
+      server.add(std::make_shared<WasteService>());
+      server.set_fallback(store);
+      serving_.push_back(&server);
+    });
+    const auto bound = group.listen(Address::tcp("0.0.0.0", kPort));
     RAZOR_REQUIRE(bound.ok(), "listen: {}", bound.error().message());
-    const Serving serving(*this, server, changed);
     co_await changed.wait();
     const base::TimePoint closing = runtime.clock().now();
     const base::TimePoint closing_in_world = scene_.world.now();
     const base::Duration limit = close_limit_;  // another restart may be asked for meanwhile
-    co_await server.close(limit);
+    co_await group.close(limit);
     const base::Duration took = runtime.clock().now() - closing;
-    RAZOR_RULE(4, took <= limit + 1ms || !scene_.ran_since(host(), closing_in_world),
-               "{} closed in {} ns, and had {} ns for it", name_, took.count(), limit.count());
-    RAZOR_RULE(25, server.stats().connections == 0, "{} is closed, and has {}", name_, server.stats().to_string());
+    // Of a process that stood still when the time was over, other threads may still have to see that.
+    const bool ran = scene_.ran_since(host(), closing_in_world);
+    RAZOR_RULE(4, took <= limit + 1ms || !ran, "{} closed in {} ns, and had {} ns for it", name_, took.count(),
+               limit.count());
+    const ServerStats last = co_await group.stats();
+    RAZOR_RULE(25, last.connections == 0 || !ran, "{} is closed, and has {}", name_, last.to_string());
   }
 }
 
@@ -276,12 +282,12 @@ std::size_t SwarmServer::handlers_wanted_by(const runtime::Address& peer) const 
 }
 
 std::string SwarmServer::wrong_handlers() const {
-  if (serving_ == nullptr || !host().is_up()) return {};
+  if (serving_.empty() || !host().is_up()) return {};
   const ServerConfig& config = scene_.settings.server;
   if (running_.size() > config.handlers_max) {
     return fmt::format("{} runs {} handlers at a time, and may {}", name_, running_.size(), config.handlers_max);
   }
-  for (const ConnectionStats& connection : serving_->connections()) {
+  for (const ConnectionStats& connection : connections()) {
     if (connection.handlers > config.handlers_per_connection_max) {
       return fmt::format("{} runs {} handlers for {}, and may {}", name_, connection.handlers, connection.peer,
                          config.handlers_per_connection_max);
@@ -294,32 +300,39 @@ std::string SwarmServer::wrong_handlers() const {
   return {};
 }
 
+std::vector<ConnectionStats> SwarmServer::connections() const {
+  std::vector<ConnectionStats> all;
+  for (const Server* server : serving_) std::ranges::move(server->connections(), std::back_inserter(all));
+  return all;
+}
+
 std::string SwarmServer::wrong_watches() {
-  if (serving_ == nullptr || !host().is_up()) return {};
+  if (serving_.empty() || !host().is_up()) return {};
   std::set<std::string> connected;
-  for (const ConnectionStats& connection : serving_->connections()) connected.insert(connection.peer.to_string());
+  for (const ConnectionStats& connection : connections()) connected.insert(connection.peer.to_string());
   return watched_.wrong(scene_, host(), [&](const std::string& peer) { return connected.contains(peer); });
 }
 
 bool SwarmServer::may_leave_unread(const std::string& peer) const {
-  if (serving_ == nullptr || !host().is_up()) return true;
-  return std::ranges::any_of(serving_->connections(), [&](const ConnectionStats& connection) {
+  if (serving_.empty() || !host().is_up()) return true;
+  return std::ranges::any_of(connections(), [&](const ConnectionStats& connection) {
     return connection.paused && connection.peer.to_string() == peer;
   });
 }
 
 std::string SwarmServer::wrong_frames() const {
-  if (serving_ == nullptr || !host().is_up()) return {};
+  if (serving_.empty() || !host().is_up()) return {};
   const Settings& settings = scene_.settings;
   if (settings.attacker || settings.has_small_frames() || scene_.run.injector().touched_by("corrupt", name_, 24h)) return {};
-  const std::uint64_t faulty = serving_->stats().connections_faulty;
+  std::uint64_t faulty = 0;
+  for (const Server* server : serving_) faulty += server->stats().connections_faulty;
   return faulty == 0 ? "" : fmt::format("{} has refused {} frames, which nobody broke", name_, faulty);
 }
 
 std::string SwarmServer::wrong_queues() const {
-  if (serving_ == nullptr || !host().is_up()) return {};
+  if (serving_.empty() || !host().is_up()) return {};
   const Settings& settings = scene_.settings;
-  for (const ConnectionStats& connection : serving_->connections()) {
+  for (const ConnectionStats& connection : connections()) {
     // Reading stops, and handlers that ran before may answer still: none of an untrusted peer's, unless a fault delays them; a window
     // full of a caller's.
     const bool is_delayed = scene_.run.injector().touched_by("handler_delay", name_, kDelayedAnswers);
@@ -336,7 +349,7 @@ std::string SwarmServer::wrong_queues() const {
 }
 
 std::string SwarmServer::wrong_stalls() {
-  if (serving_ == nullptr || !host().is_up()) {
+  if (serving_.empty() || !host().is_up()) {
     stalled_.clear();
     return {};
   }
@@ -344,7 +357,7 @@ std::string SwarmServer::wrong_stalls() {
   const base::TimePoint clock_now = host().clock_now();
   std::map<std::string, Stall> stalled;
   std::string wrong;
-  for (const ConnectionStats& connection : serving_->connections()) {
+  for (const ConnectionStats& connection : connections()) {
     if (connection.bytes_queued == 0) continue;
     const std::string peer = connection.peer.to_string();
     const auto before = stalled_.find(peer);

@@ -4,7 +4,7 @@
 
 #include <list>
 
-#include "razor/api/server.h"
+#include "razor/api/server_group.h"
 #include "razor/runtime/event.h"
 #include "tests/swarm/scene.h"
 #include "tests/swarm/watched_handlers.h"
@@ -55,6 +55,7 @@ class SwarmServer {
     base::TimePoint since_by_clock;  // of the server's host, which may drift
   };
 
+  std::vector<ConnectionStats> connections() const;
   std::size_t handlers_wanted_by(const runtime::Address& peer) const;
   static Product product_for(const SwarmServer& server, const Order& order);
   runtime::Task<void> serve(Runtime& runtime);
@@ -69,7 +70,7 @@ class SwarmServer {
   base::Duration close_limit_{};
   std::map<std::string, std::uint64_t> last_of_;  // by connection: the last call that may come only once
   std::map<std::string, Stall> stalled_;  // by connection
-  Server* serving_ = nullptr;
+  std::vector<const Server*> serving_;  // one for each thread, while they serve
   runtime::Event* changed_ = nullptr;
 };
 

@@ -17,6 +17,11 @@ using runtime::Task;
 
 namespace {
 
+// How long another thread may take to say that its server has closed.
+constexpr base::Duration kAnswerTime = std::chrono::milliseconds(5);
+// What a close without any time takes at most: the turns of the other threads.
+constexpr base::Duration kLastTurns = std::chrono::milliseconds(1);
+
 // Runs `work` on the thread of `runtime`; destroys it there or, when that is gone, here.
 // Errors: throws std::bad_alloc.
 template <class Work>
@@ -260,14 +265,17 @@ Task<void> ServerGroup::close(base::Duration limit) {
   const std::shared_ptr<State> state = state_;
   Runtime& here = state->first().runtime;
   const base::TimePoint until = base::saturating_add(here.clock().now(), limit);
+  // The other threads are done a little earlier, and say so in time.
+  const base::TimePoint until_there = until - std::min(limit / 8, kAnswerTime);
   const auto round = std::make_shared<Round>(here);
   for (std::size_t i = 1; i < state->members.size(); ++i) {
-    run_on(state->members[i]->runtime, [member = state->members[i], until, answer = Answer(round)]() mutable {
-      member->runtime.executor().spawn("ServerGroup::close", close_there(member, until, std::move(answer)));
+    run_on(state->members[i]->runtime, [member = state->members[i], until_there, answer = Answer(round)]() mutable {
+      member->runtime.executor().spawn("ServerGroup::close", close_there(member, until_there, std::move(answer)));
     });
   }
   co_await state->first().server->close(limit);
-  (void)co_await runtime::with_deadline(here.clock(), until, until_all_answered(round));
+  const base::TimePoint last = base::saturating_add(until, kLastTurns);
+  (void)co_await runtime::with_deadline(here.clock(), last, until_all_answered(round));
 }
 
 Task<stream::ServerStats> ServerGroup::stats() const {

@@ -66,7 +66,7 @@ class ServerGroup {
   /// Closes all servers as Server::close does, at the same time; a thread that stands still holds nobody up. Serves nothing any more
   /// when it returns, except on such a thread.
   ///
-  /// Time:   returns by `limit`.
+  /// Time:   returns by `limit`, and 1 ms where other threads have not closed by then.
   /// Cancel: destroying the Task leaves the servers draining.
   runtime::Task<void> close(base::Duration limit);
 
