@@ -299,7 +299,13 @@ void Direction::schedule_acknowledgement() {
   connection_.engine().schedule_after(acknowledgement_, comes_after);
 }
 
+void Direction::receiver_crashes() {
+  if (acknowledgements_pass()) acknowledged_ = arrived_;
+}
+
+// A machine that is gone repeats no acknowledgement that a cut has kept back.
 bool Direction::acknowledgements_pass() const {
+  if (connection_.socket(1 - from_).state() == Socket::State::host_crashed) return false;
   return !connection_.from(1 - from_).link().is_cut() && !connection_.is_severed();
 }
 

@@ -37,6 +37,8 @@ class Direction {
   std::size_t readable() const { return static_cast<std::size_t>(arrived_ - read_); }
   bool end_arrived() const { return end_arrived_; }
   void receiver_closed();
+  /// Its machine is gone in a moment: what it has acknowledged until now is known.
+  void receiver_crashes();
   std::size_t read(base::MutableBytes to);
 
   /// How much of what is under way was sent in [since, until).

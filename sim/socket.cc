@@ -151,6 +151,7 @@ void Socket::host_crashed() {
   if (state_ == State::host_crashed) return;
   read_turn_.unlink();
   write_turn_.unlink();
+  in().receiver_crashes();
   state_ = State::host_crashed;
   out().sender_crashed();
 }

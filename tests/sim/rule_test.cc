@@ -221,6 +221,22 @@ TEST_F(RuleTest, AnAcknowledgementThatIsLateIsOvertakenByThatOfLaterBytes) {
   EXPECT_LT(received_at_ - written_at, 150ms);
 }
 
+// Found by the swarm: bytes came to a machine while its way back was cut, and it crashed. When the way was healed the simulator took
+// them for acknowledged, as if the machine were alive, and its client held on to the connection.
+TEST_F(RuleTest, AMachineThatIsGoneAcknowledgesNothingWhenItsWayBackIsHealed) {
+  connect();
+  write(10);
+  world_.run_for(1s);
+  ASSERT_EQ(streams_[0]->unacknowledged()->bytes, 0u);
+  world_.cut_one_way(server_, client_);
+  write(5, 0);
+  world_.run_for(10ms);
+  EXPECT_EQ(streams_[0]->unacknowledged()->bytes, 5u);
+  server_.crash();
+  world_.heal_all();
+  EXPECT_EQ(streams_[0]->unacknowledged()->bytes, 5u) << "and what was acknowledged before stays so";
+}
+
 TEST_F(RuleTest, DelaysAccepts) {
   TestRule rule(world_);
   rule.trouble.delay = 3s;
