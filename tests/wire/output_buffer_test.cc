@@ -93,7 +93,7 @@ TEST(OutputBuffer, GivesTheMemoryOfALargeAbandonedFrameBackAtOnce) {
   for (int i = 0; i < 1000; ++i) buffer.put(pattern(20 * kKiB, 1));
   EXPECT_GE(buffer.capacity(), 20 * kMiB);
   buffer.abandon_frame();
-  EXPECT_LE(buffer.capacity(), 2 * OutputBuffer::kBlockBytesMax);
+  EXPECT_LE(buffer.capacity(), OutputBuffer::kKeptBytesMax + OutputBuffer::kBlockBytesMax);
   put_frame(buffer, "after");
   EXPECT_EQ(waiting(buffer), "after");
 }
@@ -211,7 +211,7 @@ TEST(OutputBuffer, GivesMemoryBackWhenAllIsWritten) {
     }
     EXPECT_GE(buffer.capacity(), 10 * kMiB);
     while (!buffer.empty()) buffer.consume(std::min<base::ByteCount>(buffer.queued(), 100'000));
-    EXPECT_LE(buffer.capacity(), 2 * OutputBuffer::kBlockBytesMax) << frame_bytes;
+    EXPECT_LE(buffer.capacity(), OutputBuffer::kKeptBytesMax + OutputBuffer::kBlockBytesMax) << frame_bytes;
   }
 }
 
@@ -220,7 +220,7 @@ TEST(OutputBuffer, HoldsLittleMoreThanWhatWaits) {
   for (int i = 0; i < 10'000; ++i) put_frame(buffer, base::as_text(pattern(1000, 1)));
   EXPECT_LE(buffer.capacity(), buffer.queued() * 11 / 10 + OutputBuffer::kBlockBytesMax);
   buffer.consume(buffer.queued() / 2);
-  EXPECT_LE(buffer.capacity(), buffer.queued() * 11 / 10 + 2 * OutputBuffer::kBlockBytesMax);
+  EXPECT_LE(buffer.capacity(), buffer.queued() * 11 / 10 + OutputBuffer::kKeptBytesMax + OutputBuffer::kBlockBytesMax);
 }
 
 TEST(OutputBufferDeathTest, WhatIsNotThereCannotBeConsumed) {
@@ -298,7 +298,7 @@ class Connection {
     }
     check();
     RC_ASSERT(buffer_.empty());
-    RC_ASSERT(buffer_.capacity() <= 2 * OutputBuffer::kBlockBytesMax);
+    RC_ASSERT(buffer_.capacity() <= OutputBuffer::kKeptBytesMax + OutputBuffer::kBlockBytesMax);
   }
 
  private:

@@ -9,11 +9,7 @@ namespace razor::wire {
 
 template <class Frame>
 base::MutableBytes FrameReader<Frame>::prepare() {
-  if (large_is_used_) {
-    large_.reset();
-    large_is_used_ = false;
-    frame_.source = nullptr;
-  }
+  if (large_is_used_) end_large_frame();
   if (large_total_ > 0) begin_large_frame();
   if (large_) {
     if (large_->filled == large_->buffer.capacity()) {
@@ -24,6 +20,10 @@ base::MutableBytes FrameReader<Frame>::prepare() {
   }
   if (begin_ == end_ || fault_ != HeadFault::none) {
     begin_ = end_ = 0;
+    if (narrow_reads_ >= ReadBufferSizes::kNarrowReads) {
+      buffer_.release();
+      narrow_reads_ = 0;
+    }
   } else if (begin_ > 0) {
     // Only the start of one frame is left, less than a buffer: moving it is cheaper than a ring.
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
@@ -47,6 +47,8 @@ void FrameReader<Frame>::commit(std::size_t count) {
   end_ += count;
   RAZOR_CHECK(end_ <= buffer_.capacity(), "read beyond the buffer");
   filled_to_the_brim_ = end_ == buffer_.capacity();
+  if (buffer_.capacity() > ReadBufferSizes::kMax) [[unlikely]]
+    narrow_reads_ = count <= ReadBufferSizes::kMax ? narrow_reads_ + 1 : 0;
 }
 
 template <class Frame>
@@ -59,6 +61,19 @@ void FrameReader<Frame>::begin_large_frame() {
   large_.emplace(std::move(large));
   large_total_ = 0;
   begin_ = end_ = 0;
+}
+
+// The read buffer is empty as long as there is a large frame.
+template <class Frame>
+void FrameReader<Frame>::end_large_frame() {
+  const std::size_t capacity = large_->buffer.capacity();  // of a block that a Blob keeps: 0
+  if (capacity > buffer_.capacity() && capacity <= ReadBufferSizes::kWideMax) {
+    buffer_ = std::move(large_->buffer);
+    narrow_reads_ = 0;
+  }
+  large_.reset();
+  large_is_used_ = false;
+  frame_.source = nullptr;
 }
 
 template <class Frame>

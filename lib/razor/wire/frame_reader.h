@@ -7,7 +7,8 @@
 //   }
 //
 // Small frames are used where they were read. A frame larger than the read buffer is collected in a block of its own
-// that grows with the bytes that have arrived, never with what the head promises (CONTRACT 23).
+// that grows with the bytes that have arrived, never with what the head promises (CONTRACT 23). That block is the read buffer from
+// then on, as long as such frames come: the next one is read at once, and takes no memory anew.
 
 #include <optional>
 
@@ -22,6 +23,9 @@ struct ReadBufferSizes {
   /// Larger ones swallow whole windows, so that both ends alternate: of 16, 32 and 64 KiB this one was the fastest.
   static constexpr std::size_t kMax = 32 * base::kKiB;
   static constexpr std::size_t kLargeFrameStep = 60 * base::kKiB;  ///< 64 KiB when rounded to whole pages
+  static constexpr std::size_t kWideMax = 128 * base::kKiB;  ///< of a read buffer that a large frame has left
+  static constexpr int kNarrowReads = 64;  ///< of up to kMax bytes, one after the other, after which it is given back
+  static constexpr std::size_t kSharedBlobFrom = 16 * base::kKiB;  ///< such a blob has its frame in a block of its own
 };
 
 /// `Frame` is RequestFrame or ResponseFrame.
@@ -73,14 +77,20 @@ class FrameReader {
     std::shared_ptr<const base::ByteBuffer> shared;  // what was `buffer`, once a Blob keeps it
   };
 
+  // It does not fit into the read buffer, or has a blob that is shared with its block instead of copied.
+  bool needs_block(std::size_t total) const {
+    return total > buffer_.capacity() || frame_.head.blob_bytes >= ReadBufferSizes::kSharedBlobFrom;
+  }
   Found next_large_frame();
   void begin_large_frame();
+  void end_large_frame();
 
   FrameLimits limits_;
   base::ByteBuffer buffer_;
   std::size_t begin_ = 0;  // the first byte that no frame has used
   std::size_t end_ = 0;  // behind the last byte that has arrived
   bool filled_to_the_brim_ = false;
+  int narrow_reads_ = 0;  // in a row, into a wide buffer
   std::size_t large_total_ = 0;  // of the frame that has begun, when it needs a block of its own; 0: it does not
   std::optional<LargeFrame> large_;
   bool large_is_used_ = false;
@@ -103,7 +113,7 @@ inline typename FrameReader<Frame>::Found FrameReader<Frame>::next() {
     return Found::fault;
   const std::size_t total = Frame::kHeadBytes + frame_.head.body_bytes();
   if (available < total) {
-    if (total > ReadBufferSizes::kMax) large_total_ = total;
+    if (total > ReadBufferSizes::kMax && needs_block(total)) large_total_ = total;
     return Found::need_more;
   }
   begin_ += total;

@@ -9,6 +9,8 @@ namespace razor::wire {
 namespace {
 
 constexpr std::size_t kFirstBlockBytes = 4 * base::kKiB;
+// After so many writes that would have found room in a usual block, a larger one is given back.
+constexpr int kIdleUsesMax = 64;
 
 }  // namespace
 
@@ -95,12 +97,14 @@ void OutputBuffer::consume(std::size_t count) {
     count -= taken;
     if (block.begin != end_of(block)) return;
     if (blocks_.size() > 1) {
-      if (block.buffer.capacity() == kBlockBytesMax) spare_ = std::move(block.buffer);
+      const std::size_t capacity = block.buffer.capacity();
+      if (capacity >= kBlockBytesMax && capacity <= kKeptBytesMax) spare_ = std::move(block.buffer);
       blocks_.pop_front();
       continue;
     }
-    // All is written. The block is used again from its start, unless it is larger than usual.
-    if (block.buffer.capacity() > 0 && block.buffer.capacity() <= kBlockBytesMax) {
+    // All is written. The block is used again from its start.
+    if (is_kept(block)) {
+      if (block.buffer.capacity() > kBlockBytesMax && spare_.capacity() > kBlockBytesMax) spare_.release();
       position_ = block.buffer.data();
       block.begin = position_;
     } else {
@@ -109,6 +113,15 @@ void OutputBuffer::consume(std::size_t count) {
     }
     return;
   }
+}
+
+// Its bytes are written. Of a block that is larger than usual, only as long as large frames come.
+bool OutputBuffer::is_kept(const Block& block) {
+  const std::size_t capacity = block.buffer.capacity();
+  if (capacity <= kBlockBytesMax) return capacity > 0;
+  const bool was_needed = static_cast<std::size_t>(position_ - block.buffer.data()) > kBlockBytesMax;
+  idle_uses_ = was_needed ? 0 : idle_uses_ + 1;
+  return capacity <= kKeptBytesMax && idle_uses_ < kIdleUsesMax;
 }
 
 base::ByteCount OutputBuffer::capacity() const {

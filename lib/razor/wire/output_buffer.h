@@ -15,6 +15,9 @@ class OutputBuffer final : public ByteSink {
  public:
   /// Memory is taken in blocks of up to this size; a larger frame, or a larger blob, is a block of its own.
   static constexpr std::size_t kBlockBytesMax = 64 * base::kKiB;
+  /// The block of a larger frame is used again up to this size, as long as such frames come. An empty buffer holds one of these and
+  /// one of the usual size at most.
+  static constexpr std::size_t kKeptBytesMax = 128 * base::kKiB;
   /// A blob from this size on is kept as it is when it is handed over, instead of being copied.
   static constexpr std::size_t kOwnedBlobFrom = 16 * base::kKiB;
 
@@ -82,12 +85,14 @@ class OutputBuffer final : public ByteSink {
   void append_behind(std::byte* frame, base::Blob&& blob);
   void seal_last_block();
   void drop_large_block();
+  bool is_kept(const Block& block);
   bool last_block_is_empty() const { return !blocks_.empty() && blocks_.back().begin == filled_end(); }
   const std::byte* end_of(const Block& block) const { return &block == &blocks_.back() ? filled_end() : block.end; }
   const std::byte* filled_end() const { return frame_ != nullptr ? frame_ : position_; }
 
   std::deque<Block> blocks_;
   base::ByteBuffer spare_;  // an emptied block, for the next grow
+  int idle_uses_ = 0;  // of a block that is larger than usual, one after the other, that needed no such
   std::byte* frame_ = nullptr;
   base::ByteCount appended_ = 0;
   base::ByteCount consumed_ = 0;
