@@ -202,6 +202,29 @@ TEST(OutputBuffer, UsesItsBlockAgain) {
   EXPECT_EQ(buffer.capacity(), capacity);
 }
 
+TEST(OutputBuffer, KeepsTheBlockOfLargeFramesAsLongAsTheyCome) {
+  OutputBuffer buffer;
+  const base::Bytes frame = pattern(100 * kKiB, 1);
+  std::array<base::ByteView, 4> views;
+  const std::byte* block = nullptr;
+  for (int i = 0; i < 1000; ++i) {
+    if (i % 10 == 0) {
+      put_frame(buffer, base::as_text(frame));
+    } else {
+      put_frame(buffer, "a small one");
+    }
+    ASSERT_EQ(buffer.gather(views), 1u);
+    if (block == nullptr) block = views[0].data();
+    EXPECT_EQ(views[0].data(), block) << i;
+    buffer.consume(buffer.queued());
+  }
+  for (int i = 0; i < 100; ++i) {
+    put_frame(buffer, "a small one");
+    buffer.consume(buffer.queued());
+  }
+  EXPECT_LE(buffer.capacity(), OutputBuffer::kBlockBytesMax);
+}
+
 TEST(OutputBuffer, GivesMemoryBackWhenAllIsWritten) {
   for (const std::size_t frame_bytes : {std::size_t{100}, std::size_t{4000}, 100 * kKiB, 5 * kMiB}) {
     OutputBuffer buffer;
