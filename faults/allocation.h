@@ -38,6 +38,8 @@ class AllocationRefusal {
   ~AllocationRefusal();
 
   std::uint64_t refused() const { return refused_; }
+  /// Allocations of that size that the host's programs have asked for since, refused or not.
+  std::uint64_t seen() const { return seen_; }
 
  private:
   friend bool refuses_allocation(std::size_t bytes) noexcept;
