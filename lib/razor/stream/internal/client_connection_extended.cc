@@ -3,6 +3,7 @@
 
 #include "razor/base/format.h"
 #include "razor/base/out_of_memory.h"
+#include "razor/base/time_text.h"
 #include "razor/stream/internal/client_connection.h"
 #include "razor/stream/internal/own_hello.h"
 #include "razor/wire/framework_error.h"
