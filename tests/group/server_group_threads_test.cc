@@ -9,8 +9,8 @@
 
 #include "razor/api/client.h"
 #include "razor/api/server_group.h"
-#include "razor/pool/failover_pool.h"
 #include "razor/runtime/asio/asio_threads.h"
+#include "razor/stream/client_stream.h"
 
 namespace razor::test {
 namespace {
