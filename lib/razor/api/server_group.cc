@@ -80,11 +80,13 @@ class ServerGroup::Member final : public stream::GroupMember {
 
  private:
   struct End final : runtime::PostedTask {
-    void run() override {
+    void run() override { end(); }
+    void drop() override { end(); }  // its Runtime is gone, and the server has ended with it
+    // The server keeps its member: they would hold each other for ever.
+    void end() {
       const std::shared_ptr<Member> ended = std::move(member);
       ended->server.reset();
     }
-    void drop() override { const std::shared_ptr<Member> ended = std::move(member); }
     std::shared_ptr<Member> member;
   };
 
