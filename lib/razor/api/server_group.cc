@@ -28,17 +28,20 @@ template <class Work>
 void run_on(Runtime& runtime, Work work) {
   class Posted final : public runtime::PostedTask {
    public:
-    explicit Posted(Work its_work) : work_(std::move(its_work)) {}
+    Posted(Runtime& its_runtime, Work its_work) : runtime_(its_runtime), work_(std::move(its_work)) {}
     void run() override {
-      work_();
+      if (!base::catching_bad_alloc([this] { work_(); })) {
+        runtime_.log().log(LogLevel::error, "no memory for what a ServerGroup asked of a server on another thread");
+      }
       delete this;
     }
     void drop() override { delete this; }
 
    private:
+    Runtime& runtime_;
     Work work_;
   };
-  runtime.executor().post(*new Posted(std::move(work)));
+  runtime.executor().post(*new Posted(runtime, std::move(work)));
 }
 
 std::uint32_t connections_max_of(const stream::ServerConfig& config, Runtime& acceptor) {
@@ -271,9 +274,13 @@ Task<void> ServerGroup::close(base::Duration limit) {
   const base::TimePoint until_there = until - std::min(limit / 8, kAnswerTime);
   const auto round = std::make_shared<Round>(here);
   for (std::size_t i = 1; i < state->members.size(); ++i) {
-    run_on(state->members[i]->runtime, [member = state->members[i], until_there, answer = Answer(round)]() mutable {
-      member->runtime.executor().spawn("ServerGroup::close", close_there(member, until_there, std::move(answer)));
+    const std::shared_ptr<Member>& member = state->members[i];
+    const bool is_told = base::catching_bad_alloc([&] {
+      run_on(member->runtime, [member, until_there, answer = Answer(round)]() mutable {
+        member->runtime.executor().spawn("ServerGroup::close", close_there(member, until_there, std::move(answer)));
+      });
     });
+    if (!is_told) here.log().log(LogLevel::error, "no memory to close a server of a group: it ends with the group");
   }
   co_await state->first().server->close(limit);
   const base::TimePoint last = base::saturating_add(until, kLastTurns);
