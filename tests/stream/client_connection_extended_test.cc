@@ -220,17 +220,21 @@ TEST(ClientConnectionExtended, AFrameworkErrorOfAPlainPeerIsABrokenHead) {
 // over 0.4 s before it was.
 TEST(ClientConnectionExtended, ACallThatTheServerEndedForLackOfTimeFailsAtItsOwnDeadline) {
   constexpr std::uint8_t kRan = 2;
-  NotedCall call, dropped, lost, timeless;
+  NotedCall call, dropped, lost, timeless, early;
   Connected one(with_hello());
   get_acquainted(one);
-  for (NotedCall* each : {&call, &lost}) one.submit(*each, {}, {.timeout = each == &call ? 1s : 10s});
+  for (NotedCall* each : {&call, &lost}) one.submit(*each, {}, {.timeout = each == &call ? base::Duration(1s) : 1300ms});
   {
     NotedCall goes(std::move(dropped));
     one.submit(goes, {}, {.timeout = 1s});
     one.submit(timeless, {}, {.timeout = base::Duration::max()});
+    one.submit(early, {}, {.timeout = 1s});
     one.end_batch();
     one.take();
-    one.now += 700ms;
+    one.now += 400ms;
+    one.receive(test::framework_error(6, 9, kRan, "a handler's own answer"));
+    EXPECT_EQ(early.answers, 1) << "no clock is that far ahead";
+    one.now += 300ms;
     for (const std::uint64_t seq : {2, 3, 4, 5}) one.receive(test::framework_error(seq, 9, kRan, "its time was over"));
     one.connection.deliver_failures();
     EXPECT_EQ(goes.answers + goes.failures, 0);

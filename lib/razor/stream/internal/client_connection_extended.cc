@@ -88,12 +88,13 @@ void ClientConnection::fail_queued_with_metadata() {
 }
 
 // A server that says that the time of a call is over, and has run it, may have a clock that is ahead of ours. No caller hears so
-// before its deadline: until then the failure is kept. False: the response is to be delivered.
+// before its deadline: until then the failure is kept. False: the response is to be delivered. A handler may answer so by itself, early:
+// no clock is twice as fast as ours.
 bool ClientConnection::hold_until_deadline(Exchange& exchange, const wire::ResponseFrame& frame, base::TimePoint now) {
   const wire::FrameworkError error = wire::framework_error_of(frame);
-  const bool has_deadline = exchange.has_own_deadline() || exchange.timeout() != base::Duration::max();
   if (error.errc != Errc::deadline_exceeded || error.ran == Ran::no) return false;
-  if (!has_deadline || exchange.deadline() <= now) return false;
+  const std::optional<base::Duration> told = exchange.word_.time_left();
+  if (!told || exchange.deadline() <= now || exchange.deadline() - now > *told / 2) return false;
   const bool has_memory = base::catching_bad_alloc([&] {
     exchange.failure_ =
         std::make_unique<CallError>(Errc::deadline_exceeded, error.ran,
