@@ -1,8 +1,8 @@
 #pragma once
 // RpcServer: listens, accepts, and hands every request to a Dispatch.
 //
-// One reader and one writer coroutine per connection (server_stream.h). Answers go out in any order. More cores: more
-// Runtimes, each with its server. `razor::Server` (api/server.h) is an RpcServer for services.
+// One reader and one writer coroutine per connection (server_stream.h). Answers go out in any order. More cores: a ServerGroup, which
+// has a server on each of several Runtimes (api/server_group.h). `razor::Server` (api/server.h) is an RpcServer for services.
 
 #include <memory>
 #include <vector>
