@@ -61,6 +61,19 @@ struct TestRule final : sim::Rule {
 class RuleTest : public TalkingHosts {
  protected:
   std::uint64_t connection() { return world_.fabric().connections_between(client_, server_).at(0); }
+  // How long twenty bytes take through buffers of ten, where the server's first acknowledgement is so late.
+  Duration time_of_twenty_bytes(TestRule& rule, Duration acknowledgement_is_late_by) {
+    rule.buffer = 10;
+    connect();
+    rule.delayed_from = server_.name();
+    rule.delay_by = acknowledgement_is_late_by;
+    rule.delays = 1;
+    const Duration written_at = world_.elapsed();
+    write(20);
+    world_.run_for(1min);
+    EXPECT_EQ(received_, Pattern::bytes(20));
+    return received_at_ - written_at;
+  }
 };
 
 struct Nothing final : sim::Rule {};
@@ -193,32 +206,14 @@ TEST_F(RuleTest, MakesTheBuffersOfNewConnectionsSmall) {
 // none came instead of it. Nothing was wrong with the peers; no system of theirs would have waited.
 TEST_F(RuleTest, AnAcknowledgementThatIsLateHoldsNoWriterBeyondTheNextRetransmission) {
   TestRule rule(world_);
-  rule.buffer = 10;
-  connect();
-  rule.delayed_from = server_.name();
-  rule.delay_by = 8s;
-  rule.delays = 1;
-  const Duration written_at = world_.elapsed();
-  write(20);
-  world_.run_for(1min);
-  EXPECT_EQ(received_, Pattern::bytes(20));
-  EXPECT_EQ(received_at_ - written_at, kLatency + 200ms + 2 * kLatency + kLatency)
+  EXPECT_EQ(time_of_twenty_bytes(rule, 8s), kLatency + 200ms + 2 * kLatency + kLatency)
       << "the first ten arrive, are sent again, arrive and are acknowledged; then the rest comes";
 }
 
 TEST_F(RuleTest, AnAcknowledgementThatIsLateIsOvertakenByThatOfLaterBytes) {
   TestRule rule(world_);
-  rule.buffer = 10;
   rule.split_at = 5;  // the first ten bytes come in two pieces
-  connect();
-  rule.delayed_from = server_.name();
-  rule.delay_by = 150ms;
-  rule.delays = 1;
-  const Duration written_at = world_.elapsed();
-  write(20);
-  world_.run_for(1min);
-  EXPECT_EQ(received_, Pattern::bytes(20));
-  EXPECT_LT(received_at_ - written_at, 150ms);
+  EXPECT_LT(time_of_twenty_bytes(rule, 150ms), 150ms);
 }
 
 // Found by the swarm: bytes came to a machine while its way back was cut, and it crashed. When the way was healed the simulator took

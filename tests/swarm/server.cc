@@ -19,10 +19,15 @@ static constexpr base::Duration kOneWay = 20ms;
 // Longer than a handler is delayed, and than its answer may wait for a peer that does not read.
 static constexpr base::Duration kDelayedAnswers = 90s;
 
+static base::TimePoint deadline_of(const CallContext& context) {
+  return context.deadline().value_or(base::TimePoint::max());
+}
+
 // Counts the handlers that run; in a coroutine's frame, so that those that are destroyed count, too.
 struct SwarmServer::Running {
   Running(SwarmServer& owner, const runtime::Address& peer, base::TimePoint deadline)
       : server(owner), here(server.running_.emplace(server.running_.end(), peer, deadline)) {}
+  Running(SwarmServer& owner, const CallContext& context) : Running(owner, context.peer(), deadline_of(context)) {}
   Running(const Running&) = delete;
   ~Running() { server.running_.erase(here); }
   SwarmServer& server;
@@ -57,10 +62,6 @@ void SwarmServer::begin(const Order& order, const runtime::Address& peer, base::
                faults::Ledger::name_of_call(order.id), order.serial, name_, last, peer);
     last = std::max(last, order.serial);
   }
-}
-
-static base::TimePoint deadline_of(const CallContext& context) {
-  return context.deadline().value_or(base::TimePoint::max());
 }
 
 static base::Duration time_of(const Order& order) { return std::chrono::milliseconds(order.milliseconds); }
@@ -123,7 +124,7 @@ class SwarmServer::WorkService final : public Work {
   }
   Call<Product, std::string> work(Runtime& runtime, SwarmServer& server, Order order) {
     const CallContext context = co_await razor::context();
-    const Running running(server, context.peer(), deadline_of(context));
+    const Running running(server, context);
     co_await runtime.clock().sleep_for(time_of(order));
     if (order.throws) throws(order);
     std::variant<Product, std::string> ended = outcome(order);
@@ -132,7 +133,7 @@ class SwarmServer::WorkService final : public Work {
   }
   static Call<Product, Elsewhere> lead(Runtime& runtime, SwarmServer& server, Order order) {
     const CallContext context = co_await razor::context();
-    const Running running(server, context.peer(), deadline_of(context));
+    const Running running(server, context);
     co_await runtime.clock().sleep_for(time_of(order));
     co_return product_for(server, order);
   }
@@ -202,7 +203,7 @@ class SwarmServer::WatchService final : public Watch {
  private:
   static Call<Product, std::string> run(Runtime& runtime, SwarmServer& server, Order order) {
     const CallContext context = co_await razor::context();
-    const Running running(server, context.peer(), deadline_of(context));
+    const Running running(server, context);
     const WatchedHandlers::Watched watched(server.watched_, context);
     co_await runtime.clock().sleep_for(time_of(order));
     co_return product_for(server, order);

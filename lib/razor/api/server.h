@@ -36,7 +36,7 @@ class Server {
   stream::ServerStats stats() const { return rpc_server_.stats(); }
   std::vector<stream::ConnectionStats> connections() const { return rpc_server_.connections(); }
 
-  /// What carries it.
+  /// The RpcServer that accepts, reads and answers for this Server.
   stream::RpcServer& rpc_server() { return rpc_server_; }
   /// What is served: "CalculatorService.add" …, sorted.
   std::vector<std::string> methods() const { return dispatch_.methods(); }

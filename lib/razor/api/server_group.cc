@@ -19,7 +19,7 @@ namespace {
 
 // How long another thread may take to say that its server has closed.
 constexpr base::Duration kAnswerTime = std::chrono::milliseconds(5);
-// What a close without any time takes at most: the turns of the other threads.
+// A close whose limit has passed still waits so long for the turns in which the other threads cut their connections off.
 constexpr base::Duration kLastTurns = std::chrono::milliseconds(1);
 
 // Runs `work` on the thread of `runtime`; destroys it there or, when that is gone, here.
@@ -50,7 +50,7 @@ std::uint32_t connections_max_of(const stream::ServerConfig& config, Runtime& ac
 
 }  // namespace
 
-// One server, on its Runtime's thread. Its load is any thread's.
+// A Member holds the server of one Runtime. Only that Runtime's thread uses the server; any thread reads the load.
 class ServerGroup::Member final : public stream::GroupMember {
  public:
   Member(Runtime& its_runtime, std::shared_ptr<stream::TokenPool> handlers)
@@ -100,7 +100,7 @@ class ServerGroup::Member final : public stream::GroupMember {
 
 namespace detail {
 
-// What the first Runtime's thread waits for: something that each of the other threads does in its turn.
+// A Round is one question of the first Runtime's thread to all other threads; the first waits until each has answered.
 struct Round {
   explicit Round(Runtime& its_runtime) : runtime(its_runtime), one_answered(its_runtime.executor()) {}
 
@@ -290,13 +290,12 @@ Task<void> ServerGroup::close(base::Duration limit) {
 Task<stream::ServerStats> ServerGroup::stats() const {
   const std::shared_ptr<State> state = state_;
   const auto round = std::make_shared<Round>(state->first().runtime);
-  // One for each server, written on its thread before it answers.
+  // Each thread writes the counters of its server here before it answers.
   const auto all = std::make_shared<std::vector<stream::ServerStats>>(state->members.size());
   all->front() = state->first().server->stats();
   for (std::size_t i = 1; i < state->members.size(); ++i) {
-    run_on(state->members[i]->runtime, [member = state->members[i], all, i, answer = Answer(round)]() mutable {
+    run_on(state->members[i]->runtime, [member = state->members[i], all, i, answer = Answer(round)] {
       if (member->server) (*all)[i] = member->server->stats();
-      const Answer now = std::move(answer);
     });
   }
   co_await until_all_answered(round);

@@ -7,8 +7,8 @@
 //   ...
 //   co_await group.close(5s);
 //
-// One Runtime accepts, and hands each connection to the one that has the fewest. Each has handlers of its own, which nobody calls
-// from another thread: they need no locks. Limits hold for the whole group.
+// The first Runtime accepts, and hands each connection to the Runtime with the fewest. Every Runtime has handlers of its own, which
+// only its thread calls: handlers need no locks. Limits hold for the whole group.
 
 #include <functional>
 #include <memory>
@@ -72,7 +72,7 @@ class ServerGroup {
 
   /// How much each server does now, in the order of the Runtimes.
   std::vector<stream::MemberLoad> loads() const;
-  /// What all servers have counted. Waits for a turn of each Runtime; one that is gone counts for nothing.
+  /// The sum of the servers' counters. The Task waits for a turn of each Runtime; a Runtime that is gone adds nothing.
   runtime::Task<stream::ServerStats> stats() const;
 
  private:

@@ -36,7 +36,7 @@ class GroupMember {
   }
 
   // --- On the server's thread
-  /// One more handler may run, of all that the group may run.
+  /// True while the group has a token for one more handler of this server.
   bool may_begin() { return tokens_.has_one(); }
   void on_begun() {
     tokens_.use();
